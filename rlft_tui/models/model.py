@@ -1,0 +1,39 @@
+"""A model the workspace knows: a base, or an adapter trained on one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ModelKind = Literal["base", "adapter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One row of ``models``; ``path`` is a folder or a hub id."""
+
+    name: str
+    kind: ModelKind
+    path: str
+    """Weights: a safetensors folder or hub id (base), or a PEFT adapter folder (adapter)."""
+    base: str = ""
+    """For an adapter, the name of the base it sits on."""
+    base_path: str = ""
+    run_id: str = ""
+    dataset: str = ""
+    created_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """Wins and losses of one model over the current verdicts; win_rate in percent."""
+
+    model: str
+    wins: int
+    losses: int
+    ties: int
+    n: int
+    win_rate: float
+    """A tie counts half."""
+    stderr: float
+    ci95: tuple[float, float]

@@ -1,0 +1,130 @@
+"""What state a run is in, and the summary that lists and monitors show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Status = Literal[
+    "starting", "running", "stopping", "finished", "stopped", "failed", "killed", "lost"
+]
+"""stopped: ended on request with a checkpoint. killed: ended by a signal nobody asked for.
+lost: keeper and job are both gone and left no exit record (power cut, container end)."""
+
+ACTIVE: frozenset[Status] = frozenset({"starting", "running", "stopping"})
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a job ended, as its keeper saw it."""
+
+    code: int | None
+    """Exit code; None when a signal ended it."""
+    signal: str | None
+    """Name of the signal, such as SIGKILL."""
+    reason: str
+    """One line a person can act on."""
+    ended: float
+    """Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something in the run that deserves a look."""
+
+    step: int
+    t: float
+    name: str
+    message: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run, from its folder alone."""
+
+    id: str
+    method: str
+    status: Status
+    step: int
+    steps: int
+    """Total steps; 0 while unknown."""
+    model: str
+    dataset: str
+    """Hash of the data set, or empty."""
+    path: str
+    created: float
+    started: float | None = None
+    ended: float | None = None
+    exit: Exit | None = None
+    stage: str = ""
+    """What it is doing: loading, tokenising, training, saving …"""
+    stage_progress: float | None = None
+    """0..1 within the stage."""
+    seconds_left: float | None = None
+    metrics: dict[str, float | str] = field(default_factory=dict)
+    """Last value of each key; NaN and infinities as the strings NaN, Infinity, -Infinity."""
+    first: dict[str, float | str] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    """Unit of a key where it has one, such as nats/sequence."""
+    device: str = ""
+    memory_mb: float | None = None
+    """Peak resident memory of the job so far."""
+    checkpoint: str = ""
+    """Last verified checkpoint, or empty."""
+    alerts: tuple[Alert, ...] = ()
+    error: str = ""
+    """Last line of the traceback, when it failed."""
+    attempt: int = 1
+    """1 at the launch, one more at each resume."""
+    output_model: str = ""
+    """Name under which the result was registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One metric over steps, down-sampled to fixed power-of-two bins of steps.
+
+    A NaN or infinite value is counted in ``nonfinite`` at its bin, never drawn over.
+    """
+
+    key: str
+    unit: str
+    bin: int
+    """Steps a bin covers; 1 means every value is there."""
+    steps: list[int]
+    """First step of each bin."""
+    mean: list[float | None]
+    """None where a bin has no finite value."""
+    low: list[float | None]
+    high: list[float | None]
+    nonfinite: list[int]
+    total: int
+    """Values behind the bins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One generation logged during training."""
+
+    run_id: str
+    step: int
+    index: int
+    """Which fixed prompt it answers."""
+    prompt: str
+    completion: str
+    kl: float | None = None
+    """log(policy/reference) summed over the completion's tokens, in nats a sequence."""
+    reward: float | None = None
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """A piece of output.log, escape sequences made harmless."""
+
+    text: str
+    start: int
+    """Byte offset of the first character."""
+    end: int
+    size: int
