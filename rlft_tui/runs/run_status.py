@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Status = Literal[
-    "starting", "running", "stopping", "finished", "stopped", "failed", "killed", "lost"
-]
+Status = Literal["starting", "running", "stopping", "finished", "stopped", "failed", "killed", "lost"]
 """stopped: ended on request with a checkpoint. killed: ended by a signal nobody asked for.
 lost: keeper and job are both gone and left no exit record (power cut, container end)."""
 

@@ -1,0 +1,23 @@
+"""Counts over the current verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LabelStats:
+    """Counts over the current verdicts."""
+
+    total: int
+    by_choice: dict[str, int]
+    by_labeler: dict[str, int]
+    by_day: dict[str, int]
+    skipped: int
+    flagged: int
+    revoked: int
+    left_rate: float | None
+    """Share of decided verdicts for the side shown on the left."""
+    longer_rate: float | None
+    """Share of decided verdicts for the longer answer, in characters."""
+    median_seconds: float | None

@@ -1,0 +1,145 @@
+"""The event log's format: one JSON object a line, the truth about a run.
+
+Only this module knows it. Unknown kinds and keys are kept; a half-written last
+line is left for the next read; NaN and infinities are written as strings.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+FORMAT_VERSION = 1
+Kind = Literal["start", "stage", "metrics", "sample", "checkpoint", "alert", "control", "error", "end"]
+_NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """One line: format version, unix seconds, kind, and the kind's own fields.
+
+    start: method, attempt, versions, host, device, steps, pid ·
+    stage: name, progress (0..1), detail · metrics: step, steps, epoch, tokens, values {key: number},
+    units {key: unit}, memory_mb · sample: step, index, prompt, completion, kl, reward, tokens ·
+    checkpoint: step, path, verified · alert: step, name, message, advice ·
+    control: asked, done · error: type, message, traceback · end: status (finished, stopped, failed),
+    model (folder of the result), pairs (file of generated pairs)
+    """
+
+    kind: str
+    t: float
+    fields: dict[str, Any] = field(default_factory=dict)
+    v: int = FORMAT_VERSION
+
+
+def encode_event(event: RunEvent) -> bytes:
+    """The event as one line, newline included."""
+    record = {"v": event.v, "t": event.t, "kind": event.kind, **event.fields}
+    return json.dumps(_plain(record), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def decode_event(line: bytes) -> RunEvent:
+    """Raises ValueError for a line that is not an event."""
+    record = json.loads(line)
+    if not isinstance(record, dict) or not isinstance(record.get("kind"), str):
+        raise ValueError("not an event")
+    t = record.get("t")
+    v = record.get("v")
+    if not isinstance(t, int | float) or not isinstance(v, int):
+        raise ValueError("an event needs t and v")
+    fields = {key: value for key, value in record.items() if key not in ("v", "t", "kind")}
+    return RunEvent(record["kind"], float(t), fields, v)
+
+
+def number(value: object) -> float | None:
+    """A logged value as a float: the strings NaN, Infinity and -Infinity included."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    return _NONFINITE.get(value) if isinstance(value, str) else None
+
+
+class EventWriter:
+    """Appends events; each line is one write, so a reader never sees two halves mixed."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        if _ends_torn(path):
+            os.write(self._descriptor, b"\n")
+
+    def write(self, kind: Kind, **fields: Any) -> None:
+        line = encode_event(RunEvent(kind, time.time(), fields))
+        while line:
+            line = line[os.write(self._descriptor, line) :]
+
+    def metrics(
+        self, step: int, values: Mapping[str, float], units: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
+        """One row of numbers; ``units`` names those that have one."""
+        self.write("metrics", step=step, values=dict(values), units=dict(units or {}), **more)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class EventReader:
+    """Follows a log by byte offset."""
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self.path = path
+        self.offset = offset
+        self.unreadable = 0
+        """Complete lines that were no events."""
+        self._inode: int | None = None
+
+    def read(self, limit: int = 64 << 20) -> Iterator[RunEvent]:
+        """Events completed since the last call, from at most ``limit`` bytes.
+
+        Starts again from the top when the file was replaced or has shrunk.
+        """
+        try:
+            stream = self.path.open("rb")
+        except FileNotFoundError:
+            return
+        with stream:
+            status = os.fstat(stream.fileno())
+            if self._inode not in (None, status.st_ino) or status.st_size < self.offset:
+                self.offset = 0
+                self.unreadable = 0
+            self._inode = status.st_ino
+            stream.seek(self.offset)
+            block = stream.read(limit)
+        complete = block.rfind(b"\n") + 1
+        for line in block[:complete].splitlines():
+            if not line.strip():
+                continue
+            try:
+                yield decode_event(line)
+            except ValueError:
+                self.unreadable += 1
+        self.offset += complete
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _ends_torn(path: Path) -> bool:
+    with path.open("rb") as stream:
+        if stream.seek(0, os.SEEK_END) == 0:
+            return False
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1) != b"\n"

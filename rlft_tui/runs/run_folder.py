@@ -1,0 +1,115 @@
+"""The folder of one run: spec, data, events, output, checkpoints, result, exit."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import msgspec
+
+from rlft_tui.runs.run_status import Exit
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Who keeps and who does the work: enough to find both again after a restart."""
+
+    number: int
+    keeper_pid: int
+    keeper_started: float
+    """Process start time by psutil: with the pid, it names one process for good."""
+    job_pid: int = 0
+    job_started: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths below ``runs/<id>`` and the small files that keeper and server exchange."""
+
+    root: Path
+
+    @property
+    def id(self) -> str:
+        return self.root.name
+
+    @property
+    def spec(self) -> Path:
+        return self.root / "run.toml"
+
+    @property
+    def dataset(self) -> Path:
+        """The run's own copy: ``train.jsonl``, ``heldout.jsonl``, ``dataset.json``."""
+        return self.root / "dataset"
+
+    @property
+    def prompts(self) -> Path:
+        return self.root / "prompts.jsonl"
+
+    @property
+    def pairs(self) -> Path:
+        """Finished ResponsePairs of a generate run, one JSON object a line."""
+        return self.root / "pairs.jsonl"
+
+    @property
+    def events(self) -> Path:
+        return self.root / "events.jsonl"
+
+    @property
+    def output(self) -> Path:
+        return self.root / "output.log"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """The finished adapter or model."""
+        return self.root / "model"
+
+    @property
+    def exit(self) -> Path:
+        return self.root / "exit.json"
+
+    @property
+    def attempt(self) -> Path:
+        return self.root / "attempt.json"
+
+    @property
+    def stop_request(self) -> Path:
+        """Present once a stop was asked for; its content is the time."""
+        return self.root / "stop"
+
+    def read_exit(self) -> Exit | None:
+        record = _read(self.exit)
+        return msgspec.convert(record, Exit) if record else None
+
+    def write_exit(self, exit: Exit) -> None:
+        _write(self.exit, asdict(exit))
+
+    def read_attempt(self) -> Attempt | None:
+        record = _read(self.attempt)
+        return msgspec.convert(record, Attempt) if record else None
+
+    def write_attempt(self, attempt: Attempt) -> None:
+        _write(self.attempt, asdict(attempt))
+
+
+def _read(path: Path) -> dict[str, object] | None:
+    try:
+        record = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _write(path: Path, record: dict[str, object]) -> None:
+    """Replace the file whole: a reader sees the old one or the new one."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as stream:
+        stream.write(json.dumps(record).encode())
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
