@@ -1,0 +1,64 @@
+"""Run the benchmarks and write what they print to docs/benchmarks.md.
+
+python -m benchmarks             all of them
+python -m benchmarks pair_switch series
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+OUTPUT = FOLDER.parent / "docs" / "benchmarks.md"
+SLOW = {"training_overhead"}
+"""Minutes each; run only when named."""
+
+
+def main() -> int:
+    names = sys.argv[1:] or [
+        file.stem for file in sorted(FOLDER.glob("*.py")) if file.stem[0] != "_" and file.stem not in SLOW
+    ]
+    sections = _kept(names)
+    failed = []
+    for name in names:
+        print(f"== {name}", file=sys.stderr)
+        run = subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{name}"], stdout=subprocess.PIPE, text=True, check=False
+        )
+        if run.returncode:
+            failed.append(name)
+        else:
+            sections[name] = f"## {name}\n\n{_machine()}\n\n{run.stdout.strip()}\n"
+    head = (
+        "# Benchmarks\n\nWritten by `make bench`; each section is what `python -m benchmarks.NAME` printed.\n"
+    )
+    OUTPUT.write_text("\n".join([head, *(sections[name] for name in sorted(sections))]), encoding="utf-8")
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return bool(failed)
+
+
+def _kept(names: list[str]) -> dict[str, str]:
+    """Sections of benchmarks that are not run again now."""
+    if not OUTPUT.exists():
+        return {}
+    parts = OUTPUT.read_text(encoding="utf-8").split("\n## ")[1:]
+    old = {part.split("\n", 1)[0].strip(): f"## {part.strip()}\n" for part in parts}
+    return {name: text for name, text in old.items() if name not in names}
+
+
+def _machine() -> str:
+    load = os.getloadavg()[0]
+    return (
+        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"load {load:.1f} at the end."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
