@@ -35,7 +35,7 @@ def main() -> int:
         else:
             sections[name] = f"## {name}\n\n{_machine()}\n\n{run.stdout.strip()}\n"
     head = (
-        "# Benchmarks\n\nWritten by `make bench`; each section is what `python -m benchmarks.NAME` printed.\n"
+        "# Benchmarks\n\nWritten by `make bench`; a section is what `python -m benchmarks.NAME` printed.\n"
     )
     OUTPUT.write_text("\n".join([head, *(sections[name] for name in sorted(sections))]), encoding="utf-8")
     if failed:
