@@ -82,6 +82,16 @@ class RunFolder:
         """Present once a stop was asked for; its content is the time."""
         return self.root / "stop"
 
+    @property
+    def exit_reserve(self) -> Path:
+        """Blocks already on the disk, so that the exit record fits when the disk is full."""
+        return self.root / "exit.reserve"
+
+    @property
+    def result_record(self) -> Path:
+        """What the server registered from this run; present once that is done."""
+        return self.root / "result.json"
+
     def read_exit(self) -> Exit | None:
         record = _read(self.exit)
         return msgspec.convert(record, Exit) if record else None

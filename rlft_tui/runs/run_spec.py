@@ -94,6 +94,10 @@ class DpoSpec(_Spec):
     sampling: Sampling = Sampling(temperature=0.7, max_new_tokens=64)
     evaluate: bool = True
     """Measure held-out preference accuracy before and after."""
+    output_name: str = ""
+    """Name of the result in the registry; empty for the run's own id."""
+    stop_seconds: float = Field(default=180.0, gt=0.0)
+    """How long a stop may take to save its checkpoint before the job is killed."""
 
 
 class GenerationPrompt(_Spec):
@@ -122,6 +126,8 @@ class GenerateSpec(_Spec):
     threads: int = Field(default=0, ge=0)
     seed: int = 0
     """Each answer's own seed is derived from this, the prompt and the side."""
+    stop_seconds: float = Field(default=180.0, gt=0.0)
+    """How long a stop may take to finish its batch before the job is killed."""
 
 
 RunSpec = Annotated[DpoSpec | GenerateSpec, Field(discriminator="method")]
