@@ -1,0 +1,165 @@
+"""The schema, as named steps that are recorded in the database they were applied to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import duckdb
+
+from rlft_tui.errors import RlftError
+
+Migration = Callable[[duckdb.DuckDBPyConnection], None]
+
+
+def first_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Prompts, pairs, labels, data sets and models.
+
+    Primary keys only: a secondary index costs file size and buys under a millisecond
+    on one lookup. Ids are made by the client. Times are unix seconds.
+    """
+    for statement in (
+        """create table prompts (
+            id varchar primary key,
+            prompt varchar not null,
+            context json not null,
+            category varchar not null,
+            source varchar not null,
+            created_at double not null,
+            digest uuid not null)""",
+        """create table examples (
+            id varchar primary key,
+            prompt varchar not null,
+            response_a varchar not null,
+            response_b varchar not null,
+            model_a varchar not null,
+            model_b varchar not null,
+            category varchar not null,
+            created_at double not null,
+            source varchar not null,
+            context json not null,
+            settings json not null,
+            digest uuid not null)""",
+        """create table preferences (
+            id varchar primary key,
+            example_id varchar not null,
+            labeler_id varchar not null,
+            choice varchar not null check (choice in ('a', 'b', 'tie')),
+            confidence tinyint check (confidence between 1 and 5),
+            reasoning varchar not null,
+            time_spent_ms bigint not null,
+            created_at double not null,
+            shown_first varchar not null check (shown_first in ('a', 'b')),
+            source varchar not null)""",
+        """create table marks (
+            id varchar primary key,
+            example_id varchar not null,
+            labeler_id varchar not null,
+            kind varchar not null check (kind in ('skip', 'flag')),
+            note varchar not null,
+            created_at double not null)""",
+        """create table revocations (
+            id varchar primary key,
+            target_id varchar not null,
+            labeler_id varchar not null,
+            created_at double not null)""",
+        """create table labelers (
+            id varchar primary key,
+            email varchar not null,
+            created_at double not null)""",
+        """create table datasets (
+            hash varchar primary key,
+            name varchar not null,
+            path varchar not null,
+            train_rows bigint not null,
+            heldout_rows bigint not null,
+            created_at double not null,
+            left_out json not null,
+            spec json not null)""",
+        """create table models (
+            name varchar primary key,
+            kind varchar not null,
+            path varchar not null,
+            base varchar not null,
+            base_path varchar not null,
+            run_id varchar not null,
+            dataset varchar not null,
+            created_at double not null)""",
+    ):
+        connection.execute(statement)
+
+
+def label_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """What stands now: labels are only ever appended, so the current ones are a view."""
+    for statement in (
+        """create view current_preferences as
+            select * exclude (place) from (
+                select *, row_number() over (
+                    partition by labeler_id, example_id order by created_at desc, id desc) as place
+                from preferences
+                where id not in (select target_id from revocations))
+            where place = 1""",
+        """create view current_marks as
+            select * from marks where id not in (select target_id from revocations)""",
+        """create view labeler_summary as
+            with votes as (
+                select labeler_id, example_id, choice from current_preferences),
+            agreement as (
+                select mine.labeler_id, avg((mine.choice = other.choice)::integer) as agreement_rate
+                from votes as mine
+                join votes as other
+                  on mine.example_id = other.example_id and mine.labeler_id <> other.labeler_id
+                group by mine.labeler_id)
+            select labeler_id, count(*) as total_labels, any_value(agreement_rate) as agreement_rate
+            from votes left join agreement using (labeler_id)
+            group by labeler_id""",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_tables, label_views)
+"""Oldest first. A step that was released is never changed: add another."""
+
+
+def migrate(
+    connection: duckdb.DuckDBPyConnection, migrations: tuple[Migration, ...] = MIGRATIONS
+) -> list[str]:
+    """Apply the steps that are missing, each in its own transaction; the names of those applied.
+
+    Raises RlftError for a database written by a newer program.
+    """
+    applied = applied_migrations(connection)
+    known = [step.__name__ for step in migrations]
+    if unknown := [name for name in applied if name not in known]:
+        raise RlftError(
+            f"the database was written by a newer rlft (it has {', '.join(unknown)})",
+            remedy="Upgrade: pip install --upgrade rlft_tui",
+        )
+    done = []
+    for step in migrations:
+        if step.__name__ in applied:
+            continue
+        connection.execute("begin transaction")
+        try:
+            connection.execute(
+                "create table if not exists migrations (name varchar primary key, applied_at double not null)"
+            )
+            step(connection)
+            connection.execute("insert into migrations values (?, ?)", [step.__name__, time.time()])
+            connection.execute("commit")
+        except BaseException:
+            connection.execute("rollback")
+            raise
+        done.append(step.__name__)
+    return done
+
+
+def applied_migrations(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Names of the steps this database has, oldest first; none for a blank one."""
+    there = connection.execute(
+        "select count(*) from duckdb_tables() where table_name = 'migrations' and not internal"
+    ).fetchall()[0][0]
+    if not there:
+        return []
+    rows = connection.execute("select name from migrations order by applied_at, name").fetchall()
+    return [name for (name,) in rows]
