@@ -1,0 +1,163 @@
+"""How a run is put into words: glyphs, durations, numbers, cause of a failure."""
+
+from __future__ import annotations
+
+import math
+
+from rich.cells import cell_len, set_cell_size
+
+from rlft_tui.runs.run_event import number
+from rlft_tui.runs.run_status import ACTIVE, RunSummary, Status
+from rlft_tui.tui.widgets.harmless import harmless_line
+
+GLYPHS: dict[Status, str] = {
+    "starting": "◌",
+    "running": "▶",
+    "stopping": "◐",
+    "finished": "✓",
+    "stopped": "■",
+    "failed": "✗",
+    "killed": "✗",
+    "lost": "?",
+}
+"""A state is told by shape and word as well as by colour."""
+
+STYLES: dict[Status, str] = {
+    "starting": "#56b4e9",
+    "running": "#56b4e9",
+    "stopping": "#e69f00",
+    "finished": "#2fb38d",
+    "stopped": "#e69f00",
+    "failed": "bold #ff8c5a",
+    "killed": "bold #ff8c5a",
+    "lost": "bold #ff8c5a",
+}
+"""Okabe and Ito's palette, lightened for dark backgrounds: apart for every kind of colour vision."""
+
+RESUMABLE: frozenset[Status] = frozenset({"stopped", "failed", "killed", "lost"})
+
+
+def plain(text: str) -> str:
+    """One line that a terminal cannot take for a command, for names and prompts in lists."""
+    return harmless_line(" ".join(text.split()))
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most ``width`` cells, an ellipsis where it was cut."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(width - 1, 0)).rstrip() + "…" if width > 0 else ""
+
+
+def duration(seconds: float | None) -> str:
+    """Two units at most: 42s, 3m12s, 2h05m, 3d04h."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    whole = max(int(seconds), 0)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
+
+
+def ago(then: float | None, now: float) -> str:
+    """How long ago, in one unit: it changes rarely, so a quiet screen stays quiet."""
+    if not then:
+        return "–"
+    seconds = max(now - then, 0)
+    if seconds < 60:
+        return "just now"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit} ago"
+    return "just now"
+
+
+def figure(value: float | str | None) -> str:
+    """A metric in at most nine characters; what is not finite is named, never left out."""
+    real = number(value)
+    if real is None:
+        return "–"
+    if math.isnan(real):
+        return "NaN"
+    if math.isinf(real):
+        return "+Inf" if real > 0 else "-Inf"
+    size = abs(real)
+    if size != 0 and (size < 1e-3 or size >= 1e6):
+        return f"{real:.2e}"
+    return f"{real:.4g}" if size >= 1000 else f"{real:.3f}"
+
+
+def megabytes(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value / 1024:.1f} GB" if value >= 1024 else f"{value:.0f} MB"
+
+
+def label(status: Status) -> str:
+    return f"{GLYPHS[status]} {status}"
+
+
+def steps(run: RunSummary) -> str:
+    """Step of steps, or pairs of pairs for a generate run."""
+    return f"{run.step:,}/{run.steps:,}" if run.steps else f"{run.step:,}" if run.step else "–"
+
+
+def headline(run: RunSummary) -> str:
+    """The one figure that a list shows."""
+    if run.method == "generate":
+        return f"{run.step:,} pairs" if run.step else "–"
+    value = run.metrics.get("loss", run.metrics.get("train_loss"))
+    return figure(value) if value is not None else "–"
+
+
+def when(run: RunSummary, now: float) -> str:
+    """Time left of an active run, end of another."""
+    if run.status in ACTIVE:
+        if run.status == "running" and run.seconds_left is not None:
+            return f"{duration(run.seconds_left)} left"
+        return run.stage or run.status
+    return ago(run.ended or run.created, now)
+
+
+def stage(run: RunSummary) -> str:
+    if not run.stage:
+        return ""
+    share = f" {run.stage_progress:.0%}" if run.stage_progress is not None else ""
+    return f"{run.stage}{share}"
+
+
+def progress_bar(run: RunSummary, width: int = 20) -> str:
+    """Done and still to do, in ``width`` cells."""
+    share = min(run.step / run.steps, 1.0) if run.steps else 0.0
+    done = int(share * width)
+    return "━" * done + "─" * (width - done)
+
+
+def cause(run: RunSummary) -> str:
+    """Why the run ended, in one line; empty for one that is well."""
+    if run.status == "failed":
+        return plain(run.error or (run.exit.reason if run.exit else "") or "the job ended with an error")
+    if run.status == "killed":
+        reason = plain(run.exit.reason) if run.exit else ""
+        signal = run.exit.signal if run.exit else None
+        return reason or (f"ended by {signal}" if signal else "ended by a signal")
+    if run.status == "lost":
+        return plain(run.exit.reason if run.exit and run.exit.reason else "") or (
+            "keeper and job are gone and left no record (power cut, or the machine was restarted)"
+        )
+    return ""
+
+
+def resume_advice(run: RunSummary) -> str:
+    """What ``r`` will do."""
+    if run.status not in RESUMABLE:
+        return ""
+    if run.checkpoint:
+        return f"r resumes from {run.checkpoint.rstrip('/').rsplit('/', 1)[-1]}"
+    if run.method == "generate":
+        return f"r resumes after {run.step:,} finished pairs"
+    return "r starts it again from step 0 (no checkpoint yet)"

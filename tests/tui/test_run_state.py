@@ -1,0 +1,132 @@
+"""Runs in words, charts in pages and samples by step."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from rlft_tui.runs.run_status import Exit, RunSummary, Sample
+from rlft_tui.tui import run_text
+from rlft_tui.tui.metric_pages import MetricPages, rank
+from rlft_tui.tui.sample_book import SampleBook
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.6931471, "0.693"),
+        (0.0, "0.000"),
+        (5e-05, "5.00e-05"),
+        (12345.6, "1.235e+04"),
+        ("NaN", "NaN"),
+        (math.nan, "NaN"),
+        ("-Infinity", "-Inf"),
+        (None, "–"),
+    ],
+)
+def test_figures_are_short_and_honest(value: float | str | None, text: str) -> None:
+    assert run_text.figure(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(42, "42s"), (192, "3m12s"), (7500, "2h05m"), (273600, "3d04h"), (None, "–")]
+)
+def test_durations(seconds: float | None, text: str) -> None:
+    assert run_text.duration(seconds) == text
+
+
+def test_names_are_one_harmless_line() -> None:
+    assert run_text.plain("a\x1b[31mb\n\tc") == "a␛[31mb c"
+
+
+def test_every_status_has_a_shape_of_its_own_or_a_word() -> None:
+    labels = {run_text.label(status) for status in run_text.GLYPHS}
+    assert len(labels) == 8
+
+
+def run(**changes: object) -> RunSummary:
+    values: dict[str, object] = {
+        "id": "dpo-1",
+        "method": "dpo",
+        "status": "running",
+        "step": 10,
+        "steps": 40,
+        "model": "m",
+        "dataset": "abc",
+        "path": "/runs/dpo-1",
+        "created": 100.0,
+    }
+    return RunSummary(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_a_killed_run_says_by_what_and_how_to_go_on() -> None:
+    killed = run(
+        status="killed",
+        exit=Exit(None, "SIGKILL", "killed by SIGKILL (out of memory?)", 1.0),
+        checkpoint="checkpoints/step-20",
+    )
+    assert "SIGKILL" in run_text.cause(killed)
+    assert run_text.resume_advice(killed) == "r resumes from step-20"
+    assert "no checkpoint" in run_text.resume_advice(run(status="killed"))
+    assert run_text.cause(run()) == run_text.resume_advice(run()) == ""
+
+
+def test_progress() -> None:
+    assert run_text.progress_bar(run(), 8) == "━━──────"
+    assert run_text.progress_bar(run(step=90), 4) == "━━━━"
+    assert run_text.progress_bar(run(steps=0), 4) == "────"
+
+
+def test_metrics_in_reading_order() -> None:
+    assert rank(["zeta", "train_runtime", "kl/sequence", "loss", "eval_loss"]) == [
+        "loss",
+        "kl/sequence",
+        "eval_loss",
+        "zeta",
+        "train_runtime",
+    ]
+
+
+def test_pages_turn_without_wrapping_and_keep_the_first_chart_when_resized() -> None:
+    pages = MetricPages(per_page=4)
+    assert pages.learn(dict.fromkeys("abcdefghij"))
+    assert not pages.learn({"a": 1})
+    assert not pages.turn(-1)
+    assert pages.turn(1)
+    assert pages.shown == list("efgh")
+    assert pages.resize(2)
+    assert pages.shown[0] == "e"
+    pages.toggle("j")
+    pages.toggle("b")
+    assert pages.shown == ["j", "b"]
+    pages.toggle("j")
+    pages.toggle("b")
+    assert pages.shown == ["a", "b"]
+
+
+def test_metric_search_takes_words_in_any_order() -> None:
+    pages = MetricPages()
+    pages.learn(dict.fromkeys(["rewards/margins", "rewards/chosen", "loss"]))
+    assert pages.search("marg rew") == ["rewards/margins"]
+
+
+def sample(step: int, index: int, kl: float = 1.0) -> Sample:
+    return Sample("dpo-1", step, index, "p", f"c{step}.{index}", kl)
+
+
+def test_samples_follow_the_newest_step_until_one_turns_back() -> None:
+    book = SampleBook()
+    assert book.current is None
+    assert book.add([sample(0, 0), sample(0, 1)])
+    book.turn_prompt(1)
+    assert book.add([sample(10, 0, 2.0), sample(10, 1, 4.0)])
+    assert (book.step, book.index) == (10, 1)
+    assert book.mean_kl() == 3.0
+    assert book.turn_step(-1)
+    assert not book.turn_step(-1)
+    book.add([sample(20, 0)])
+    assert book.step == 0
+    book.turn_step(9)
+    assert (book.step, book.index) == (20, 0)
+    assert not book.add([sample(20, 0)])
