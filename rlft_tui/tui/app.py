@@ -1,0 +1,270 @@
+"""The workbench: one app, its screens, and the connection they share."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from rlft_tui.config import Settings
+from rlft_tui.errors import RlftError
+from rlft_tui.paths import Workspace
+from rlft_tui.tui.messages import LinkChanged
+from rlft_tui.tui.screen_registry import SCREENS, screen_class
+from rlft_tui.tui.server_link import LinkState, ServerLink
+
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
+    from rlft_tui.tui.screens.base import WorkbenchScreen
+
+FALLBACK_THEME = "textual-dark"
+
+
+def _connect(workspace: Workspace) -> WorkspaceClient:
+    # imported here, in a thread, so that the first frame does not wait for httpx
+    from rlft_tui.client.connection import connect
+
+    return connect(workspace)
+
+
+class RlftApp(App[int]):
+    """The workbench on one workspace.
+
+    ``connect`` makes a client, starting the server when needed; it runs in a thread after the
+    first frame, and again whenever the server is lost.
+    """
+
+    TITLE = "rlft"
+    ENABLE_COMMAND_PALETTE = True
+    CSS = """
+    Toast { background: $panel; }
+    * { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(
+                f"{entry.digit},f{entry.digit}",
+                f"show_screen('{key}')",
+                entry.title,
+                show=False,
+                id=f"app.{key}",
+                tooltip=f"Go to {entry.title}",
+            )
+            for key, entry in SCREENS.items()
+            if entry.digit
+        ),
+        Binding("question_mark", "help", "help", id="app.help", tooltip="All keys of this screen"),
+        Binding("q", "leave", "back", show=False, id="app.back", tooltip="Back to Home; from Home, leave"),
+        Binding("ctrl+q", "quit", "leave", show=False, id="app.quit", tooltip="Leave the workbench"),
+        Binding("ctrl+z", "suspend_process", "suspend", show=False, id="app.suspend", tooltip="To the shell"),
+    ]  # fmt: skip
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        *,
+        connect: Callable[[], WorkspaceClient] | None = None,
+        screen: str = "home",
+    ) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self.settings = settings
+        self.animation_level = "none"
+        self.link = ServerLink(connect or partial(_connect, workspace), self._tell_link)
+        self._first_screen = screen
+        self._screens_made: dict[str, WorkbenchScreen] = {}
+
+    @property
+    def place(self) -> str:
+        """What the top bar says on the right: workspace and labeller."""
+        return f"{self.workspace.root.name} · {self.settings.labeler}"
+
+    # start
+    def get_default_screen(self) -> Screen[Any]:
+        return self._screen(self._first_screen)
+
+    def on_mount(self) -> None:
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+        self._use_theme()
+        self.call_after_refresh(self._started)
+
+    def _started(self) -> None:
+        """What waits for the first frame: the connection, the key map, the garbage collector."""
+        self.run_worker(self._greet(), group="link")
+        if self.settings.keymap:
+            self._use_keymap()
+
+    async def _greet(self) -> None:
+        with contextlib.suppress(RlftError):  # the top bar already says that there is no server
+            await self.link.client()
+
+    def _use_theme(self) -> None:
+        name = self.settings.theme
+        if name in self.available_themes:
+            self.theme = name
+        else:
+            self.theme = FALLBACK_THEME
+            self.notify(
+                f"rlft.toml: no theme {name!r}; {FALLBACK_THEME} is used. "
+                f"Themes: {', '.join(sorted(self.available_themes))}",
+                severity="warning",
+                markup=False,
+            )
+
+    def _use_keymap(self) -> None:
+        from rlft_tui.tui.keymap import check_keymap
+        from rlft_tui.tui.screens.base import WorkbenchScreen
+
+        places: dict[str, list[BindingType]] = {}
+        for key in SCREENS:
+            kind = screen_class(key)
+            own = [*self.BINDINGS, *WorkbenchScreen.BINDINGS, *kind.BINDINGS]
+            places[key] = own if kind.DIGITS_SWITCH else [_without_digit(binding) for binding in own]
+        checked = check_keymap(self.settings.keymap, places)
+        self.set_keymap(checked.usable)
+        for problem in checked.problems:
+            self.notify(f"rlft.toml: {problem}", severity="warning", timeout=10, markup=False)
+
+    # screens
+    def _screen(self, key: str) -> WorkbenchScreen:
+        if key not in self._screens_made:
+            made = screen_class(key)()
+            self.install_screen(made, key)
+            self._screens_made[key] = made
+        return self._screens_made[key]
+
+    def show_screen(self, key: str, **arguments: Any) -> None:
+        """Bring a screen to the front; ``arguments`` reach its ``opened``."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        target = self._screen(key)
+        target.arguments(**arguments)
+        if self.screen is target:
+            target.on_screen_resume()
+        else:
+            self.switch_screen(target)
+
+    def action_show_screen(self, key: str) -> None:
+        self.show_screen(key)
+
+    def action_leave(self) -> None:
+        if self.screen is self._screens_made.get("home"):
+            self.exit(0)
+        else:
+            self.show_screen("home")
+
+    def action_help(self) -> None:
+        from rlft_tui.tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("leave", "help", "show_screen") and len(self.screen_stack) > 1:
+            return False
+        return super().check_action(action, parameters)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        from rlft_tui.tui.chrome import key_name
+
+        seen: set[str] = set()
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if active.enabled and binding.id is not None and binding.action not in seen:
+                seen.add(binding.action)
+                title = binding.description[:1].upper() + binding.description[1:]
+                run = partial(self.run_action, binding.action, active.node)
+                yield SystemCommand(f"{title} ({key_name(binding.key)})", binding.tooltip, run)
+        yield SystemCommand("Theme", "Change the colours for this session", self.action_change_theme)
+
+    # keys
+    async def on_event(self, event: events.Event) -> None:
+        from rlft_tui.tui.screens.base import WorkbenchScreen
+
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            screen = self.screen
+            if isinstance(screen, WorkbenchScreen):
+                screen.key_time = event.time
+                if screen.take_key(event.key):
+                    return
+                if event.key.isdigit() and not screen.DIGITS_SWITCH and self._is_switch(event.key):
+                    return
+        await super().on_event(event)
+
+    def _is_switch(self, digit: str) -> bool:
+        """Whether a digit would fall through to the app's screen keys."""
+        active = self.screen.active_bindings.get(digit)
+        return self.focused is None and active is not None and active.node is self
+
+    # errors
+    def show_error(self, error: RlftError) -> None:
+        """One notice: what, where and the remedy."""
+        self.notify(str(error), severity="error", timeout=10, markup=False)
+
+    def _fatal_error(self) -> None:
+        """An unexpected exception: one line for the user, the traceback into the workspace."""
+        log = self.workspace.root / "tui.log"
+        with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')}\n{traceback.format_exc()}\n")
+        line = traceback.format_exc().strip().splitlines()[-1]
+        self._exit_renderables.append(f"rlft: unexpected error: {line}. The details are in {log}")
+        self._close_messages_no_wait()
+
+    # server
+    def _tell_link(self, state: LinkState, reason: str) -> None:
+        self.post_message(LinkChanged(state, reason))
+
+    def on_link_changed(self, message: LinkChanged) -> None:
+        from rlft_tui.tui.screens.base import WorkbenchScreen
+
+        for screen in self.screen_stack:
+            if isinstance(screen, WorkbenchScreen):
+                screen.link_changed(message.state, message.reason)
+        if message.state == "lost":
+            self.run_worker(self._reach_again(), group="reach-again", exclusive=True)
+
+    async def _reach_again(self) -> None:
+        """Look for the server until it answers; each try starts it when it is not there."""
+        import asyncio
+
+        while self.link.state == "lost":
+            await asyncio.sleep(1.0)
+            with contextlib.suppress(RlftError):
+                await self.link.call(lambda client: client.health())
+                return
+
+
+def _without_digit(binding: BindingType) -> BindingType:
+    """The app's screen keys where digits have another meaning: the function key alone."""
+    if isinstance(binding, Binding) and binding.action.startswith("show_screen("):
+        import dataclasses
+
+        return dataclasses.replace(binding, key=binding.key.split(",")[-1])
+    return binding
+
+
+def run_app(workspace: Workspace, screen: str = "home") -> int:
+    """Run the workbench in this terminal until it is left; its exit code."""
+    import asyncio
+
+    from rlft_tui.config import read_settings
+    from rlft_tui.tui.terminal import restored_by_signals
+
+    app = RlftApp(workspace, read_settings(workspace.settings), screen=screen)
+
+    async def run() -> int:
+        with restored_by_signals(lambda code: app.exit(code, return_code=code)):
+            await app.run_async()
+        await app.link.close()
+        return app.return_code or 0
+
+    return asyncio.run(run())

@@ -1,0 +1,142 @@
+"""The two lines every screen has: where one is (top) and what the keys do (bottom)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual import events
+from textual.binding import Binding
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from rlft_tui.tui.screen_registry import SCREENS
+
+KEY_NAMES = {
+    "question_mark": "?", "space": "space", "enter": "⏎", "escape": "esc", "pageup": "pgup",
+    "pagedown": "pgdn", "slash": "/", "left": "←", "right": "→", "up": "↑", "down": "↓", "equals_sign": "=",
+    "left_square_bracket": "[", "right_square_bracket": "]", "plus": "+", "minus": "-", "full_stop": ".",
+    "comma": ",", "tab": "tab", "shift+tab": "⇧tab", "home": "home", "end": "end", "colon": ":",
+    "less_than_sign": "<", "greater_than_sign": ">", "exclamation_mark": "!",
+}  # fmt: skip
+
+
+def key_name(key: str) -> str:
+    """How a key is written on screen: ``^q`` for ctrl+q."""
+    if key in KEY_NAMES:
+        return KEY_NAMES[key]
+    if key.startswith("ctrl+"):
+        return "^" + key_name(key.removeprefix("ctrl+"))
+    if key.startswith("f") and key[1:].isdigit():
+        return key.upper()
+    return key
+
+
+class TopBar(Widget):
+    """Screens with their keys on the left, workspace and connection on the right."""
+
+    DEFAULT_CSS = """
+    TopBar { height: 1; dock: top; background: $panel; color: $text-muted; }
+    TopBar > .top-bar--here { color: $text; background: $surface; text-style: bold; }
+    TopBar > .top-bar--notice { color: $text-warning; text-style: bold; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"top-bar--here", "top-bar--notice"}
+
+    notice: reactive[str] = reactive("")
+    """Says what is wrong with the connection; empty when all is well."""
+
+    def __init__(self, here: str, place: str, *, leader: bool) -> None:
+        super().__init__()
+        self._here = here
+        self._place = place
+        self._leader = leader
+
+    def render(self) -> Content:
+        here = self.get_visual_style("top-bar--here")
+        width = self.size.width
+        lead = "g" if self._leader else ""
+        full = sum(len(entry.title) + len(lead) + 4 for entry in SCREENS.values() if entry.digit)
+        short = full > width
+        parts: list[Content] = []
+        for key, entry in SCREENS.items():
+            if not entry.digit:
+                continue
+            title = f" {lead}{entry.digit} {entry.title} "
+            if key == self._here:
+                part = Content.styled(title, here)
+            else:
+                text = f" {lead}{entry.digit} " if short else title
+                part = Content(text)
+            parts.append(part.stylize(f"@click=app.show_screen('{key}')"))
+        left = Content("").join(parts)
+        right = self.notice or self._place
+        room = width - left.cell_length - 2
+        if self.notice and room < len(right):
+            left = Content.styled(f" {SCREENS[self._here].title} ", here)
+            room = width - left.cell_length - 2
+        if room < 4:
+            return left
+        right = right if cell_len(right) <= room else right[: room - 1] + "…"
+        tail = (
+            Content.styled(right, self.get_visual_style("top-bar--notice")) if self.notice else Content(right)
+        )
+        return left + Content(" " * max(1, width - left.cell_length - tail.cell_length - 1)) + tail
+
+
+class KeyBar(Widget):
+    """The keys of the screen, most useful first, as many as fit; ? is always there."""
+
+    DEFAULT_CSS = """
+    KeyBar { height: 1; dock: bottom; background: $panel; color: $text-muted; }
+    KeyBar > .key-bar--key { color: $text-accent; text-style: bold; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"key-bar--key"}
+
+    hint: reactive[str] = reactive("")
+    """Shown in place of the keys while the next key has a special meaning."""
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self._look_again())
+        self._shown: tuple[tuple[str, str, str], ...] = ()
+
+    def _look_again(self) -> None:
+        if self._keys() != self._shown:
+            self.refresh()
+
+    def _keys(self) -> tuple[tuple[str, str, str], ...]:
+        """Key, description and action of the bindings to show, one entry an action."""
+        keys: dict[str, tuple[str, str, str]] = {}
+        for active in self.screen.active_bindings.values():
+            binding: Binding = active.binding
+            if not binding.show or not active.enabled:
+                continue
+            namespace = "app" if active.node is self.app else "screen"
+            action = (
+                binding.action if "." in binding.action.split("(")[0] else f"{namespace}.{binding.action}"
+            )
+            if action in keys:
+                first = keys[action]
+                keys[action] = (f"{first[0]}/{key_name(binding.key)}", first[1], action)
+            else:
+                keys[action] = (binding.key_display or key_name(binding.key), binding.description, action)
+        return tuple(keys.values())
+
+    def render(self) -> Content:
+        key_style = self.get_visual_style("key-bar--key")
+        if self.hint:
+            return Content.styled(f" {self.hint}", key_style)
+        self._shown = self._keys()
+        entries = [entry for entry in self._shown if entry[2] != "app.help"]
+        last = Content.assemble((" ?", key_style), " help ")
+        room = self.size.width - last.cell_length
+        line = Content("")
+        for key, description, action in entries:
+            entry = Content.assemble((f" {key}", key_style), f" {description} ")
+            if line.cell_length + entry.cell_length > room:
+                break
+            line += entry.stylize(f"@click={action}")
+        return line + last.stylize("@click=app.help")
+
+    def on_resize(self, _: events.Resize) -> None:
+        self.refresh()

@@ -1,0 +1,160 @@
+"""What every screen of the workbench has: top bar, key bar, calls to the server, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Static
+from textual.worker import Worker
+
+from rlft_tui.errors import RlftError
+from rlft_tui.tui.chrome import KeyBar, TopBar
+from rlft_tui.tui.screen_registry import SCREENS
+
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
+    from rlft_tui.tui.app import RlftApp
+    from rlft_tui.tui.server_link import LinkState
+
+T = TypeVar("T")
+
+
+class WorkbenchScreen(Screen[None]):
+    """A screen with its key in the registry.
+
+    Write ``body()`` instead of ``compose()``, ``opened()`` for what happens each time the screen
+    is shown (also the first time, after it was mounted), and talk to the server with ``call()``.
+    """
+
+    KEY: ClassVar[str] = ""
+    """This screen's key in the registry."""
+    DIGITS_SWITCH: ClassVar[bool] = True
+    """Whether 1–7 change the screen; False where digits mean something here (then g1–g7 and F1–F7 do)."""
+    MIN_SIZE: ClassVar[tuple[int, int]] = (40, 10)
+    """Smaller than this (columns, rows) the screen only says that the terminal is too small."""
+    AUTO_FOCUS = ""
+    HELP = ""
+
+    DEFAULT_CSS = """
+    WorkbenchScreen { layout: vertical; }
+    WorkbenchScreen > #too-small { display: none; width: 1fr; height: 1fr; }
+    WorkbenchScreen.-too-small > * { display: none; }
+    WorkbenchScreen.-too-small > #too-small { display: block; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("g", "leader", "Go to screen", show=False, id="app.go", tooltip="Then 1–7: that screen"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._leader: dict[str, Callable[[], None]] = {}
+        self._arguments: dict[str, Any] = {}
+        self.key_time = 0.0
+        """When the key now being handled arrived (time.monotonic)."""
+
+    @property
+    def bench(self) -> RlftApp:
+        """The app, typed."""
+        return cast("RlftApp", self.app)
+
+    # layout
+    def compose(self) -> ComposeResult:
+        yield TopBar(self.KEY, self.bench.place, leader=not self.DIGITS_SWITCH)
+        yield from self.body()
+        yield KeyBar()
+        yield Static("Terminal too small: enlarge it", id="too-small", markup=False)
+
+    def body(self) -> Iterable[Widget]:
+        """The widgets between the two bars."""
+        return ()
+
+    def on_resize(self, event: events.Resize) -> None:
+        columns, rows = self.MIN_SIZE
+        too_small = event.size.width < columns or event.size.height < rows
+        self.set_class(too_small, "-too-small")
+        if too_small:
+            self.query_one("#too-small", Static).update(
+                f"Terminal too small: {event.size.width}x{event.size.height}, needs {columns}x{rows}"
+            )
+
+    # life
+    def arguments(self, **values: Any) -> None:
+        """Remember what the screen was asked to show, handed to ``opened`` at the next resume."""
+        self._arguments = values
+
+    def on_screen_resume(self) -> None:
+        self.link_changed(self.bench.link.state, "")
+        values, self._arguments = self._arguments, {}
+        self.opened(**values)
+
+    def opened(self, **values: Any) -> None:
+        """Called each time the screen comes to the front, with the values given to ``show_screen``."""
+
+    def link_changed(self, state: LinkState, reason: str) -> None:
+        """Show quietly whether the server answers. Extend to read again once it is back."""
+        notices = {"lost": "server lost, reconnecting…", "connecting": "connecting…", "up": ""}
+        for bar in self.query(TopBar):
+            bar.notice = notices[state]
+
+    # server
+    def call(
+        self,
+        what: Callable[[WorkspaceClient], T],
+        done: Callable[[T], None],
+        *,
+        failed: Callable[[RlftError], None] | None = None,
+        group: str = "call",
+        latest: bool = False,
+        retry: bool = True,
+    ) -> Worker[None]:
+        """Run ``what`` with the client in a thread, then ``done`` with its answer on this screen.
+
+        An RlftError goes to ``failed``, or becomes a notice. With ``latest`` an earlier call of the
+        same ``group`` is dropped: for reads only. ``retry`` asks once more after a lost connection:
+        not for requests that must not happen twice.
+        """
+
+        async def ask() -> None:
+            try:
+                answer = await self.bench.link.call(what, retry=retry)
+            except RlftError as error:
+                if failed is not None:
+                    failed(error)
+                else:
+                    self.bench.show_error(error)
+            else:
+                done(answer)
+
+        return self.run_worker(ask(), group=group, exclusive=latest, exit_on_error=True)
+
+    # keys
+    def lead(self, hint: str, keys: dict[str, Callable[[], None]]) -> None:
+        """Give the next key a special meaning; any other key only ends that."""
+        self._leader = keys
+        self.query_one(KeyBar).hint = hint
+
+    def take_key(self, key: str) -> bool:
+        """Called by the app before any binding; True when the key was used up here."""
+        if not self._leader:
+            return False
+        keys, self._leader = self._leader, {}
+        self.query_one(KeyBar).hint = ""
+        if (run := keys.get(key)) is not None:
+            run()
+        return run is not None or key == "escape"
+
+    def action_leader(self) -> None:
+        def go(key: str) -> Callable[[], None]:
+            return lambda: self.bench.action_show_screen(key)
+
+        targets = {entry.digit: go(key) for key, entry in SCREENS.items() if entry.digit}
+        letters = {key[0]: go(key) for key in ("home", "label", "data", "runs", "compare")}
+        names = "  ".join(f"{entry.digit} {entry.title}" for entry in SCREENS.values() if entry.digit)
+        self.lead(f"go to: {names}", {**targets, **letters})

@@ -1,0 +1,99 @@
+"""The workbench's one connection to the workspace server: made late, renewed when lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from rlft_tui.errors import RlftError, UnavailableError
+
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
+
+T = TypeVar("T")
+LinkState = Literal["connecting", "up", "lost"]
+RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0)
+"""Waits between attempts to reach the server again; the last one repeats."""
+
+
+class ServerLink:
+    """Runs client calls in threads and connects again, in the background, when the server is gone.
+
+    All methods belong to the event loop's thread; ``changed`` is called there as well.
+    """
+
+    def __init__(
+        self, connect: Callable[[], WorkspaceClient], changed: Callable[[LinkState, str], None]
+    ) -> None:
+        self._connect = connect
+        self._changed = changed
+        self._client: WorkspaceClient | None = None
+        self._lock: asyncio.Lock | None = None
+        self.state: LinkState = "connecting"
+
+    async def client(self) -> WorkspaceClient:
+        """The connection, made now if there is none. UnavailableError when it cannot be made."""
+        if self._lock is None:
+            self._lock = asyncio.Lock()
+        async with self._lock:
+            if self._client is None:
+                try:
+                    self._client = await asyncio.to_thread(self._connect)
+                except RlftError as error:
+                    self._tell("lost", str(error))
+                    raise
+                self._tell("up", "")
+            return self._client
+
+    async def renew(self, failed: WorkspaceClient) -> WorkspaceClient:
+        """A new connection in place of one that failed; starts the server when it is gone."""
+        if self._client is failed:
+            self._client = None
+            await asyncio.to_thread(failed.close)
+        return await self.client()
+
+    async def call(self, what: Callable[[WorkspaceClient], T], *, retry: bool = True) -> T:
+        """Run ``what`` in a thread. With ``retry`` a lost connection is renewed and it runs once more."""
+        client = await self.client()
+        try:
+            return await asyncio.to_thread(what, client)
+        except UnavailableError as error:
+            if not retry:
+                raise
+            self._tell("lost", str(error))
+        client = await self.renew(client)
+        return await asyncio.to_thread(what, client)
+
+    async def keep(self, what: Callable[[WorkspaceClient], T], delayed: Callable[[RlftError], None]) -> T:
+        """Run ``what`` until the server could be asked; for idempotent writes that must not be lost.
+
+        ``delayed`` is told of each failed attempt. Errors other than UnavailableError are raised.
+        """
+        attempt = 0
+        while True:
+            client = self._client
+            try:
+                client = await self.client()
+                answer = await asyncio.to_thread(what, client)
+            except UnavailableError as error:
+                self._tell("lost", str(error))
+                delayed(error)
+                await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+                attempt += 1
+                if client is not None and self._client is client:
+                    self._client = None
+                    await asyncio.to_thread(client.close)
+            else:
+                self._tell("up", "")
+                return answer
+
+    async def close(self) -> None:
+        if self._client is not None:
+            client, self._client = self._client, None
+            await asyncio.to_thread(client.close)
+
+    def _tell(self, state: LinkState, reason: str) -> None:
+        if state != self.state:
+            self.state = state
+            self._changed(state, reason)
