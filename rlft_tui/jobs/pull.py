@@ -16,6 +16,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.jobs.model_check import check_model_folder
@@ -120,7 +121,7 @@ def dequantise(gguf: Path, partial: Path) -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    model: Any = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     # The loaded weights are dense already; only the notes about the quantisation would
     # make transformers refuse to save and train them.
     model.hf_quantizer = None

@@ -1,0 +1,96 @@
+"""What every job does around its work: start and end events, and errors that a person can read."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import traceback
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import TypeVar
+
+from rlft_tui.errors import RlftError
+from rlft_tui.jobs.stopping import StopRequest
+from rlft_tui.runs.run_event import EventReader, EventWriter
+from rlft_tui.runs.run_folder import RunFolder
+from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, read_spec
+
+Spec = TypeVar("Spec", DpoSpec, GenerateSpec)
+PACKAGES = ("torch", "transformers", "trl", "peft")
+MEMORY_REMEDY = "Lower batch_size or max_length, or set precision to bf16"
+
+
+class Job:
+    """The folder, the log and the wish to stop, handed to the work of one job."""
+
+    def __init__(self, folder: RunFolder, log: EventWriter, stop: StopRequest) -> None:
+        self.folder = folder
+        self.log = log
+        self.stop = stop
+
+    def stage(self, name: str, progress: float | None = None, detail: str = "") -> None:
+        """Say what is being done now, and how far it is (0..1)."""
+        self.log.write("stage", name=name, progress=progress, detail=detail)
+
+    def started(self, spec: DpoSpec | GenerateSpec, steps: int, device: str) -> None:
+        attempts = 1 + sum(event.kind == "start" for event in EventReader(self.folder.events).read())
+        self.log.write(
+            "start",
+            method=spec.method,
+            spec=spec.model_dump(mode="json"),
+            attempt=attempts,
+            versions={name: metadata.version(name) for name in PACKAGES},
+            host=platform.node(),
+            device=device,
+            steps=steps,
+            pid=os.getpid(),
+        )
+
+
+def run_job(arguments: list[str], kind: type[Spec], work: Callable[[Job, Spec], int]) -> int:
+    """Read RUN_DIR, do the work, return its exit code: 1 after any error, told in the log and on stderr."""
+    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
+        say("usage: python -m rlft_tui.jobs.METHOD RUN_DIR")
+        return 2
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    folder = RunFolder(Path(arguments[0]).resolve())
+    stop = StopRequest()
+    log = EventWriter(folder.events)
+    try:
+        spec = read_spec(folder.spec)
+        if not isinstance(spec, kind):
+            raise RlftError(f"a {spec.method} spec was given to another method's job", where=str(folder.spec))
+        return work(Job(folder, log, stop), spec)
+    except RlftError as error:
+        return failed(log, "RlftError", str(error), "")
+    except MemoryError:
+        return failed(log, "OutOfMemory", f"out of memory. {MEMORY_REMEDY}", traceback.format_exc())
+    except Exception as error:
+        trace = traceback.format_exc()
+        if is_out_of_memory(error):
+            return failed(log, "OutOfMemory", f"out of memory. {MEMORY_REMEDY}", trace)
+        message = (str(error).strip().splitlines() or ["no message"])[0]
+        return failed(log, type(error).__name__, message, trace)
+    finally:
+        log.close()
+
+
+def failed(log: EventWriter, kind: str, message: str, trace: str) -> int:
+    log.write("error", type=kind, message=message, traceback=trace)
+    log.write("end", status="failed")
+    if trace:
+        say(trace.rstrip())
+    say(message if kind in ("RlftError", "OutOfMemory") else f"{kind}: {message}")
+    return 1
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Torch raises its own class on a GPU and a plain RuntimeError when the CPU allocator fails."""
+    return type(error).__name__ == "OutOfMemoryError" or "not enough memory" in str(error)
+
+
+def say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -1,0 +1,149 @@
+"""Models in memory: one base, any number of LoRA adapters on it, switched without reloading."""
+
+from __future__ import annotations
+
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from rlft_tui.errors import NotFoundError, RlftError
+from rlft_tui.jobs.model_check import check_model_folder, check_safetensors_size
+from rlft_tui.runs.run_spec import Precision
+
+transformers_logging.disable_progress_bar()
+
+
+def choose_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def device_name(device: str) -> str:
+    """What a person calls it: the GPU's name, or CPU with the threads in use."""
+    if device == "cuda":
+        return str(torch.cuda.get_device_name(0))
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def choose_dtype(precision: Precision, device: str) -> torch.dtype:
+    """float32 or bfloat16; ``auto`` takes bfloat16 only where the hardware multiplies it natively."""
+    if precision == "fp32":
+        return torch.float32
+    if precision == "bf16":
+        return torch.bfloat16
+    native = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bf16()
+    return torch.bfloat16 if native else torch.float32
+
+
+def set_threads(threads: int) -> None:
+    """CPU threads of this process; 0 leaves the choice to torch."""
+    if threads > 0:
+        torch.set_num_threads(threads)
+
+
+def peak_memory_mb() -> float:
+    """Highest resident memory of this process so far, in MB of 10**6 bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def peak_cuda_memory_mb() -> float | None:
+    """Highest GPU memory torch has held, in MB; None without a GPU."""
+    return torch.cuda.max_memory_allocated() / 1e6 if torch.cuda.is_available() else None
+
+
+def load_tokenizer(path: str) -> Any:
+    """The tokenizer of a folder or hub id; it must have a chat template and an end of sequence."""
+    tokenizer = _load(AutoTokenizer, path)
+    if not tokenizer.chat_template:
+        raise RlftError("the tokenizer has no chat template", where=path, remedy="Use an instruct model")
+    if tokenizer.eos_token_id is None:
+        raise RlftError("the tokenizer names no end-of-sequence token", where=path)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def load_base(path: str, dtype: torch.dtype, device: str) -> Any:
+    """A causal language model without adapter, ready to be trained or run."""
+    if Path(path).is_dir():
+        check_model_folder(Path(path))
+    return _load(AutoModelForCausalLM, path, dtype=dtype).to(device)
+
+
+def _load(factory: Any, path: str, **options: Any) -> Any:
+    if path.startswith(("/", ".", "~")) and not Path(path).is_dir():
+        raise NotFoundError("no such model folder", where=path, remedy="rlft models list shows what there is")
+    try:
+        return factory.from_pretrained(path, **options)
+    except (OSError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise RlftError(f"cannot load the model: {reason}", where=path) from error
+
+
+def _cpu_has_bf16() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def check_adapter_folder(folder: Path) -> None:
+    """RlftError unless the folder holds a whole PEFT adapter."""
+    weights = folder / "adapter_model.safetensors"
+    if not (folder / "adapter_config.json").is_file() or not weights.is_file():
+        raise NotFoundError(
+            "no adapter here", where=str(folder), remedy="rlft models list shows what there is"
+        )
+    check_safetensors_size(weights)
+
+
+class AdapterBase:
+    """One base in memory with the adapters loaded on it so far."""
+
+    def __init__(self, path: str, dtype: torch.dtype, device: str) -> None:
+        self.path = path
+        self.device = device
+        self.tokenizer = load_tokenizer(path)
+        self.model = load_base(path, dtype, device).eval()
+        self._names: dict[str, str] = {}
+        self._selected = ""
+
+    def load(self, adapter: str) -> None:
+        """Put an adapter folder on the base, once; the empty name is the base itself."""
+        if not adapter or adapter in self._names:
+            return
+        from peft import PeftModel
+
+        check_adapter_folder(Path(adapter))
+        name = f"adapter_{len(self._names)}"
+        try:
+            if self._names:
+                self.model.load_adapter(adapter, adapter_name=name)
+            else:
+                self.model = PeftModel.from_pretrained(self.model, adapter, adapter_name=name).eval()
+        except (RuntimeError, ValueError, KeyError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise RlftError(f"the adapter does not fit this base: {reason}", where=adapter) from error
+        self._names[adapter] = name
+        self._selected = "?"
+
+    def select(self, adapter: str) -> None:
+        """Answer with this adapter from the next forward pass on."""
+        self.load(adapter)
+        if adapter == self._selected or not self._names:
+            return
+        if adapter:
+            self.model.base_model.enable_adapter_layers()
+            self.model.base_model.set_adapter(self._names[adapter], inference_mode=True)
+        else:
+            self.model.base_model.disable_adapter_layers()
+        self._selected = adapter
