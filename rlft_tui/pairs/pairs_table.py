@@ -1,0 +1,169 @@
+"""SQL on ``examples``: the response pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import orjson
+
+from rlft_tui.errors import NotFoundError
+from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.prompts.prompt import Message
+from rlft_tui.prompts.prompts_table import content_digest, decode_context, encode_context
+
+PAIR_COLUMNS = (
+    "id, prompt, response_a, response_b, model_a, model_b, category, source, context, settings, created_at"
+)
+"""In the order of ResponsePair's fields; see ``pair_from_row``."""
+_MATCH = """($search = '' or contains(lower(prompt), lower($search))
+        or contains(lower(response_a), lower($search)) or contains(lower(response_b), lower($search)))
+    and ($category = '' or category = $category)"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPairs:
+    """Where rows given to ``store_pairs`` ended up."""
+
+    ids: tuple[str, ...]
+    """The id of each row, in order: its own, or that of the equal pair that was there before."""
+    added: int
+
+
+def pair_digest(
+    prompt: str, context: Sequence[Message], response_a: str, response_b: str, model_a: str, model_b: str
+) -> str:
+    """The digest by which two pairs are the same one. Sides and models count, category does not."""
+    turns = (part for turn in context for part in (turn.role, turn.content))
+    return content_digest("pair", prompt, response_a, response_b, model_a, model_b, *turns)
+
+
+def digest_of(pair: ResponsePair) -> str:
+    """``pair_digest`` of a pair."""
+    return pair_digest(
+        pair.prompt, pair.context, pair.response_a, pair.response_b, pair.model_a, pair.model_b
+    )
+
+
+def store_pairs(connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePair]) -> StoredPairs:
+    """Add those whose content is new, within the batch too."""
+    digests = [digest_of(pair) for pair in pairs]
+    rows = connection.execute(
+        "select digest::varchar, id from examples where digest in (select unnest($1::uuid[]))",
+        [list(dict.fromkeys(digests))],
+    ).fetchall()
+    known: dict[str, str] = {digest: identity for digest, identity in rows}
+    fresh: list[ResponsePair] = []
+    fresh_digests: list[str] = []
+    ids: list[str] = []
+    for pair, digest in zip(pairs, digests, strict=True):
+        if digest not in known:
+            known[digest] = pair.id
+            fresh.append(pair)
+            fresh_digests.append(digest)
+        ids.append(known[digest])
+    return StoredPairs(tuple(ids), _insert(connection, fresh, fresh_digests))
+
+
+def add_pairs(connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePair]) -> int:
+    """Add those whose id is new, whatever their content; how many were.
+
+    For pairs made here, whose ids others already refer to; repeating the call adds nothing.
+    """
+    unique = list({pair.id: pair for pair in reversed(pairs)}.values())[::-1]
+    return _insert(connection, unique, [digest_of(pair) for pair in unique])
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePair], digests: Sequence[str]
+) -> int:
+    if not pairs:
+        return 0
+    added = connection.execute(
+        f"""insert into examples ({PAIR_COLUMNS}, digest)
+            select unnest($1::varchar[]), unnest($2::varchar[]), unnest($3::varchar[]),
+                   unnest($4::varchar[]), unnest($5::varchar[]), unnest($6::varchar[]),
+                   unnest($7::varchar[]), unnest($8::varchar[]), unnest($9::varchar[]),
+                   unnest($10::varchar[]), unnest($11::double[]), unnest($12::uuid[])
+            on conflict do nothing""",
+        [
+            [pair.id for pair in pairs],
+            [pair.prompt for pair in pairs],
+            [pair.response_a for pair in pairs],
+            [pair.response_b for pair in pairs],
+            [pair.model_a for pair in pairs],
+            [pair.model_b for pair in pairs],
+            [pair.category for pair in pairs],
+            [pair.source for pair in pairs],
+            [encode_context(pair.context) for pair in pairs],
+            [orjson.dumps(pair.settings).decode() for pair in pairs],
+            [pair.created_at for pair in pairs],
+            list(digests),
+        ],
+    ).fetchall()
+    return int(added[0][0])
+
+
+def pairs_page(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    offset: int = 0,
+    limit: int = 100,
+    search: str = "",
+    category: str = "",
+) -> tuple[int, tuple[ResponsePair, ...]]:
+    """How many pairs match, and the window of them, in the order they came in."""
+    where: dict[str, Any] = {"search": search, "category": category}
+    total = connection.execute(f"select count(*) from examples where {_MATCH}", where).fetchall()[0][0]
+    rows = connection.execute(
+        f"select {PAIR_COLUMNS} from examples where {_MATCH} order by rowid limit $limit offset $offset",
+        {**where, "limit": max(limit, 0), "offset": max(offset, 0)},
+    ).fetchall()
+    return int(total), tuple(pair_from_row(row) for row in rows)
+
+
+def pair_by_id(connection: duckdb.DuckDBPyConnection, pair_id: str) -> ResponsePair:
+    """Raises NotFoundError."""
+    rows = connection.execute(f"select {PAIR_COLUMNS} from examples where id = $1", [pair_id]).fetchall()
+    if not rows:
+        raise NotFoundError(f"no pair {pair_id!r}", remedy="List them: rlft pairs list")
+    return pair_from_row(rows[0])
+
+
+def pairs_by_ids(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> tuple[ResponsePair, ...]:
+    """The pairs with these ids, in this order; unknown ids are left out."""
+    rows = connection.execute(
+        f"select {PAIR_COLUMNS} from examples where id in (select unnest($1::varchar[]))", [list(ids)]
+    ).fetchall()
+    found = {row[0]: pair_from_row(row) for row in rows}
+    return tuple(found[identity] for identity in ids if identity in found)
+
+
+def count_pairs(connection: duckdb.DuckDBPyConnection) -> int:
+    return int(connection.execute("select count(*) from examples").fetchall()[0][0])
+
+
+def pair_categories(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Category to number of pairs, by name."""
+    rows = connection.execute("select category, count(*) from examples group by 1 order by 1").fetchall()
+    return {str(category): int(count) for category, count in rows}
+
+
+def pair_from_row(row: Sequence[Any]) -> ResponsePair:
+    """A row of PAIR_COLUMNS as a pair."""
+    identity, prompt, a, b, model_a, model_b, category, source, context, settings, created_at = row
+    return ResponsePair(
+        id=identity,
+        prompt=prompt,
+        response_a=a,
+        response_b=b,
+        model_a=model_a,
+        model_b=model_b,
+        category=category,
+        source=source,
+        context=decode_context(context),
+        settings=orjson.loads(settings) if settings != "{}" else {},
+        created_at=created_at,
+    )
