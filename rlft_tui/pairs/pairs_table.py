@@ -54,7 +54,7 @@ def store_pairs(connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponseP
         "select digest::varchar, id from examples where digest in (select unnest($1::uuid[]))",
         [list(dict.fromkeys(digests))],
     ).fetchall()
-    known: dict[str, str] = {digest: identity for digest, identity in rows}
+    known: dict[str, str] = dict(rows)
     fresh: list[ResponsePair] = []
     fresh_digests: list[str] = []
     ids: list[str] = []

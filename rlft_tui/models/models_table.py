@@ -1,0 +1,71 @@
+"""SQL on ``models``: the registry."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import duckdb
+
+from rlft_tui.errors import ConflictError, NotFoundError, RlftError
+from rlft_tui.models.model import Model
+
+_COLUMNS = "name, kind, path, base, base_path, run_id, dataset, created_at"
+
+
+def add_model(connection: duckdb.DuckDBPyConnection, model: Model) -> Model:
+    """Register a model; the same one again (whatever its date) is left as it is.
+
+    Raises ConflictError when the name belongs to another model.
+    """
+    if not model.name.strip():
+        raise RlftError("a model needs a name", where="models")
+    connection.execute(
+        f"insert into models ({_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
+        [
+            model.name,
+            model.kind,
+            model.path,
+            model.base,
+            model.base_path,
+            model.run_id,
+            model.dataset,
+            model.created_at,
+        ],
+    )
+    stored = model_by_name(connection, model.name)
+    if (stored.kind, stored.path, stored.base) != (model.kind, model.path, model.base):
+        raise ConflictError(
+            f"there is another model called {model.name}", where=stored.path, remedy="Choose another name"
+        )
+    return stored
+
+
+def model_by_name(connection: duckdb.DuckDBPyConnection, name: str) -> Model:
+    """Raises NotFoundError that offers the nearest names."""
+    rows = connection.execute(f"select {_COLUMNS} from models where name = $1", [name]).fetchall()
+    if not rows:
+        names = [known for (known,) in connection.execute("select name from models order by 1").fetchall()]
+        raise NotFoundError(f"no model called {name!r}", remedy=name_hint(name, names))
+    return _model(rows[0])
+
+
+def list_models(connection: duckdb.DuckDBPyConnection) -> tuple[Model, ...]:
+    """Bases first, then adapters, oldest first."""
+    rows = connection.execute(
+        f"select {_COLUMNS} from models order by kind <> 'base', created_at, name"
+    ).fetchall()
+    return tuple(_model(row) for row in rows)
+
+
+def name_hint(name: str, names: list[str]) -> str:
+    """The nearest of some names, or all of them when there are few, as a remedy."""
+    if near := difflib.get_close_matches(name, names, n=1):
+        return f"Did you mean {near[0]}?"
+    if not names:
+        return "There is none yet: rlft models pull smollm2-135m"
+    return f"Known: {', '.join(names[:10])}{' …' if len(names) > 10 else ''}"
+
+
+def _model(row: tuple[Any, ...]) -> Model:
+    return Model(*row)
