@@ -13,10 +13,13 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
+
+import orjson
 
 FORMAT_VERSION = 1
 Kind = Literal["start", "stage", "metrics", "sample", "checkpoint", "alert", "control", "error", "end"]
+_TAIL = 64
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -40,21 +43,37 @@ class RunEvent:
 
 def encode_event(event: RunEvent) -> bytes:
     """The event as one line, newline included."""
-    record = {"v": event.v, "t": event.t, "kind": event.kind, **event.fields}
-    return json.dumps(_plain(record), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    record = _plain({"v": event.v, "t": event.t, "kind": event.kind, **event.fields})
+    try:
+        return json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    except UnicodeEncodeError:
+        # A lone surrogate has no UTF-8 form; escaped, it comes back as it was.
+        return json.dumps(record, allow_nan=False).encode() + b"\n"
 
 
 def decode_event(line: bytes) -> RunEvent:
     """Raises ValueError for a line that is not an event."""
-    record = json.loads(line)
-    if not isinstance(record, dict) or not isinstance(record.get("kind"), str):
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        # The standard parser also takes bare NaN, huge integers and lone surrogates.
+        try:
+            record = json.loads(line)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+    if type(record) is not dict:
         raise ValueError("not an event")
-    t = record.get("t")
-    v = record.get("v")
-    if not isinstance(t, int | float) or not isinstance(v, int):
+    kind = record.pop("kind", None)
+    t = record.pop("t", None)
+    v = record.pop("v", None)
+    if not isinstance(kind, str):
+        raise ValueError("not an event")
+    if isinstance(t, bool) or not isinstance(t, int | float) or not isinstance(v, int):
         raise ValueError("an event needs t and v")
-    fields = {key: value for key, value in record.items() if key not in ("v", "t", "kind")}
-    return RunEvent(record["kind"], float(t), fields, v)
+    try:
+        return RunEvent(kind, float(t), record, v)
+    except OverflowError:
+        raise ValueError("t is no time") from None
 
 
 def number(value: object) -> float | None:
@@ -62,8 +81,16 @@ def number(value: object) -> float | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            return math.copysign(math.inf, value)
     return _NONFINITE.get(value) if isinstance(value, str) else None
+
+
+def nonfinite_name(value: float) -> str:
+    """NaN, Infinity or -Infinity, as the log and the server's answers write it."""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 class EventWriter:
@@ -97,39 +124,61 @@ class EventReader:
         self.offset = offset
         self.unreadable = 0
         """Complete lines that were no events."""
+        self.restarts = 0
+        """How often the file was found replaced, rewritten or shrunk, and read again from the top."""
         self._inode: int | None = None
+        self._tail: bytes | None = None
 
     def read(self, limit: int = 64 << 20) -> Iterator[RunEvent]:
         """Events completed since the last call, from at most ``limit`` bytes.
 
-        Starts again from the top when the file was replaced or has shrunk.
+        Starts again from the top when the file was replaced or has shrunk. A line
+        counts as read once its event was taken.
         """
         try:
             stream = self.path.open("rb")
         except FileNotFoundError:
             return
         with stream:
-            status = os.fstat(stream.fileno())
-            if self._inode not in (None, status.st_ino) or status.st_size < self.offset:
+            if self._is_another(stream):
                 self.offset = 0
                 self.unreadable = 0
-            self._inode = status.st_ino
+                self._tail = None
+                self.restarts += 1
             stream.seek(self.offset)
             block = stream.read(limit)
-        complete = block.rfind(b"\n") + 1
-        for line in block[:complete].splitlines():
-            if not line.strip():
+            complete = block.rfind(b"\n") + 1
+            if not complete and len(block) == limit:
+                # One line longer than the limit: take it whole.
+                block += stream.readline()
+                complete = block.rfind(b"\n") + 1
+        for line in block[:complete].split(b"\n")[:-1]:
+            self.offset += len(line) + 1
+            self._tail = line[-_TAIL:]
+            if not line or line.isspace():
                 continue
             try:
-                yield decode_event(line)
+                event = decode_event(line)
             except ValueError:
                 self.unreadable += 1
-        self.offset += complete
+                continue
+            yield event
+
+    def _is_another(self, stream: BinaryIO) -> bool:
+        """Whether this is a new file, or the bytes before the offset are not those that were read."""
+        status = os.fstat(stream.fileno())
+        known, self._inode = self._inode, status.st_ino
+        if known not in (None, status.st_ino) or status.st_size < self.offset:
+            return True
+        if self._tail is None:
+            return False
+        expected = self._tail + b"\n"
+        return os.pread(stream.fileno(), len(expected), self.offset - len(expected)) != expected
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return nonfinite_name(value)
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

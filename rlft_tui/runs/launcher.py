@@ -1,0 +1,189 @@
+"""Starts, stops and resumes runs; the only writer of a run folder besides keeper and job."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
+from rlft_tui.runs.run_folder import RunFolder
+from rlft_tui.runs.run_process import is_alive, send_signal
+from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, write_spec
+
+MINIMUM_FREE_MB = {"dpo": 500, "generate": 50}
+"""Free disk below which a run is not started: checkpoints, result and logs must fit."""
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+_START_SECONDS = 60.0
+
+
+def launch(
+    runs: Path,
+    spec: DpoSpec | GenerateSpec,
+    *,
+    dataset: Path | None = None,
+    prompt_rows: Iterable[dict[str, Any]] = (),
+    command: Sequence[str] = (),
+) -> RunFolder:
+    """Make ``runs/<id>`` whole and start its keeper; returns once the job's process runs.
+
+    ``dataset`` is copied into the folder. ``prompt_rows`` become a generate run's prompts.
+    ``command`` takes the place of the job's own module. ConflictError when the id exists.
+    """
+    check_run_id(spec.id)
+    target = RunFolder(runs / spec.id)
+    if target.root.exists():
+        raise _exists(target)
+    runs.mkdir(parents=True, exist_ok=True)
+    _check_disk(runs, spec.method)
+    draft = Path(tempfile.mkdtemp(prefix=f".{spec.id}.", dir=runs))
+    try:
+        _fill(RunFolder(draft), spec, dataset, list(prompt_rows))
+        draft.chmod(0o755)
+        draft.rename(target.root)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        if target.root.exists():
+            raise _exists(target) from None
+        raise _unwritable(error, runs) from None
+    try:
+        _start_keeper(target, command)
+    except RlftError:
+        if target.read_attempt() is None:
+            shutil.rmtree(target.root, ignore_errors=True)
+        raise
+    return target
+
+
+def resume(folder: RunFolder, *, command: Sequence[str] = ()) -> None:
+    """Start one more attempt in the same folder; the job goes on from its last good checkpoint."""
+    if is_active(folder):
+        raise ConflictError("the run is still going", where=folder.id, remedy=f"rlft runs stop {folder.id}")
+    attempt = folder.read_attempt()
+    _check_disk(folder.root, "dpo")
+    if attempt is not None and folder.exit.exists():
+        folder.exit.replace(folder.root / f"exit-{attempt.number}.json")
+    folder.stop_request.unlink(missing_ok=True)
+    _start_keeper(folder, command)
+
+
+def stop(folder: RunFolder) -> bool:
+    """Ask keeper and job for a checkpoint and an end; a second call changes nothing.
+
+    Returns whether there was anyone to ask.
+    """
+    attempt = folder.read_attempt()
+    if attempt is None or not is_active(folder):
+        return False
+    if folder.stop_request.exists():
+        return True
+    # A full disk costs only the mark: the stop itself needs none.
+    with contextlib.suppress(OSError):
+        folder.stop_request.write_text(f"{time.time()}\n")
+    if send_signal(attempt.keeper_pid, attempt.keeper_started, signal.SIGTERM):
+        return True
+    return send_signal(attempt.job_pid, attempt.job_started, signal.SIGTERM)
+
+
+def enforce_stop(folder: RunFolder, grace: float) -> None:
+    """Kill a job that lost its keeper and has not stopped ``grace`` seconds after it was asked."""
+    attempt = folder.read_attempt()
+    if attempt is None or is_alive(attempt.keeper_pid, attempt.keeper_started):
+        return
+    with contextlib.suppress(OSError, ValueError):
+        if time.time() - float(folder.stop_request.read_text()) > grace:
+            send_signal(attempt.job_pid, attempt.job_started, signal.SIGKILL)
+
+
+def is_active(folder: RunFolder) -> bool:
+    """Whether the keeper or the job of the current attempt is a living process."""
+    attempt = folder.read_attempt()
+    return attempt is not None and (
+        is_alive(attempt.keeper_pid, attempt.keeper_started) or is_alive(attempt.job_pid, attempt.job_started)
+    )
+
+
+def delete(folder: RunFolder) -> None:
+    """Remove a run that is not active: out of sight at once, then off the disk."""
+    if is_active(folder):
+        raise ConflictError("the run is still going", where=folder.id, remedy=f"rlft runs stop {folder.id}")
+    try:
+        grave = Path(tempfile.mkdtemp(prefix=".deleted.", dir=folder.root.parent))
+        folder.root.rename(grave / folder.id)
+    except FileNotFoundError:
+        raise NotFoundError("no such run", where=folder.id, remedy="rlft runs list") from None
+    except OSError as error:
+        raise _unwritable(error, folder.root) from None
+    shutil.rmtree(grave, ignore_errors=True)
+
+
+def check_run_id(run_id: str) -> None:
+    """A run id is a folder name: RlftError unless it is safe as one."""
+    if not _RUN_ID.fullmatch(run_id):
+        raise RlftError(
+            f"not a run id: {run_id[:80]!r}",
+            remedy="Use letters, digits, '-', '_' and '.', beginning with a letter or digit",
+        )
+
+
+def _fill(
+    folder: RunFolder, spec: DpoSpec | GenerateSpec, dataset: Path | None, prompt_rows: list[dict[str, Any]]
+) -> None:
+    write_spec(spec, folder.spec)
+    folder.checkpoints.mkdir()
+    if dataset is not None:
+        shutil.copytree(dataset, folder.dataset)
+    if isinstance(spec, GenerateSpec):
+        with folder.prompts.open("w", encoding="utf-8") as stream:
+            stream.writelines(json.dumps(row, ensure_ascii=True) + "\n" for row in prompt_rows)
+
+
+def _start_keeper(folder: RunFolder, command: Sequence[str]) -> None:
+    arguments = [sys.executable, "-P", "-m", "rlft_tui.runs.keeper", str(folder.root)]
+    try:
+        result = subprocess.run(
+            [*arguments, "--", *command] if command else arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            timeout=_START_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UnavailableError(f"the run's keeper did not start: {error}", where=folder.id) from None
+    if result.returncode:
+        lines = result.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        raise UnavailableError(f"the run's keeper did not start: {lines[-1]}", where=folder.id)
+
+
+def _check_disk(folder: Path, method: str) -> None:
+    needed = MINIMUM_FREE_MB[method]
+    free = shutil.disk_usage(folder).free >> 20
+    if free < needed:
+        raise UnavailableError(
+            f"only {free} MB free on the disk, a {method} run needs {needed}",
+            where=str(folder),
+            remedy="Free some space, or delete old runs: rlft runs rm ID",
+        )
+
+
+def _exists(folder: RunFolder) -> ConflictError:
+    return ConflictError(
+        "a run with this id exists", where=folder.id, remedy=f"See it: rlft runs show {folder.id}"
+    )
+
+
+def _unwritable(error: OSError, where: Path) -> UnavailableError:
+    reason = error.strerror or str(error)
+    return UnavailableError(f"the run folder cannot be written: {os.fsdecode(reason)}", where=str(where))

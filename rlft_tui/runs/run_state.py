@@ -1,0 +1,240 @@
+"""What a run's events, attempt, exit record and living processes together say about it.
+
+Status comes from these alone, never from how old a file is:
+
+=============================================  =========================================
+keeper or job alive, no ``start`` event yet    starting
+… and a stop was asked for                     stopping
+… otherwise                                    running
+exit record, ``end`` event says finished       finished
+exit record, code 0, ``end`` says stopped      stopped
+exit record, a signal and no stop asked for    killed
+exit record, otherwise                         stopped if asked for and SIGTERM, else failed
+both gone, no exit record, ``end`` event       as the ``end`` event says
+both gone, no exit record, no ``end`` event    lost
+=============================================  =========================================
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from rlft_tui.runs.exit_reason import error_line, one_line
+from rlft_tui.runs.run_event import RunEvent, nonfinite_name, number
+from rlft_tui.runs.run_folder import Attempt
+from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec
+from rlft_tui.runs.run_status import ACTIVE, Alert, Exit, RunSummary, Status
+
+_RECENT_STEPS = 20
+_ALERTS_KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """What else there is to know besides the event log."""
+
+    attempt: Attempt | None
+    exit: Exit | None
+    alive: bool
+    """The keeper or the job of the attempt lives."""
+    stop_asked: bool
+
+
+class RunState:
+    """Reduces the events of one run, in order, to its summary."""
+
+    def __init__(self, spec: DpoSpec | GenerateSpec, path: str, created: float) -> None:
+        self.spec = spec
+        self.path = path
+        self.created = created
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all events, for a log that is read again from its top."""
+        self.step = 0
+        self.steps = self.spec.max_steps if isinstance(self.spec, DpoSpec) else 0
+        self.started: float | None = None
+        self.ended: float | None = None
+        self.stage = ""
+        self.stage_progress: float | None = None
+        self.metrics: dict[str, float | str] = {}
+        self.first: dict[str, float | str] = {}
+        self.units: dict[str, str] = {}
+        self.device = ""
+        self.memory_mb: float | None = None
+        self.checkpoint = ""
+        self.alerts: deque[Alert] = deque(maxlen=_ALERTS_KEPT)
+        self.attempt = 0
+        """Number of the attempt whose events these are; 0 before the first ``start``."""
+        self.pid = 0
+        """Process that wrote them."""
+        self.error = ""
+        self.end: Status | None = None
+        self.model = ""
+        self.pairs = ""
+        self.stop_seen = False
+        self._recent: deque[tuple[float, int]] = deque(maxlen=_RECENT_STEPS)
+
+    def apply(self, event: RunEvent) -> None:
+        """Take one event; unknown kinds and malformed fields are passed over."""
+        fields = event.fields
+        if event.kind == "metrics":
+            self._metrics(event.t, fields)
+        elif event.kind == "start":
+            self._start(event.t, fields)
+        elif event.kind == "stage":
+            self.stage = one_line(fields.get("name"))
+            progress = number(fields.get("progress"))
+            self.stage_progress = None if progress is None else min(1.0, max(0.0, progress))
+        elif event.kind == "checkpoint":
+            if fields.get("verified", True):
+                self.checkpoint = one_line(fields.get("path"))
+        elif event.kind == "alert":
+            self.alerts.append(
+                Alert(
+                    step=_whole(fields.get("step"), self.step),
+                    t=event.t,
+                    name=one_line(fields.get("name")),
+                    message=one_line(fields.get("message")),
+                    advice=one_line(fields.get("advice")),
+                )
+            )
+        elif event.kind == "control":
+            self.stop_seen = self.stop_seen or fields.get("asked") == "stop"
+        elif event.kind == "error":
+            self.error = error_line(fields)
+        elif event.kind == "end":
+            self._end(event.t, fields)
+
+    def summary(self, processes: Processes, *, output_model: str = "") -> RunSummary:
+        """The run as it stands now."""
+        attempt = processes.attempt
+        # A new attempt that has not spoken yet: what the last one left behind is history.
+        spoken = (
+            attempt is None
+            or self.attempt >= attempt.number
+            or (self.attempt > 0 and self.pid == attempt.job_pid)
+        )
+        status = self._status(processes, spoken)
+        active = status in ACTIVE
+        exit = processes.exit
+        ended = None if active else exit.ended if exit else self.ended
+        error = self.error if spoken else ""
+        if not error and exit is not None and status == "failed":
+            error = exit.reason
+        return RunSummary(
+            id=self.spec.id,
+            method=self.spec.method,
+            status=status,
+            step=self.step,
+            steps=self.steps,
+            model=_models(self.spec),
+            dataset=self.spec.dataset if isinstance(self.spec, DpoSpec) else "",
+            path=self.path,
+            created=self.created,
+            started=self.started,
+            ended=ended,
+            exit=exit if exit or status != "lost" else _lost(attempt),
+            stage=self.stage if spoken and active else "",
+            stage_progress=self.stage_progress if spoken and active else None,
+            seconds_left=self._seconds_left() if status == "running" and spoken else None,
+            metrics=dict(self.metrics),
+            first=dict(self.first),
+            units=dict(self.units),
+            device=self.device,
+            memory_mb=self.memory_mb,
+            checkpoint=self.checkpoint,
+            alerts=tuple(self.alerts),
+            error=error if status not in ("finished", "stopped") else "",
+            attempt=attempt.number if attempt else 1,
+            output_model=output_model,
+        )
+
+    def _status(self, processes: Processes, spoken: bool) -> Status:
+        end = self.end if spoken else None
+        asked = processes.stop_asked or (spoken and self.stop_seen)
+        exit = processes.exit
+        if exit is None:
+            if processes.alive:
+                return "stopping" if asked else "running" if spoken and self.attempt else "starting"
+            return end or "lost"
+        if end == "finished" or (end == "stopped" and exit.code == 0):
+            return end
+        if exit.signal is not None:
+            return "stopped" if asked and exit.signal == "SIGTERM" else "killed"
+        return "failed"
+
+    def _start(self, t: float, fields: dict[str, Any]) -> None:
+        self.attempt = max(self.attempt + 1, _whole(fields.get("attempt"), 1))
+        self.pid = _whole(fields.get("pid"), 0)
+        self.started = t if self.started is None else self.started
+        self.steps = _whole(fields.get("steps"), self.steps)
+        self.device = one_line(fields.get("device")) or self.device
+        self.stage, self.stage_progress = "", None
+        self.error, self.end, self.ended, self.stop_seen = "", None, None, False
+        self._recent.clear()
+
+    def _metrics(self, t: float, fields: dict[str, Any]) -> None:
+        step = fields.get("step")
+        if type(step) is int:
+            self.step = step
+            recent = self._recent
+            if recent and recent[-1][1] >= step:
+                if recent[-1][1] > step:
+                    recent.clear()
+            else:
+                recent.append((t, step))
+        steps = fields.get("steps")
+        if type(steps) is int and steps > 0:
+            self.steps = steps
+        values = fields.get("values")
+        if type(values) is dict:
+            for key, value in values.items():
+                if type(value) is float and isfinite(value):
+                    self.metrics[key] = value
+                elif (logged := number(value)) is not None:
+                    self.metrics[key] = logged if isfinite(logged) else nonfinite_name(logged)
+            if len(self.first) < len(self.metrics):
+                for key, value in self.metrics.items():
+                    self.first.setdefault(key, value)
+        units = fields.get("units")
+        if type(units) is dict and units:
+            self.units.update((str(key), str(unit)) for key, unit in units.items())
+        memory = number(fields.get("memory_mb"))
+        if memory is not None and (self.memory_mb is None or memory > self.memory_mb):
+            self.memory_mb = memory
+
+    def _end(self, t: float, fields: dict[str, Any]) -> None:
+        status = fields.get("status")
+        self.end = status if status in ("finished", "stopped", "failed") else "failed"
+        self.ended = t
+        self.model = str(fields.get("model") or "")
+        self.pairs = str(fields.get("pairs") or "")
+
+    def _seconds_left(self) -> float | None:
+        """From the pace of the last steps of this attempt; None before there are two."""
+        if len(self._recent) < 2 or self.steps <= 0:
+            return None
+        (t0, step0), (t1, step1) = self._recent[0], self._recent[-1]
+        if t1 <= t0:
+            return None
+        return max(0, self.steps - step1) * (t1 - t0) / (step1 - step0)
+
+
+def _models(spec: DpoSpec | GenerateSpec) -> str:
+    if isinstance(spec, DpoSpec):
+        return spec.model.name
+    names = dict.fromkeys((spec.model_a.name, spec.model_b.name))
+    return " / ".join(names)
+
+
+def _lost(attempt: Attempt | None) -> Exit:
+    who = "it never started" if attempt is None else "keeper and job are both gone and left no record"
+    return Exit(code=None, signal=None, reason=f"{who}; the machine may have gone down", ended=0.0)
+
+
+def _whole(value: object, otherwise: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
