@@ -17,6 +17,7 @@ from textual.screen import Screen
 from rlft_tui.config import Settings
 from rlft_tui.errors import RlftError
 from rlft_tui.paths import Workspace
+from rlft_tui.tui.label_writer import LabelWriter
 from rlft_tui.tui.messages import LinkChanged
 from rlft_tui.tui.screen_registry import SCREENS, screen_class
 from rlft_tui.tui.server_link import LinkState, ServerLink
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from rlft_tui.tui.screens.base import WorkbenchScreen
 
 FALLBACK_THEME = "textual-dark"
+QUIT_SECONDS = 5.0
+"""How long leaving waits for a verdict that is not stored yet."""
 
 
 def _connect(workspace: Workspace) -> WorkspaceClient:
@@ -80,6 +83,8 @@ class RlftApp(App[int]):
         self.settings = settings
         self.animation_level = "none"
         self.link = ServerLink(connect or partial(_connect, workspace), self._tell_link)
+        self.label_writer = LabelWriter(self.link)
+        """Every verdict, from whatever screen, is stored through this."""
         self._first_screen = screen
         self._screens_made: dict[str, WorkbenchScreen] = {}
 
@@ -100,6 +105,7 @@ class RlftApp(App[int]):
     def _started(self) -> None:
         """What waits for the first frame: the connection, the key map, the garbage collector."""
         self.run_worker(self._greet(), group="link")
+        self.run_worker(self.label_writer.run(), group="label-writer")
         if self.settings.keymap:
             self._use_keymap()
 
@@ -156,11 +162,20 @@ class RlftApp(App[int]):
     def action_show_screen(self, key: str) -> None:
         self.show_screen(key)
 
-    def action_leave(self) -> None:
+    async def action_leave(self) -> None:
         if self.screen is self._screens_made.get("home"):
-            self.exit(0)
+            await self.action_quit()
         else:
             self.show_screen("home")
+
+    async def action_quit(self) -> None:
+        """Leave, once every verdict given is stored; say so when the server cannot be reached."""
+        if self.label_writer.waiting:
+            self.notify("Storing the last verdict…", timeout=QUIT_SECONDS)
+            if not await self.label_writer.finish(QUIT_SECONDS):
+                self.exit(1, message="rlft: the last verdict could not be stored: no answer from the server")
+                return
+        self.exit(0)
 
     def action_help(self) -> None:
         from rlft_tui.tui.screens.help import HelpScreen

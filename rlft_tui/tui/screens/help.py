@@ -34,7 +34,7 @@ class HelpScreen(ModalScreen[None]):
         super().__init__()
         self._under = under
         # read now: with this screen on top the actions underneath are switched off
-        self._bindings = list(under.active_bindings.values())
+        self._listed = list(under.active_bindings.values())
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
@@ -46,7 +46,7 @@ class HelpScreen(ModalScreen[None]):
         about = getattr(self._under, "HELP", "")
         lines: list[Content] = [Content(about), Content("")] if about else []
         rows: dict[str, tuple[list[str], str, str, bool]] = {}
-        for active in self._bindings:
+        for active in self._listed:
             binding = active.binding
             if binding.id is None or binding.system:
                 continue

@@ -1,0 +1,314 @@
+"""What the label screen knows: which pair is up, what was decided, what may be pressed now.
+
+No Textual and no clock of its own, so that every rule here is tested without an event loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from rlft_tui.ids import new_id
+from rlft_tui.labels.preference import (
+    Choice,
+    HistoryEntry,
+    LabelOperation,
+    Mark,
+    MarkKind,
+    Preference,
+    Progress,
+    Revocation,
+    Side,
+)
+from rlft_tui.labels.queue_item import QueueItem, QueuePage
+from rlft_tui.pairs.response_pair import ResponsePair
+
+Place = Literal["left", "right", "tie"]
+Phase = Literal["loading", "painting", "judging", "storing", "undoing", "finished", "empty"]
+"""judging is the only phase in which a key decides anything; finished and empty have no pair."""
+
+AHEAD = 3
+"""Pairs held beyond the one on screen."""
+IDLE_SECONDS = 60.0
+"""A gap without a key or a mouse movement counts as reading for at most this long."""
+
+
+class ReadingClock:
+    """Time spent on a pair: gaps between signs of life are capped, time in another window left out."""
+
+    def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._idle = idle_seconds
+        self._spent = 0.0
+        self._last: float | None = None
+        self._away = False
+
+    def start(self, at: float) -> None:
+        self._spent = 0.0
+        self._last = at
+
+    def touch(self, at: float) -> None:
+        """A sign of life: what passed since the last one counts, up to the cap."""
+        if self._last is not None and not self._away:
+            self._spent += min(max(0.0, at - self._last), self._idle)
+        self._last = at
+        self._away = False
+
+    def leave(self, at: float) -> None:
+        """The terminal lost the focus: nothing counts until the next sign of life."""
+        if not self._away:
+            self.touch(at)
+            self._away = True
+
+    def milliseconds(self, at: float) -> int:
+        self.touch(at)
+        return round(self._spent * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The pair on screen."""
+
+    pair: ResponsePair
+    left: Side
+    former: Preference | Mark | None = None
+    """What had been decided about it, when an undo brought it back."""
+
+    @property
+    def left_text(self) -> str:
+        return self.pair.response_a if self.left == "a" else self.pair.response_b
+
+    @property
+    def right_text(self) -> str:
+        return self.pair.response_b if self.left == "a" else self.pair.response_a
+
+    def place(self, choice: Choice) -> Place:
+        """Where on screen a stored choice stands."""
+        if choice == "tie":
+            return "tie"
+        return "left" if choice == self.left else "right"
+
+    def choice(self, place: Place) -> Choice:
+        """What is stored for a place on screen."""
+        if place == "tie":
+            return "tie"
+        other: Side = "b" if self.left == "a" else "a"
+        return self.left if place == "left" else other
+
+
+class LabelSession:
+    """One labeller's way through the queue. Every write is made by one method and ended by ``stored``."""
+
+    def __init__(
+        self,
+        labeler: str,
+        *,
+        now: Callable[[], float] = time.time,
+        make_id: Callable[[], str] = new_id,
+    ) -> None:
+        self.labeler = labeler
+        self.phase: Phase = "loading"
+        self.current: Shown | None = None
+        self.upcoming: list[QueueItem] = []
+        self.progress: Progress | None = None
+        self.confidence: int | None = None
+        self.note = ""
+        self.pending: LabelOperation | None = None
+        """What is being stored now."""
+        self.clock = ReadingClock()
+        self._now = now
+        self._make_id = make_id
+        self._painted_at = 0.0
+        self._done: set[str] = set()
+        self._exhausted = False
+
+    # the queue
+    def held(self) -> tuple[str, ...]:
+        """Ids of the pairs on screen and ahead, which the server need not send again."""
+        current = (self.current.pair.id,) if self.current is not None else ()
+        return current + tuple(item.pair.id for item in self.upcoming)
+
+    def missing(self) -> int:
+        """How many pairs to ask for; 0 while there are enough, or no more to come."""
+        if self._exhausted:
+            return 0
+        wanted = AHEAD if self.current is not None else AHEAD + 1
+        return max(0, wanted - len(self.upcoming))
+
+    def receive(self, page: QueuePage) -> bool:
+        """Take the next pairs in. True when one of them is now to be shown."""
+        held = set(self.held()) | self._done
+        fresh = [item for item in page.items if item.pair.id not in held]
+        self.upcoming += fresh
+        self._exhausted = not fresh
+        if self.progress is None or self.phase in ("loading", "finished", "empty"):
+            self.progress = page.progress
+        if self.current is None and self.phase in ("loading", "finished", "empty"):
+            self._advance()
+            return self.current is not None
+        return False
+
+    def look_again(self) -> None:
+        """Forget that the queue was exhausted: new pairs may have come."""
+        self._exhausted = False
+
+    def painted(self, at: float) -> None:
+        """The pair is on screen since ``at``; keys pressed before that are not about it."""
+        if self.phase == "painting":
+            self.phase = "judging"
+            self._painted_at = at
+            self.clock.start(at)
+
+    # decisions
+    def may_decide(self, at: float) -> bool:
+        """Whether a key pressed at ``at`` can be about the pair on screen."""
+        return self.phase == "judging" and at >= self._painted_at
+
+    def judge(self, place: Place, at: float) -> Preference | None:
+        """The verdict to store, or None when the key cannot be about this pair."""
+        if self.current is None or not self.may_decide(at):
+            return None
+        verdict = Preference(
+            id=self._make_id(),
+            example_id=self.current.pair.id,
+            labeler_id=self.labeler,
+            choice=self.current.choice(place),
+            shown_first=self.current.left,
+            confidence=self.confidence,
+            reasoning=self.note,
+            time_spent_ms=self.clock.milliseconds(at),
+            created_at=self._now(),
+        )
+        self._begin(verdict)
+        return verdict
+
+    def set_aside(self, kind: MarkKind, at: float) -> Mark | None:
+        """The mark to store, or None when the key cannot be about this pair."""
+        if self.current is None or not self.may_decide(at):
+            return None
+        mark = Mark(
+            id=self._make_id(),
+            example_id=self.current.pair.id,
+            labeler_id=self.labeler,
+            kind=kind,
+            note=self.note,
+            created_at=self._now(),
+        )
+        self._begin(mark)
+        return mark
+
+    def _begin(self, operation: LabelOperation) -> None:
+        self.pending = operation
+        self.phase = "storing"
+
+    def stored(self, progress: Progress) -> None:
+        """The pending verdict or mark is durable: go on to the next pair."""
+        operation, self.pending = self.pending, None
+        self.progress = progress
+        if isinstance(operation, Preference | Mark):
+            self._done.add(operation.example_id)
+            self._advance()
+
+    def refused(self, *, keep: bool) -> None:
+        """The pending operation cannot be stored. ``keep`` leaves the pair up, else the next one comes."""
+        operation, self.pending = self.pending, None
+        if keep or not isinstance(operation, Preference | Mark):
+            self.phase = "judging" if self.current is not None else "finished"
+        else:
+            self._done.add(operation.example_id)
+            self._advance()
+
+    def _advance(self) -> None:
+        self.confidence = None
+        self.note = ""
+        if self.upcoming:
+            item = self.upcoming.pop(0)
+            self.current = Shown(item.pair, item.left)
+            self.phase = "painting"
+            return
+        self.current = None
+        if not self._exhausted:
+            self.phase = "loading"
+        else:
+            self.phase = "finished" if self._seen_any() else "empty"
+
+    def _seen_any(self) -> bool:
+        progress = self.progress
+        return bool(self._done) or (
+            progress is not None and progress.labelled + progress.skipped + progress.flagged > 0
+        )
+
+    # undo
+    def begin_undo(self) -> bool:
+        """Nothing may be decided from now until ``take_back`` is stored or ``cancel_undo``."""
+        if self.phase not in ("judging", "finished", "empty"):
+            return False
+        self.phase = "undoing"
+        return True
+
+    def cancel_undo(self) -> None:
+        if self.phase == "undoing":
+            self.phase = "judging" if self.current is not None else "finished"
+
+    def take_back(self, target: Preference | Mark) -> Revocation:
+        """The revocation to store for an earlier operation."""
+        revocation = Revocation(self._make_id(), target.id, self.labeler, created_at=self._now())
+        self.pending = revocation
+        return revocation
+
+    def bring_back(self, item: QueueItem, former: Preference | Mark, progress: Progress) -> None:
+        """The revocation is durable: its pair comes back on screen, the one that was up waits behind it."""
+        self.pending = None
+        self.progress = progress
+        pair = item.pair
+        self._done.discard(pair.id)
+        if self.current is not None and self.current.pair.id != pair.id:
+            self.upcoming.insert(0, QueueItem(self.current.pair, self.current.left))
+        self.upcoming = [ahead for ahead in self.upcoming if ahead.pair.id != pair.id]
+        left = former.shown_first if isinstance(former, Preference) else item.left
+        self.current = Shown(pair, left, former)
+        self.confidence = None
+        self.note = former.reasoning if isinstance(former, Preference) else former.note
+        self.phase = "painting"
+
+
+def last_standing(history: tuple[HistoryEntry, ...]) -> Preference | Mark | None:
+    """The newest operation that was not taken back; ``history`` is newest first."""
+    return next((entry.operation for entry in history if not entry.revoked), None)
+
+
+def progress_line(progress: Progress | None) -> str:
+    """Labelled, left, rate and time left, on one line."""
+    if progress is None:
+        return ""
+    parts = [f"{progress.labelled:,} labelled", f"{progress.remaining:,} left"]
+    if progress.skipped:
+        parts.append(f"{progress.skipped:,} skipped")
+    if progress.flagged:
+        parts.append(f"{progress.flagged:,} flagged")
+    if progress.per_hour is not None:
+        parts.append(f"{progress.per_hour:,.0f}/h")
+    if progress.seconds_left is not None and progress.remaining:
+        parts.append(f"about {duration(progress.seconds_left)} to go")
+    return " · ".join(parts)
+
+
+def former_line(shown: Shown) -> str:
+    """The verdict that an undo took back, in words of the screen."""
+    former = shown.former
+    if former is None:
+        return ""
+    if isinstance(former, Mark):
+        return "taken back: skipped" if former.kind == "skip" else "taken back: flagged"
+    words = {"left": "left better", "right": "right better", "tie": "tie"}
+    line = f"taken back: {words[shown.place(former.choice)]}"
+    return f"{line}, confidence {former.confidence}" if former.confidence is not None else line
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min`` or ``3 h 20 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,70 @@
+"""What to do next on the way around the loop, as one sentence and where to do it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rlft_tui.runs.run_status import ACTIVE, RunSummary
+from rlft_tui.server.answers import Home
+
+ENOUGH_LABELS = 20
+"""Fewer verdicts than this since the last data set are not worth a new one."""
+BROKEN = frozenset({"failed", "killed", "lost"})
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """``screen`` is a key of the registry, or empty when ``command`` is to be typed in a shell."""
+
+    sentence: str
+    screen: str = ""
+    command: str = ""
+
+
+def next_step(home: Home) -> NextStep:
+    """The first thing on the way around the loop that is still to be done."""
+    active = [run for run in home.runs if run.status in ACTIVE]
+    if home.pairs == 0:
+        return _first_pairs(home, active)
+    newest = next((run for run in home.runs if run.method == "dpo"), None)
+    if newest is not None and newest.status in BROKEN:
+        return NextStep(f"The last training run ended badly: {newest.id}. See why.", "monitor")
+    training = next((run for run in active if run.method == "dpo"), None)
+    if training is not None:
+        return NextStep(f"{training.id} is running. Watch its curves and samples.", "monitor")
+    if home.unlabelled and home.labels_since_dataset < ENOUGH_LABELS and not _unused(home):
+        missing = ENOUGH_LABELS - home.labels_since_dataset
+        wait = "1 pair waits" if home.unlabelled == 1 else f"{home.unlabelled:,} pairs wait"
+        return NextStep(f"{wait} for your verdict; {missing} more make a data set worth building.", "label")
+    if home.labels_since_dataset >= ENOUGH_LABELS:
+        return NextStep(
+            f"{home.labels_since_dataset:,} verdicts are in no data set yet. Freeze them (b on that screen).",
+            "data",
+        )
+    if (unused := _unused(home)) is not None:
+        return NextStep(f"Data set {unused} has not been trained on. Launch a run.", "runs")
+    if any(run.method == "dpo" and run.status == "finished" for run in home.runs):
+        return NextStep("Compare the tuned model with its base, blind.", "compare")
+    if home.unlabelled:
+        return NextStep(f"{home.unlabelled:,} pairs wait for your verdict.", "label")
+    return NextStep("Every pair is labelled. Generate new ones:", command="rlft pairs generate")
+
+
+def _first_pairs(home: Home, active: list[RunSummary]) -> NextStep:
+    generating = next((run for run in active if run.method == "generate"), None)
+    if generating is not None:
+        return NextStep(f"{generating.id} is generating answers. Watch it.", "monitor")
+    if home.prompts:
+        return NextStep(
+            "There are prompts but no answers yet. Generate pairs:", command="rlft pairs generate"
+        )
+    return NextStep("Nothing here yet. Import answer pairs:", command="rlft pairs import FILE")
+
+
+def _unused(home: Home) -> str | None:
+    """The newest data set, when no run was made on it."""
+    if not home.datasets:
+        return None
+    newest = max(home.datasets, key=lambda dataset: dataset.created_at)
+    used = any(run.dataset and newest.hash.startswith(run.dataset[:12]) for run in home.runs)
+    return None if used else newest.name or newest.hash
