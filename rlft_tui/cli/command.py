@@ -1,0 +1,79 @@
+"""How a command is declared: the options that all share, and examples in its help."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rlft_tui.cli.session import Session
+
+Body = Callable[..., None]
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        "-w",
+        metavar="DIR",
+        help="Workspace to work on [default: $RLFT_WORKSPACE, else found upwards from here]",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def noun(name: str) -> typer.Typer:
+    """The commands of one noun (or a command that is its own noun)."""
+    return typer.Typer(name=name, rich_markup_mode=None, add_completion=False)
+
+
+def command(
+    app: typer.Typer,
+    *examples: str,
+    name: str | None = None,
+    more: Sequence[inspect.Parameter] = (),
+    json: bool = True,
+) -> Callable[[Body], Body]:
+    """Register a function whose first parameter is the Session.
+
+    ``--workspace`` and ``--json`` are added to its own options, ``more`` too: those
+    reach the function through its ``**values``.
+    """
+
+    def register(body: Body) -> Body:
+        own = [
+            parameter
+            for parameter in inspect.signature(body, eval_str=True).parameters.values()
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        ][1:]
+        parameters = [
+            inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
+            *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *more)),
+            _shared("workspace", WorkspaceOption, None),
+            *([_shared("json", JsonOption, False)] if json else []),
+        ]
+
+        def run(ctx: typer.Context, workspace: Path | None, json: bool = False, **values: Any) -> None:
+            outer = ctx.find_object(Session) or Session()
+            body(Session(workspace or outer.folder, json or outer.json), **values)
+
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        run.__doc__ = body.__doc__
+        app.command(name or body.__name__.rstrip("_"), epilog=_epilog(examples))(run)
+        return body
+
+    return register
+
+
+def _shared(name: str, annotation: Any, default: object) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _epilog(examples: Sequence[str]) -> str:
+    """Examples one a line; \\b keeps the help formatter from wrapping them together."""
+    heading = "Example:" if len(examples) == 1 else "Examples:"
+    return "\n".join(["\b", heading, *(f"  {example}" for example in examples)])

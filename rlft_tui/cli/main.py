@@ -1,0 +1,186 @@
+"""``rlft``: the command tree and how it ends.
+
+Start-up is part of the interface, so nothing is imported here that ``--version`` and
+``--help`` can do without: each noun's module is loaded when its command is called.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+from rlft_tui.cli.command import WorkspaceOption
+from rlft_tui.cli.session import BROKEN_PIPE, Session, mute_stdout
+from rlft_tui.errors import RlftError
+
+NOUNS: dict[str, str] = {
+    "init": "Make a workspace.",
+    "doctor": "Tell what works on this machine, and the remedy for what does not.",
+    "demo": "Open a workspace with prompts, pairs and a model in it, or go round the whole loop.",
+    "prompts": "Prompts: import, list.",
+    "pairs": "Pairs of answers to be compared: import, generate, list.",
+    "label": "Open the workbench on the Label screen.",
+    "labels": "Verdicts: add, list, export, stats, undo.",
+    "data": "Frozen training sets made from verdicts: build, list, check, export.",
+    "train": "Train a model on a data set.",
+    "runs": "Runs: list, show, logs, follow, stop, resume, rm.",
+    "models": "Models: list, pull, show, ratings.",
+    "compare": "Answer one prompt with two models, side by side.",
+    "backup": "Copy the workspace's data to a new folder in backups/.",
+    "restore": "Put a backup back in place of the workspace's data.",
+    "server": "The workspace's server: status, stop.",
+}
+"""Every noun in the order of the help, with its one line there."""
+
+
+class NounGroup(TyperGroup):
+    """The root: its commands are modules, loaded when called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(NOUNS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return load_noun(cmd_name) if cmd_name in NOUNS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        # The names are all that the base class needs for "did you mean".
+        self.commands = dict.fromkeys(NOUNS, None)  # type: ignore[assignment]
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(NOUNS.items()))
+
+
+def load_noun(name: str) -> Any:
+    """The Typer command or group of one noun."""
+    module = importlib.import_module(f"rlft_tui.cli.{name}_command")
+    loaded = typer.main.get_command(module.app)
+    loaded.name = name
+    if isinstance(loaded, TyperGroup):
+        loaded.help = NOUNS[name]
+    return loaded
+
+
+root = typer.Typer(
+    name="rlft",
+    cls=NounGroup,
+    rich_markup_mode=None,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    epilog="\b\nExamples:\n  rlft init my-project\n  rlft -w my-project\n  rlft labels stats --json",
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from rlft_tui import __version__
+
+        sys.stdout.write(f"rlft {__version__}\n")
+        raise typer.Exit
+
+
+@root.callback()
+def _rlft(
+    ctx: typer.Context,
+    workspace: WorkspaceOption = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Preference learning in one terminal: label, train, watch, compare.
+
+    Without a command it opens the workbench.
+    """
+    ctx.obj = Session(workspace)
+    if ctx.invoked_subcommand is None:
+        from rlft_tui.cli.workbench import open_workbench
+
+        open_workbench(Session(workspace))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The console script: runs one command and exits with its code.
+
+    0 well · 1 failed (a run, a check, or a fault of the program) · 2 the user can put it right,
+    one line on stderr · 130 interrupted · 141 nobody reads stdout any more.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character must not end the command.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        code = run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        mute_stdout()
+        code = BROKEN_PIPE
+    sys.exit(code)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; its exit code. Errors are printed, never raised."""
+    try:
+        result = typer.main.get_command(root).main(arguments, prog_name="rlft", standalone_mode=False)
+    except RlftError as error:
+        return _refuse(str(error))
+    except TyperException as error:
+        return _refuse(_usage_line(error))
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        return _save_fault(error)
+    return result if isinstance(result, int) else 0
+
+
+def _refuse(line: str) -> int:
+    from rlft_tui.tui.widgets.harmless import harmless_line
+
+    sys.stderr.write(harmless_line(" ".join(line.split())) + "\n")
+    return 2
+
+
+def _usage_line(error: TyperException) -> str:
+    message = error.format_message().strip()
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return message
+    names = context.command.list_commands(context) if isinstance(context.command, TyperGroup) else []
+    if message == "Missing command." and names:
+        message = f"Missing command: one of {', '.join(names)}."
+    end = "" if message.endswith((".", "?", "!")) else "."
+    return f"{context.command_path}: {message}{end} Try: {context.command_path} --help"
+
+
+def _save_fault(error: Exception) -> int:
+    """One line that names the fault and the file with its traceback."""
+    import tempfile
+    import traceback
+
+    from rlft_tui.paths import cache_folder
+
+    name = f"fault-{time.strftime('%Y%m%d-%H%M%S')}-{type(error).__name__}.txt"
+    text = f"rlft {' '.join(sys.argv[1:])}\n{''.join(traceback.format_exception(error))}"
+    saved = ""
+    for folder in (cache_folder() / "faults", Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError:
+            continue
+        saved = f" The traceback is in {folder / name}"
+        break
+    _refuse(f"a fault in rlft: {type(error).__name__}: {error}.{saved}")
+    return 1
+
+
+if __name__ == "__main__":
+    main()

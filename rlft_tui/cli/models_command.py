@@ -1,0 +1,137 @@
+"""rlft models list|pull|show|ratings"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rlft_tui.cli.command import command, noun
+from rlft_tui.cli.session import Session, fields, moment, table
+from rlft_tui.errors import NotFoundError
+from rlft_tui.models.model import Model
+
+app = noun("models")
+
+
+@command(app, "rlft models list", "rlft models list --json", name="list")
+def list_(session: Session) -> None:
+    """List the models that this workspace knows."""
+    with session.connect() as client:
+        models = client.models()
+    session.show(
+        models,
+        lambda: table(
+            ("name", "kind", "base", "made", "path"),
+            [(m.name, m.kind, m.base, moment(m.created_at), m.path) for m in models],
+        ),
+    )
+    if not models:
+        session.say("No models yet. Fetch one: rlft models pull smollm2-135m")
+
+
+@command(app, "rlft models pull smollm2-135m", "rlft models pull ./my-model --as mine")
+def pull(
+    session: Session,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="smollm2-135m (no model hub needed), a folder, or a hub id.")
+    ],
+    known_as: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="Name in this workspace [default: its own]")
+    ] = "",
+) -> None:
+    """Fetch a base model into this user's cache and register it in the workspace, if there is one."""
+    from dataclasses import replace
+
+    from rlft_tui.models.pull import pull_model
+
+    session_workspace = _workspace_or_none(session)
+    model = pull_model(name, session.say)
+    if known_as:
+        model = replace(model, name=known_as)
+    if session_workspace:
+        with session.connect() as client:
+            model = client.add_model(model)
+    else:
+        session.say("No workspace here: it lies in the cache, and a workspace can pull it at no cost")
+    session.show(model, model.path)
+
+
+@command(app, "rlft models show smollm2-135m", "rlft models show dpo-1129-1740-abcd --json")
+def show(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as rlft models list shows it.")],
+) -> None:
+    """Show a model: where it lies, what it was trained from and on."""
+    with session.connect() as client:
+        models = client.models()
+    found = find_model(models, name)
+    session.show(
+        found,
+        lambda: fields(
+            [
+                ("name", found.name),
+                ("kind", found.kind),
+                ("path", found.path),
+                ("base", found.base),
+                ("base path", found.base_path),
+                ("run", found.run_id),
+                ("data set", found.dataset),
+                ("made", moment(found.created_at)),
+            ]
+        ),
+    )
+
+
+@command(app, "rlft models ratings", "rlft models ratings --against smollm2-135m --json")
+def ratings(
+    session: Session,
+    against: Annotated[
+        str, typer.Option("--against", metavar="NAME", help="Count only comparisons with this model.")
+    ] = "",
+) -> None:
+    """Wins and losses of each model over the current verdicts; a tie counts half."""
+    with session.connect() as client:
+        rated = client.ratings(against=against)
+    session.show(
+        rated,
+        lambda: table(
+            ("model", "n", "wins", "losses", "ties", "win rate", "95 % interval"),
+            [
+                (
+                    r.model,
+                    r.n,
+                    r.wins,
+                    r.losses,
+                    r.ties,
+                    f"{r.win_rate:.1f} %",
+                    f"{r.ci95[0]:.1f} – {r.ci95[1]:.1f}",
+                )
+                for r in rated
+            ],
+        ),
+    )
+    if not rated:
+        session.say("No verdict compares two models that are named")
+
+
+def find_model(models: tuple[Model, ...], name: str) -> Model:
+    """The model of that name; NotFoundError names the nearest one."""
+    import difflib
+
+    for model in models:
+        if model.name == name:
+            return model
+    near = difflib.get_close_matches(name, [model.name for model in models], n=1)
+    remedy = f"Did you mean {near[0]}?" if near else f"Fetch it: rlft models pull {name}"
+    raise NotFoundError("no such model", where=name, remedy=remedy)
+
+
+def _workspace_or_none(session: Session) -> bool:
+    try:
+        session.workspace()
+    except NotFoundError:
+        if session.folder is not None:
+            raise
+        return False
+    return True

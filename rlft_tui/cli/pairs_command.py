@@ -1,0 +1,102 @@
+"""rlft pairs import|generate|list"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rlft_tui.cli.command import command, noun
+from rlft_tui.cli.generate_form import generate_flags
+from rlft_tui.cli.import_text import show_report
+from rlft_tui.cli.options import (
+    Category,
+    Follow,
+    InputFile,
+    Labeler,
+    Limit,
+    Offset,
+    Search,
+    read_input,
+)
+from rlft_tui.cli.session import Session, table
+
+app = noun("pairs")
+
+
+@command(
+    app,
+    "rlft pairs import pairs.jsonl",
+    "rlft pairs import preferences.parquet --as anna --json",
+    name="import",
+)
+def import_(session: Session, file: InputFile, labeler: Labeler = None) -> None:
+    """Import pairs of answers from JSONL, CSV or Parquet.
+
+    Columns: prompt, response_a, response_b and, if any, model_a, model_b, category. TRL
+    preference rows (prompt, chosen, rejected) are taken too and bring a verdict with them.
+    Every bad line is listed with its number and reason; the good ones are stored together.
+    """
+    name, content = read_input(file)
+    who = session.labeler(labeler)
+    with session.connect() as client:
+        show_report(session, client.import_pairs(name, content, labeler=who), "pairs")
+
+
+@command(app, "rlft pairs list --limit 20", "rlft pairs list --search bread --json", name="list")
+def list_(
+    session: Session, search: Search = "", category: Category = "", offset: Offset = 0, limit: Limit = 100
+) -> None:
+    """List pairs of answers."""
+    with session.connect() as client:
+        page = client.pairs(offset=offset, limit=limit, search=search, category=category)
+    session.show(
+        {"total": page.total, "pairs": page.pairs},
+        lambda: table(
+            ("id", "category", "model a", "model b", "prompt"),
+            [(pair.id, pair.category, pair.model_a, pair.model_b, pair.prompt) for pair in page.pairs],
+        ),
+    )
+    session.say(f"{len(page.pairs)} of {page.total} pairs")
+
+
+@command(
+    app,
+    "rlft pairs generate -n 20 --temperature-b 1.2 --follow",
+    "rlft pairs generate --prompts prompts.jsonl --model-a smollm2-135m --model-b dpo-1129-1740-abcd",
+    more=generate_flags(),
+)
+def generate(
+    session: Session,
+    prompts: Annotated[
+        Path | None,
+        typer.Option("--prompts", metavar="FILE", help="File of prompts [default: those in the workspace]"),
+    ] = None,
+    count: Annotated[
+        int, typer.Option("-n", "--count", min=0, metavar="N", help="Prompts to answer; 0 for all.")
+    ] = 0,
+    offset: Offset = 0,
+    category: Category = "",
+    spec: Annotated[
+        Path | None,
+        typer.Option("--spec", metavar="FILE", help="TOML file with settings; flags override it."),
+    ] = None,
+    follow: Follow = False,
+    **values: Any,
+) -> None:
+    """Have two models, or one at two settings, answer prompts: a run that makes pairs.
+
+    Prints the run's id first. The pairs are in the workspace when the run has finished.
+    """
+    from rlft_tui.cli.generate_form import generate_values, prompt_rows
+    from rlft_tui.cli.run_progress import finish_launch
+
+    settings = session.settings()
+    launch = generate_values(spec, values, default_model=settings.default_model, threads=settings.threads)
+    with session.connect() as client:
+        launch["prompt_rows"] = prompt_rows(
+            session, client, prompts, count=count, offset=offset, category=category
+        )
+        run = client.launch(launch)
+        finish_launch(session, client, run, follow=follow)

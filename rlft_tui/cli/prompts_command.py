@@ -1,0 +1,38 @@
+"""rlft prompts import|list"""
+
+from __future__ import annotations
+
+from rlft_tui.cli.command import command, noun
+from rlft_tui.cli.import_text import show_report
+from rlft_tui.cli.options import Category, InputFile, Limit, Offset, Search, read_input
+from rlft_tui.cli.session import Session, table
+
+app = noun("prompts")
+
+
+@command(app, "rlft prompts import prompts.jsonl", "rlft prompts import prompts.csv --json", name="import")
+def import_(session: Session, file: InputFile) -> None:
+    """Import prompts from JSONL, CSV or Parquet with the columns prompt and, if any, category.
+
+    Every bad line is listed with its number and reason; the good ones are stored together.
+    """
+    name, content = read_input(file)
+    with session.connect() as client:
+        show_report(session, client.import_prompts(name, content), "prompts")
+
+
+@command(app, "rlft prompts list --category advice", name="list")
+def list_(
+    session: Session, search: Search = "", category: Category = "", offset: Offset = 0, limit: Limit = 100
+) -> None:
+    """List prompts."""
+    with session.connect() as client:
+        page = client.prompts(offset=offset, limit=limit, search=search, category=category)
+    session.show(
+        {"total": page.total, "prompts": page.prompts},
+        lambda: table(
+            ("id", "category", "prompt"),
+            [(prompt.id, prompt.category, prompt.prompt) for prompt in page.prompts],
+        ),
+    )
+    session.say(f"{len(page.prompts)} of {page.total} prompts")

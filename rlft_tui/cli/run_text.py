@@ -1,0 +1,76 @@
+"""A run as JSON and as lines for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rlft_tui.cli.session import duration, moment
+from rlft_tui.runs.run_status import RunSummary, Series
+
+
+def run_json(run: RunSummary) -> dict[str, Any]:
+    """The run's summary; scripts rely on the names in it."""
+    import msgspec
+
+    value: dict[str, Any] = msgspec.to_builtins(run)
+    return value
+
+
+def run_fields(run: RunSummary) -> list[tuple[str, object]]:
+    """Names and values for ``fields``."""
+    rows: list[tuple[str, object]] = [
+        ("id", run.id),
+        ("method", run.method),
+        ("status", run.status),
+        ("reason", run.exit.reason if run.exit else ""),
+        ("error", run.error),
+        ("step", f"{run.step}/{run.steps or '?'}"),
+        ("stage", run.stage),
+        ("time left", duration(run.seconds_left)),
+        ("started", moment(run.started)),
+        ("ended", moment(run.ended)),
+        ("model", run.model),
+        ("data set", run.dataset),
+        ("result", run.output_model),
+        ("checkpoint", run.checkpoint),
+        ("attempt", run.attempt if run.attempt > 1 else ""),
+        ("device", run.device),
+        ("peak memory", f"{run.memory_mb:.0f} MB" if run.memory_mb else ""),
+        ("folder", run.path),
+    ]
+    rows += [(f"alert at {alert.step}", f"{alert.message} {alert.advice}".strip()) for alert in run.alerts]
+    for key, last in run.metrics.items():
+        first = run.first.get(key)
+        unit = f" {run.units[key]}" if run.units.get(key) else ""
+        before = f"{_number(first)} → " if first is not None and first != last else ""
+        rows.append((key, f"{before}{_number(last)}{unit}"))
+    return rows
+
+
+def points(series: Series) -> list[tuple[int, float | str | None]]:
+    """Every value of a metric as (step, value); what was NaN or infinite says so."""
+    return [
+        (step, "NaN" if mean is None and nonfinite else mean)
+        for step, mean, nonfinite in zip(series.steps, series.mean, series.nonfinite, strict=True)
+        if mean is not None or nonfinite
+    ]
+
+
+def progress_line(run: RunSummary) -> str:
+    """One line of progress: stage, step, the metrics that matter, time left."""
+    parts = [run.id, run.status if run.status != "running" else run.stage or "running"]
+    if run.steps:
+        parts.append(f"step {run.step}/{run.steps}")
+    elif run.step:
+        parts.append(f"step {run.step}")
+    for key, name in (("loss", "loss"), ("rewards/margins", "margin"), ("rewards/accuracies", "accuracy")):
+        if key in run.metrics:
+            parts.append(f"{name} {_number(run.metrics[key])}")
+    parts += [f"{key} {_number(run.metrics[key])}" for key in run.metrics if "kl" in key.lower()][:1]
+    if run.seconds_left:
+        parts.append(f"{duration(run.seconds_left)} left")
+    return "  ".join(parts)
+
+
+def _number(value: float | str | None) -> str:
+    return f"{value:.4g}" if isinstance(value, float | int) else str(value)

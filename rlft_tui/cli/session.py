@@ -1,0 +1,182 @@
+"""What every command has at hand: the workspace, the server, the labeller and the way to print."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from rlft_tui.errors import RlftError
+from rlft_tui.paths import Workspace, find_workspace
+
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
+    from rlft_tui.config import Settings
+
+BROKEN_PIPE = 141
+"""Exit code when the reader of stdout has gone: 128 + SIGPIPE, as the shell counts it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One command's surroundings. Results go to stdout, talk to stderr."""
+
+    folder: Path | None = None
+    """What --workspace named, if anything."""
+    json: bool = False
+
+    def workspace(self) -> Workspace:
+        return find_workspace(self.folder)
+
+    def settings(self) -> Settings:
+        from rlft_tui.config import read_settings
+
+        return read_settings(self.workspace().settings)
+
+    def labeler(self, named: str | None) -> str:
+        """The name given with --as, or the one in rlft.toml."""
+        if named is None:
+            return self.settings().labeler
+        if not named.strip():
+            raise RlftError("the labeller's name is empty", where="--as", remedy="Give a name: --as anna")
+        return named
+
+    def connect(self) -> WorkspaceClient:
+        """A client of the workspace's server, which is started when it is not running."""
+        workspace = self.workspace()
+        from rlft_tui.client.connection import connect
+
+        return connect(workspace)
+
+    def show(self, value: Any, text: str | Callable[[], str]) -> None:
+        """The result: ``value`` as JSON with --json, else the text."""
+        if self.json:
+            write(as_json(value))
+        else:
+            write(text if isinstance(text, str) else text())
+
+    def say(self, text: str) -> None:
+        """A line for the person at the terminal; never part of the result."""
+        from rlft_tui.tui.widgets.harmless import harmless
+
+        sys.stderr.write(harmless(text) + "\n")
+        sys.stderr.flush()
+
+
+def write(text: str, *, newline: bool = True) -> None:
+    """Print to stdout with everything that a terminal would obey made visible."""
+    from rlft_tui.tui.widgets.harmless import harmless
+
+    write_raw(harmless(text) + ("\n" if newline and text else ""))
+
+
+def write_raw(text: str) -> None:
+    """Print as it is; for machine formats that are already free of control characters."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        mute_stdout()
+        raise typer.Exit(BROKEN_PIPE) from None
+
+
+def mute_stdout() -> None:
+    """Nobody reads stdout any more: let the interpreter's last flush fall into nothing."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)
+
+
+def as_json(value: Any) -> str:
+    """Indented JSON of plain values and dataclasses; NaN and infinities become strings."""
+    import msgspec
+
+    plain = _finite(msgspec.to_builtins(value))
+    text = json.dumps(plain, ensure_ascii=False, indent=2, allow_nan=False)
+    if text.isascii():
+        return text.replace("\x7f", "\\u007f")
+    from rlft_tui.tui.widgets.harmless import harmless
+
+    # A character that harmless() would replace is written as an escape instead, so that
+    # the value stays what it is and the terminal still sees nothing that it would obey.
+    return text if harmless(text) == text else json.dumps(plain, indent=2, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "") -> str:
+    """Columns lined up by terminal cells; on a terminal the last one is cut to fit."""
+    from rlft_tui.tui.widgets.cells import cell_width, fit
+    from rlft_tui.tui.widgets.harmless import harmless_line
+
+    body = [[harmless_line(_cell(value)) for value in row] for row in rows]
+    if not body:
+        return empty
+    lines = [list(headings), *body]
+    widths = [max(cell_width(line[column]) for line in lines) for column in range(len(headings))]
+    room = _terminal_width() - sum(widths[:-1]) - 2 * (len(widths) - 1)
+    widths[-1] = min(widths[-1], max(room, 12))
+    right = [all(_is_number(row[column]) for row in body) for column in range(len(headings))]
+    return "\n".join(
+        "  ".join(fit(cell, widths[n], right=right[n]) for n, cell in enumerate(line)).rstrip()
+        for line in lines
+    )
+
+
+def fields(pairs: Iterable[tuple[str, object]]) -> str:
+    """Names and values, one a line; empty values are left out."""
+    shown = [(name, _cell(value)) for name, value in pairs if value not in ("", None, (), {})]
+    width = max((len(name) for name, _ in shown), default=0)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in shown)
+
+
+def moment(seconds: float | None) -> str:
+    """Unix seconds as local time."""
+    import time
+
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else ""
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a person says them: 42 s, 3 min 20 s, 2 h 5 min."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
+def _is_number(text: str) -> bool:
+    return not text or text.replace(".", "", 1).replace("-", "", 1).replace("%", "").strip().isdecimal()
+
+
+def _terminal_width() -> int:
+    if not sys.stdout.isatty():
+        return 100_000
+    import shutil
+
+    return shutil.get_terminal_size().columns

@@ -1,0 +1,30 @@
+"""Opening the workbench from a command."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from rlft_tui.cli.session import Session
+from rlft_tui.errors import RlftError
+
+
+def has_terminal() -> bool:
+    """Whether a person can see the screen and type."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def open_workbench(session: Session, *, screen: str = "home", labeler: str | None = None) -> None:
+    """Run the workbench until it is left, starting on one of its screens."""
+    if not has_terminal():
+        raise RlftError(
+            "the workbench needs a terminal",
+            where="rlft",
+            remedy="Run it in one, or use a command: rlft --help lists them",
+        )
+    workspace = session.workspace()
+    name = session.labeler(labeler)
+    from rlft_tui.tui.app import run_app
+
+    raise typer.Exit(run_app(workspace, screen=screen, labeler=name))
