@@ -1,0 +1,127 @@
+"""A text rendered little by little: what is needed first, the rest when there is time."""
+
+from __future__ import annotations
+
+from rlft_tui.tui.widgets.harmless import harmless
+from rlft_tui.tui.widgets.markdown_chunks import Chunker
+from rlft_tui.tui.widgets.markdown_lines import MarkdownLines, plain_lines
+from rlft_tui.tui.widgets.palette import Palette
+from rlft_tui.tui.widgets.styled_lines import Line
+
+SLICE = 3_000
+"""Characters rendered in one go on the event loop: about 5 ms."""
+
+
+class TextDocument:
+    """Lines of one text at one width; ``advance`` renders the next piece.
+
+    A text that is still growing (``stream=True``) keeps its finished pieces as they are
+    and renders only its last, unfinished piece again.
+    """
+
+    def __init__(
+        self, text: str, width: int, palette: Palette, *, markdown: bool = True, stream: bool = False
+    ) -> None:
+        self.text = text
+        self.width = width
+        self.palette = palette
+        self.markdown = markdown
+        self.stream = stream
+        self.lines: list[Line] = []
+        """What is rendered so far."""
+        self._read = 0
+        """Characters rendered for good."""
+        self._frozen = 0
+        """Lines rendered for good."""
+        self._tail_end = 0
+        """Length of the text when its unfinished piece was last rendered."""
+        self._chunker = Chunker()
+        self._renderer = MarkdownLines(width, palette)
+        self._starts: list[tuple[int, int]] = []
+        """(first line, first character) of each piece rendered for good."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether every character is in ``lines``."""
+        return max(self._read, self._tail_end) >= len(self.text)
+
+    @property
+    def estimate(self) -> int:
+        """Lines of the whole text: exact when finished, else judged from what is done."""
+        done = max(self._read, self._tail_end)
+        if done >= len(self.text) or not done:
+            return len(self.lines)
+        return max(len(self.lines) + 1, round(len(self.lines) * len(self.text) / done))
+
+    def append(self, piece: str) -> None:
+        """More text at the end of a stream."""
+        self.text += piece
+
+    def close(self) -> None:
+        """The stream has ended: its last piece is final."""
+        self.stream = False
+        self._tail_end = 0
+
+    def advance(self, characters: int = SLICE) -> None:
+        """Render about so many more characters, or up to the end of the text."""
+        target = min(len(self.text), self._read + characters)
+        while self._read < target and not (self.stream and self.finished):
+            state, gap = self._chunker.state(), self._renderer.state()
+            chunk = self._chunker.next(self.text, self._read, markdown=self.markdown)
+            lines = self._rendered(chunk.text, chunk.joined)
+            del self.lines[self._frozen :]
+            if self.stream and not chunk.complete:
+                self.lines.extend(lines)
+                self._tail_end = len(self.text)
+                self._chunker.restore(state)
+                self._renderer.restore(gap)
+                return
+            self._starts.append((self._frozen, self._read))
+            self.lines.extend(lines)
+            self._read, self._frozen = chunk.end, len(self.lines)
+
+    def render_to(self, line: int, most_characters: int = 16 * SLICE) -> None:
+        """Render until the line exists, the text ends or ``most_characters`` are done."""
+        limit = self._read + most_characters
+        while len(self.lines) <= line and not self.finished and self._read < limit:
+            self.advance(500)
+
+    def character_at(self, line: int) -> int:
+        """About which character a line shows, to find it again at another width."""
+        for index in range(len(self._starts) - 1, -1, -1):
+            first, character = self._starts[index]
+            if first <= line:
+                last = index + 1 == len(self._starts)
+                next_line, next_character = (
+                    (max(len(self.lines), first + 1), max(self._read, self._tail_end))
+                    if last
+                    else self._starts[index + 1]
+                )
+                share = (line - first) / max(1, next_line - first)
+                return character + round(share * (next_character - character))
+        return 0
+
+    def line_of(self, character: int) -> int:
+        """About which line shows a character; the last one where it is not rendered yet."""
+        best = 0
+        for index, (first, start) in enumerate(self._starts):
+            if start > character:
+                break
+            last = index + 1 == len(self._starts)
+            next_line, next_start = (
+                (len(self.lines), max(self._read, self._tail_end)) if last else self._starts[index + 1]
+            )
+            share = (character - start) / max(1, next_start - start)
+            best = first + round(min(1.0, share) * (next_line - first))
+        return min(best, max(0, len(self.lines) - 1))
+
+    @property
+    def characters_done(self) -> int:
+        """Characters rendered for good."""
+        return self._read
+
+    def _rendered(self, text: str, joined: bool) -> list[Line]:
+        safe = harmless(text)
+        if not self.markdown:
+            return plain_lines(safe, self.width, self.palette)
+        return self._renderer.render(safe, joined=joined)

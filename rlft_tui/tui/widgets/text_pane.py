@@ -1,0 +1,441 @@
+"""The pane for everything that is read: answers, samples, logs, streams.
+
+A Line-API widget that scrolls by itself: no child widgets, no scrollbars (a one-cell
+mark at the right edge shows the position), no layout when the text changes. The first
+screenful is rendered at once and the rest in short slices between other events; the
+last few texts are kept, so that a prefetched one is only painted.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from time import monotonic
+from typing import Any, ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+
+from rlft_tui.tui.widgets.changed_spans import changed_span
+from rlft_tui.tui.widgets.palette import Palette, palette
+from rlft_tui.tui.widgets.styled_lines import Line
+from rlft_tui.tui.widgets.text_document import SLICE, TextDocument
+from rlft_tui.tui.widgets.widget_palette import palette_of
+
+KEPT = 6
+"""Documents kept: this pane's share of three pairs, and what was shown before them."""
+
+AHEAD = 200_000
+"""Characters rendered past the reader; a longer text goes on when the reader comes near."""
+
+FRAMES = 15
+"""Repaints of a stream in a second, at most."""
+
+JUMP = 10
+"""Rows that a full pane moves up at once while a stream runs: one repaint instead of ten."""
+
+_PAUSE = 0.005
+"""Seconds between two slices, for keys and frames."""
+
+_PATIENCE = 8
+"""Slices that give way to waiting messages before one is done regardless."""
+
+_STRIPS = 600
+"""Rows of a document kept ready to paint."""
+
+
+class TextPane(Widget, can_focus=True):
+    """Shows one text, as Markdown or as it is; scrolls, and follows a stream."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    TextPane { width: 1fr; height: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "scroll_lines(1)", "Line down", show=False, id="pane.down"),
+        Binding("up,k", "scroll_lines(-1)", "Line up", show=False, id="pane.up"),
+        Binding("pagedown", "scroll_page(1)", "Page down", show=False, id="pane.page_down"),
+        Binding("pageup", "scroll_page(-1)", "Page up", show=False, id="pane.page_up"),
+        Binding("home", "scroll_start", "Start", show=False, id="pane.start"),
+        Binding("end", "scroll_finish", "End", show=False, id="pane.end"),
+    ]
+
+    class EndReached(Message):
+        """The last row of a text came into view; posted once a text."""
+
+        def __init__(self, pane: TextPane) -> None:
+            super().__init__()
+            self.pane = pane
+
+        @property
+        def control(self) -> TextPane:
+            """The pane, for ``@on(TextPane.EndReached, "#name")``."""
+            return self.pane
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        markdown: bool = True,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._text, self._markdown = text, markdown
+        self._palette: Palette = palette("#ffffff", "#000000", True)
+        self._document = TextDocument("", 8, self._palette)
+        self._kept: OrderedDict[tuple[str, bool], TextDocument] = OrderedDict()
+        self._strips: dict[int, tuple[Line, Strip]] = {}
+        self._wanted: list[tuple[str, bool]] = []
+        """Texts to prefetch, the next first."""
+        self._top = 0
+        self._seek: int | None = None
+        """Character to return to once it is rendered again after a resize."""
+        self._follow = False
+        self._end_told = False
+        self._slices: Timer | None = None
+        self._yielded = 0
+        self._pieces: list[str] = []
+        self._flush_due: Timer | None = None
+        self._flushed_at = 0.0
+
+    # What the screens call
+
+    @property
+    def text(self) -> str:
+        """The text shown, or as much of a stream as has arrived."""
+        return self._text + "".join(self._pieces)
+
+    @property
+    def top(self) -> int:
+        """The first row in view."""
+        return self._top
+
+    @property
+    def line_count(self) -> int:
+        """Rows of the text, estimated while it isn't wholly rendered."""
+        return self._document.estimate
+
+    @property
+    def finished(self) -> bool:
+        """Whether the text is wholly rendered."""
+        return self._document.finished
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the last row is in view."""
+        return self._document.finished and self._top + self.size.height >= len(self._document.lines)
+
+    def show(self, text: str, *, markdown: bool = True, keep_scroll: bool = False) -> None:
+        """Show a text from its start, or where the reader is with ``keep_scroll``."""
+        self._stop_stream()
+        self._text, self._markdown = text, markdown
+        self._end_told = self._end_told and keep_scroll
+        self._seek = None
+        if not keep_scroll:
+            self._top = 0
+        if self.size.width:
+            self._use(self._kept_document(text, markdown))
+
+    def prefetch(self, text: str, *, markdown: bool = True) -> None:
+        """Render a text in idle moments, so that ``show`` will only have to paint it."""
+        key = (text, markdown)
+        if key not in self._kept and key not in self._wanted:
+            self._wanted = [*self._wanted[-3:], key]
+        self._wake()
+
+    def stream_start(self, *, markdown: bool = True) -> None:
+        """Begin an empty text that grows by ``append``."""
+        self._stop_stream()
+        self._text, self._markdown = "", markdown
+        self._top, self._seek, self._end_told, self._follow = 0, None, False, True
+        self._use(TextDocument("", self._width, self._palette, markdown=markdown, stream=True))
+
+    def append(self, piece: str) -> None:
+        """More of the stream; painted within a fifteenth of a second."""
+        self._pieces.append(piece)
+        if self._flush_due is None:
+            wait = self._flushed_at + 1 / FRAMES - monotonic()
+            self._flush_due = self.set_timer(max(0.001, wait), self._flush)
+
+    def stream_end(self) -> None:
+        """The stream is complete; the text stays and scrolls like any other."""
+        if not self._document.stream:
+            return
+        self._flush()
+        self._document.close()
+        self._kept[self._text, self._markdown] = self._document
+        self._forget_old()
+        self._wake()
+        self._tell_end()
+
+    def scroll_page(self, pages: int) -> None:
+        """Scroll by whole pages, one row of each staying in view."""
+        self.scroll_lines(pages * max(1, self.size.height - 1))
+
+    def scroll_lines(self, rows: int) -> None:
+        """Scroll by rows, downwards when positive."""
+        self._follow = False
+        self._seek = None
+        self._move(self._top + rows)
+        if self._document.stream and self.at_end:
+            self._follow = True
+
+    def scroll_start(self) -> None:
+        """Go to the first row."""
+        self.scroll_lines(-self._top)
+
+    def scroll_finish(self) -> None:
+        """Go to the last row, and stay there while more is rendered."""
+        self._seek = None
+        self._follow = True
+        self._move(self._document.estimate)
+        self._wake()
+
+    def action_scroll_lines(self, rows: int) -> None:
+        """A key."""
+        self.scroll_lines(rows)
+
+    def action_scroll_page(self, pages: int) -> None:
+        """A key."""
+        self.scroll_page(pages)
+
+    def action_scroll_start(self) -> None:
+        """A key."""
+        self.scroll_start()
+
+    def action_scroll_finish(self) -> None:
+        """A key."""
+        self.scroll_finish()
+
+    # Events
+
+    def on_mount(self) -> None:
+        """The slices' timer rests until there is something to do."""
+        self._slices = self.set_interval(_PAUSE, self._slice, pause=True)
+
+    def on_resize(self, _: events.Resize) -> None:
+        """Render again at the new width, the same text at the top."""
+        self._restyle()
+
+    def notify_style_update(self) -> None:
+        """The theme or the background may have changed."""
+        super().notify_style_update()
+        if self.is_mounted and self.size.width and palette_of(self) is not self._palette:
+            self._restyle()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel."""
+        event.stop()
+        self.scroll_lines(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel."""
+        event.stop()
+        self.scroll_lines(-3)
+
+    def render_line(self, y: int) -> Strip:
+        """Row ``y`` of the view, always as wide as the pane."""
+        width = self.size.width
+        lines = self._document.lines
+        index = self._top + y
+        blank = self._palette.style()
+        if index < len(lines):
+            line = lines[index]
+            kept = self._strips.get(index)
+            if kept is not None and kept[0] is line:
+                strip = kept[1]
+            else:
+                if len(self._strips) > _STRIPS:
+                    self._strips.clear()
+                strip = Strip(line, self._document.width)
+                self._strips[index] = (line, strip)
+        else:
+            strip = Strip.blank(width, blank)
+        if y == self._mark():
+            mark = Segment("▐", self._palette.style("bullet"))
+            return Strip([*strip.crop(0, width - 1), mark], width)
+        if strip.cell_length != width:
+            strip = strip.adjust_cell_length(width, blank)
+        return strip
+
+    # How it works
+
+    @property
+    def _width(self) -> int:
+        return max(8, self.size.width)
+
+    def _restyle(self) -> None:
+        if not self.size.width:
+            return
+        colours = palette_of(self)
+        document = self._document
+        if (document.width, document.palette) == (self._width, colours):
+            self._wake()
+            self._move(self._top)
+            return
+        self._palette = colours
+        self._kept.clear()
+        character = document.character_at(self._top) if self._top else 0
+        if document.stream:
+            fresh = TextDocument(document.text, self._width, colours, markdown=self._markdown, stream=True)
+        else:
+            fresh = self._kept_document(self._text, self._markdown)
+        if character:
+            fresh.render_to(10**9, min(character + SLICE, 20 * SLICE))
+            self._seek = character
+            self._top = fresh.line_of(character)
+            if fresh.characters_done >= character:
+                self._seek = None
+        self._use(fresh)
+
+    def _kept_document(self, text: str, markdown: bool) -> TextDocument:
+        key = (text, markdown)
+        document = self._kept.get(key)
+        if document is None:
+            document = self._kept[key] = TextDocument(text, self._width, self._palette, markdown=markdown)
+        self._kept.move_to_end(key)
+        self._forget_old()
+        return document
+
+    def _forget_old(self) -> None:
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+
+    def _use(self, document: TextDocument) -> None:
+        if document is not self._document:
+            self._document = document
+            self._strips = {}
+        document.render_to(self._top + self.size.height - 1)
+        self._top = max(0, min(self._top, len(document.lines) - self.size.height))
+        self.refresh()
+        self._wake()
+        self._tell_end()
+
+    def _mark(self) -> int:
+        """Row of the position mark, or -1 when the whole text is in view."""
+        height, total = self.size.height, self._document.estimate
+        if total <= height or height < 2:
+            return -1
+        return round(min(1.0, self._top / (total - height)) * (height - 1))
+
+    def _move(self, top: int) -> None:
+        document, height = self._document, self.size.height
+        document.render_to(top + height - 1)
+        top = max(0, min(top, len(document.lines) - height))
+        if top != self._top:
+            self._top = top
+            self.refresh()
+        self._wake()
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        if not self._end_told and self.at_end and self._text and not self._document.stream:
+            self._end_told = True
+            self.post_message(self.EndReached(self))
+
+    def _wake(self) -> None:
+        if self._slices is not None and self._job() is not None:
+            self._slices.resume()
+
+    def _job(self) -> TextDocument | None:
+        """The document that most needs a slice."""
+        document = self._document
+        if not document.finished and not document.stream:
+            near = document.character_at(self._top) + AHEAD
+            if self._follow or self._seek is not None or document.characters_done < near:
+                return document
+        while self._wanted and self.size.width:
+            key = self._wanted[0]
+            wanted = self._kept_document(*key)
+            if not wanted.finished and wanted.characters_done < AHEAD:
+                return wanted
+            self._wanted.pop(0)
+        return None
+
+    def _slice(self) -> None:
+        document = self._job()
+        if document is None:
+            if self._slices is not None:
+                self._slices.pause()
+            return
+        waiting = self.app.message_queue_size + self.screen.message_queue_size + self.message_queue_size
+        if waiting and self._yielded < _PATIENCE:
+            self._yielded += 1
+            return
+        self._yielded = 0
+        before, mark = self._visible(), self._mark()
+        document.advance()
+        if document is self._document:
+            self._grown(before, mark)
+
+    def _grown(self, before: list[Line], mark: int) -> None:
+        """More of the shown text is rendered: follow, seek, or repaint only what changed."""
+        document, height = self._document, self.size.height
+        if self._seek is not None:
+            if document.characters_done < self._seek:
+                return
+            self._top, self._seek = document.line_of(self._seek), None
+            self._top = max(0, min(self._top, len(document.lines) - height))
+            self.refresh()
+        elif self._follow and len(document.lines) > self._top + height:
+            jump = min(JUMP, height // 3) if document.stream else 0
+            self._top = len(document.lines) - height + jump
+            self.refresh()
+        else:
+            self._refresh_changed(before, mark)
+        self._tell_end()
+
+    def _visible(self) -> list[Line]:
+        return self._document.lines[self._top : self._top + self.size.height]
+
+    def _refresh_changed(self, before: list[Line], mark: int) -> None:
+        after = self._visible()
+        width, regions = self.size.width, []
+        for row in range(max(len(before), len(after))):
+            old = before[row] if row < len(before) else ()
+            new = after[row] if row < len(after) else ()
+            if old != new and (span := changed_span(old, new, width)) is not None:
+                regions.append(Region(span[0], row, span[1] - span[0], 1))
+        now = self._mark()
+        if now != mark:
+            regions += [Region(width - 1, row, 1, 1) for row in (mark, now) if row >= 0]
+        if regions:
+            self.refresh(*regions)
+
+    def _stop_stream(self) -> None:
+        self._follow = False
+        self._pieces.clear()
+        if self._flush_due is not None:
+            self._flush_due.stop()
+            self._flush_due = None
+
+    def _flush(self) -> None:
+        """Paint what has arrived; a flood is painted over several frames."""
+        if self._flush_due is not None:
+            self._flush_due.stop()
+            self._flush_due = None
+        document = self._document
+        if self._pieces:
+            piece = "".join(self._pieces)
+            self._pieces.clear()
+            self._text += piece
+            document.append(piece)
+        self._flushed_at = monotonic()
+        if not self.size.width:
+            return
+        before, mark = self._visible(), self._mark()
+        document.advance(3 * SLICE)
+        self._grown(before, mark)
+        if document.stream and not document.finished:
+            self._flush_due = self.set_timer(1 / FRAMES, self._flush)
+
+    def get_content_height(self, *_: Any) -> int:
+        """As many rows as the text has, for a pane with ``height: auto``."""
+        return max(1, self._document.estimate)
