@@ -81,9 +81,9 @@ root = typer.Typer(
 
 def _print_version(asked: bool) -> None:
     if asked:
-        from rlft_tui import __version__
+        from rlft_tui.version import VERSION
 
-        sys.stdout.write(f"rlft {__version__}\n")
+        sys.stdout.write(f"rlft {VERSION}\n")
         raise typer.Exit
 
 

@@ -18,6 +18,7 @@ from rlft_tui.cli.options import (
     Limit,
     Offset,
     Search,
+    SpecFile,
     read_input,
 )
 from rlft_tui.cli.session import Session, table
@@ -78,10 +79,7 @@ def generate(
     ] = 0,
     offset: Offset = 0,
     category: Category = "",
-    spec: Annotated[
-        Path | None,
-        typer.Option("--spec", metavar="FILE", help="TOML file with settings; flags override it."),
-    ] = None,
+    spec: SpecFile = None,
     follow: Follow = False,
     **values: Any,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rlft_tui.cli.command import command, noun
-from rlft_tui.cli.options import Follow
+from rlft_tui.cli.options import Follow, SpecFile
 from rlft_tui.cli.session import Session
 from rlft_tui.cli.spec_flags import check_values, collect, parameters, spec_flags
 from rlft_tui.runs.run_spec import DpoSpec
@@ -31,10 +31,7 @@ def _train() -> None:
 )
 def dpo(
     session: Session,
-    spec: Annotated[
-        Path | None,
-        typer.Option("--spec", metavar="FILE", help="TOML file with settings; flags override it."),
-    ] = None,
+    spec: SpecFile = None,
     follow: Follow = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check and print the spec; start nothing.")
