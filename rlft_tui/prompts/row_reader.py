@@ -140,7 +140,7 @@ def _json_reason(line: bytes, error: orjson.JSONDecodeError) -> str:
         line.decode("utf-8")
     except UnicodeDecodeError as decoding:
         return f"not valid UTF-8 (byte {decoding.start + 1})"
-    if "recursion" in error.msg:
+    if "depth limit" in error.msg or "recursion" in error.msg:
         return "nested too deeply"
     if any(word in line for word in (b"NaN", b"Infinity")):
         return "not valid JSON: NaN and Infinity are no JSON values"
