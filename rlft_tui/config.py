@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from rlft_tui.errors import NotFoundError, RlftError
+from rlft_tui.paths import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +53,60 @@ def read_settings(path: Path) -> Settings:
         return msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:
         raise RlftError(f"{error}".lower(), where=str(path)) from None
+
+
+_TEMPLATE = """\
+# Settings of this rlft workspace. Every line is optional; the values shown are the defaults.
+
+# Name under which your verdicts are stored (default: your user name).
+# labeler = "{labeler}"
+
+# Model offered first for generating, training and comparing.
+# default_model = "{default_model}"
+
+# Colours of the workbench: any Textual theme.
+# theme = "{theme}"
+
+# The server ends itself after this many minutes without a client or an active run.
+# idle_minutes = {idle_minutes}
+
+# The inference worker frees its memory after this many minutes without a request.
+# worker_idle_minutes = {worker_idle_minutes}
+
+# CPU threads of training and generating; 0 leaves the choice to torch.
+# threads = {threads}
+
+# How many automatic daily backups are kept; 0 for none.
+# daily_backups = {daily_backups}
+
+# Keys, by the id of their binding.
+# [keymap]
+# "label.first" = "1,j"
+"""
+
+
+def create_workspace(path: Path) -> Workspace:
+    """Make a workspace in a new or existing folder; nothing already there is touched.
+
+    Called again it changes nothing, so it is safe to repeat.
+    """
+    root = path.expanduser().absolute()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        workspace = Workspace(root.resolve())
+        for folder in (workspace.runs, workspace.datasets, workspace.models, workspace.backups):
+            folder.mkdir(exist_ok=True)
+        if not workspace.settings.exists():
+            text = _TEMPLATE.format_map(
+                {setting.name: getattr(Settings(), setting.name) for setting in fields(Settings)}
+            )
+            partial = workspace.settings.with_suffix(".partial")
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(workspace.settings)
+    except OSError as error:
+        raise RlftError(
+            f"cannot make a workspace here: {error.strerror or error}".lower(),
+            where=str(root),
+            remedy="Name a folder that you may write to",
+        ) from None
+    return workspace

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ import msgspec
 from rlft_tui.datasets.dataset import Dataset, DatasetSpec
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
 from rlft_tui.labels.label_stats import LabelStats
+from rlft_tui.labels.operation_codec import history_entry_from
 from rlft_tui.labels.preference import (
     HistoryEntry,
     LabelOperation,
@@ -36,10 +38,17 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
 
     def __init__(self, socket: Path, *, timeout: float = 30.0) -> None:
         self.socket = socket
-        self._http = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(socket)),
+        self.revive: Callable[[], Path] | None = None
+        """Brings back a server that died and tells its socket; set by ``connect``."""
+        self._timeout = timeout
+        self._reviving = threading.Lock()
+        self._http = self._open()
+
+    def _open(self) -> httpx.Client:
+        return httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(self.socket)),
             base_url="http://rlft" + API,
-            timeout=httpx.Timeout(timeout, connect=5.0),
+            timeout=httpx.Timeout(self._timeout, connect=5.0),
         )
 
     def __exit__(
@@ -55,6 +64,8 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         return self._get("/health", Health)
 
     def shutdown(self) -> None:
+        """End the server; returns once it no longer answers."""
+        self.revive = None
         self._post("/shutdown", dict[str, Any])
 
     def home(self, labeler: str) -> Home:
@@ -62,18 +73,20 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
 
     def backup(self) -> str:
         """Make a backup now; its folder."""
-        return self._post("/backups", dict[str, str])["path"]
+        return self._post("/backups", dict[str, str], timeout=_LONG)["path"]
 
     # prompts and pairs
     def import_prompts(self, name: str, content: bytes) -> ImportReport:
-        return self._post("/prompts/import", ImportReport, content=content, name=name)
+        return self._post("/prompts/import", ImportReport, content=content, timeout=_LONG, name=name)
 
     def prompts(self, *, offset: int = 0, limit: int = 100, search: str = "", category: str = "") -> Page:
         return self._get("/prompts", Page, offset=offset, limit=limit, search=search, category=category)
 
     def import_pairs(self, name: str, content: bytes, *, labeler: str) -> ImportReport:
         """TRL rows bring a verdict with them, stored under ``labeler``."""
-        return self._post("/pairs/import", ImportReport, content=content, name=name, labeler=labeler)
+        return self._post(
+            "/pairs/import", ImportReport, content=content, timeout=_LONG, name=name, labeler=labeler
+        )
 
     def add_pairs(self, pairs: list[ResponsePair]) -> int:
         """Store pairs made elsewhere; those already there (by id) are left alone. Count of new ones."""
@@ -96,7 +109,9 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         return self._post("/labels", Progress, {"kind": kind, **msgspec.to_builtins(operation)})
 
     def history(self, labeler: str, *, limit: int = 100) -> tuple[HistoryEntry, ...]:
-        return self._get("/labels/history", tuple[HistoryEntry, ...], labeler=labeler, limit=limit)
+        """The labeller's verdicts and marks, newest first, undone ones included."""
+        rows = self._get("/labels/history", list[dict[str, Any]], labeler=labeler, limit=limit)
+        return tuple(history_entry_from(row) for row in rows)
 
     def labels(self, *, labeler: str = "", offset: int = 0, limit: int = 1000) -> tuple[Preference, ...]:
         """Current verdicts, oldest first."""
@@ -107,7 +122,7 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
 
     # data sets
     def build_dataset(self, spec: DatasetSpec) -> Dataset:
-        return self._post("/datasets", Dataset, spec)
+        return self._post("/datasets", Dataset, spec, timeout=_LONG)
 
     def datasets(self) -> tuple[Dataset, ...]:
         return self._get("/datasets", tuple[Dataset, ...])
@@ -174,6 +189,7 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
                 "POST",
                 "/inference/generate",
                 content=msgspec.json.encode(request),
+                headers={"content-type": "application/json"},
                 timeout=httpx.Timeout(600.0),
             ) as response:
                 if response.is_error:
@@ -194,10 +210,22 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         return self._request("GET", path, kind, query=query)
 
     def _post(
-        self, path: str, kind: type[T], body: Any = None, *, content: bytes | None = None, **query: Any
+        self,
+        path: str,
+        kind: type[T],
+        body: Any = None,
+        *,
+        content: bytes | None = None,
+        timeout: float | None = None,
+        **query: Any,
     ) -> T:
-        data = content if content is not None else msgspec.json.encode(body)
-        return self._request("POST", path, kind, query=query, content=data)
+        if content is not None:
+            media_type = "application/octet-stream"
+        else:
+            media_type, content = "application/json", msgspec.json.encode(body)
+        return self._request(
+            "POST", path, kind, query=query, content=content, media_type=media_type, timeout=timeout
+        )
 
     def _request(
         self,
@@ -207,15 +235,46 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         *,
         query: dict[str, Any] | None = None,
         content: bytes | None = None,
+        media_type: str = "application/json",
+        timeout: float | None = None,
     ) -> T:
-        try:
-            response = self._http.request(verb, path, params=query, content=content)
-        except httpx.TransportError as error:
-            raise _unreachable(self.socket, error) from error
-        if response.is_error:
-            raise _error(response)
-        return msgspec.json.decode(response.content, type=kind)
+        """One request. When the server died under it, it is brought back and asked again."""
+        for attempt in range(_ATTEMPTS):
+            http = self._http
+            try:
+                response = http.request(
+                    verb,
+                    path,
+                    params=query,
+                    content=content,
+                    headers={"content-type": media_type},
+                    timeout=http.timeout if timeout is None else httpx.Timeout(timeout, connect=5.0),
+                )
+            except httpx.TransportError as error:
+                last = attempt + 1 == _ATTEMPTS
+                if self.revive is None or last or isinstance(error, httpx.TimeoutException):
+                    raise _unreachable(self.socket, error) from error
+                self._bring_back(http)
+                continue
+            if response.is_error:
+                raise _error(response)
+            return msgspec.json.decode(response.content, type=kind)
+        raise AssertionError("the last attempt returns or raises")
 
+    def _bring_back(self, failed: httpx.Client) -> None:
+        """Of several threads whose requests failed, the first one restarts the server.
+
+        The old client is left open: another thread may just be using it.
+        """
+        with self._reviving:
+            if self._http is failed and self.revive is not None:
+                self.socket = self.revive()
+                self._http = self._open()
+
+
+_ATTEMPTS = 6
+_LONG = 900.0
+"""Seconds allowed to what grows with the data: imports, data sets, backups."""
 
 _KINDS: dict[int, type[RlftError]] = {404: NotFoundError, 409: ConflictError, 503: UnavailableError}
 

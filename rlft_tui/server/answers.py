@@ -23,6 +23,7 @@ class Health:
     started: float
     warnings: tuple[str, ...] = ()
     """What was repaired or lost at the start, such as verdicts replayed from the journal."""
+    active_runs: int = 0
 
 
 @dataclass(frozen=True, slots=True)

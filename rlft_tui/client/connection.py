@@ -1,0 +1,190 @@
+"""Find the workspace's server, start it when it is not there, find it again when it dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rlft_tui.client.workspace_client import WorkspaceClient
+from rlft_tui.errors import RlftError, UnavailableError
+from rlft_tui.paths import Workspace
+from rlft_tui.server.answers import Health
+from rlft_tui.server.server_record import read_record
+from rlft_tui.version import VERSION
+
+START_SECONDS = 30.0
+"""How long a start may take, migrations and the replay of a long journal included."""
+_LOG_LIMIT = 4 << 20
+
+
+def connect(workspace: Workspace, *, start: bool = True, timeout: float = 30.0) -> WorkspaceClient:
+    """A client of the workspace's server; starts the server unless ``start`` is False.
+
+    Of several callers at once one starts it and all get it. The client that is
+    returned starts the server again when it dies, and repeats the request that
+    failed: every request carries ids made by the client, so none is done twice.
+    """
+
+    def revive() -> Path:
+        with _reach(workspace, start=start, timeout=timeout) as found:
+            return found.socket
+
+    client = _reach(workspace, start=start, timeout=timeout)
+    client.revive = revive
+    return client
+
+
+def find_server(workspace: Workspace, *, timeout: float = 30.0) -> tuple[WorkspaceClient, Health] | None:
+    """The running server of this very workspace, or None."""
+    candidates = [workspace.socket]
+    record = read_record(workspace)
+    if record is not None and Path(record.socket) not in candidates:
+        candidates.append(Path(record.socket))
+    for socket in candidates:
+        if not socket.exists():
+            continue
+        client = WorkspaceClient(socket, timeout=timeout)
+        try:
+            health = client.health()
+        except RlftError:
+            client.close()
+            continue
+        # A copied workspace brings along the original's server.json.
+        if Path(health.workspace) == workspace.root.resolve():
+            return client, health
+        client.close()
+    return None
+
+
+def _reach(workspace: Workspace, *, start: bool, timeout: float) -> WorkspaceClient:
+    found = find_server(workspace, timeout=timeout)
+    if found is not None and not _outdated(found[1]):
+        return found[0]
+    if not start:
+        if found is not None:
+            return found[0]
+        raise UnavailableError(
+            "the workspace server is not running",
+            where=str(workspace.root),
+            remedy="Any rlft command but this one starts it: try rlft labels stats",
+        )
+    if found is not None:
+        found[0].close()
+    with _start_lock(workspace):
+        return _start(workspace, timeout)
+
+
+def _outdated(health: Health) -> bool:
+    """A server of another version is replaced, unless runs hang on its supervision."""
+    return health.version != VERSION and health.active_runs == 0
+
+
+def _start(workspace: Workspace, timeout: float) -> WorkspaceClient:
+    found = find_server(workspace, timeout=timeout)
+    if found is not None:
+        client, health = found
+        if not _outdated(health):
+            return client
+        with client, suppress(RlftError):
+            client.shutdown()
+    error = _spawn(workspace)
+    found = find_server(workspace, timeout=timeout)
+    if found is not None:
+        return found[0]
+    raise UnavailableError(
+        f"the workspace server did not start: {error or _last_line(workspace.server_log)}",
+        where=str(workspace.server_log),
+        remedy="rlft doctor tells what is wrong; rlft serve shows it start",
+    )
+
+
+def _spawn(workspace: Workspace) -> str:
+    """Start the server in its own session and wait until it listens.
+
+    Returns what the server said went wrong, or nothing. The server holds the write
+    end of a pipe: one line comes when it is ready, the end of file when it died.
+    """
+    _rotate(workspace.server_log)
+    ours, theirs = os.pipe()
+    try:
+        with workspace.server_log.open("ab") as log:
+            # -P: a file random.py in the workspace must not shadow the real one.
+            command = [sys.executable, "-P", "-m", "rlft_tui.server.main", str(workspace.root)]
+            subprocess.run(
+                [*command, "--detach", "--ready-fd", str(theirs)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(theirs,),
+                cwd=workspace.root,
+                check=False,
+            )
+        os.close(theirs)
+        theirs = -1
+        return _await_line(ours)
+    except OSError as error:
+        return f"{error.strerror}: {error.filename}".lower()
+    finally:
+        os.close(ours)
+        if theirs >= 0:
+            os.close(theirs)
+
+
+def _await_line(descriptor: int) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    received = b""
+    while b"\n" not in received:
+        if not select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            return f"it was not ready after {START_SECONDS:.0f} s"
+        block = os.read(descriptor, 4096)
+        if not block:
+            return ""
+        received += block
+    line = received.decode(errors="replace").strip()
+    return "" if line == "ready" else line
+
+
+@contextmanager
+def _start_lock(workspace: Workspace) -> Iterator[None]:
+    """One starter at a time; the kernel drops the lock of a starter that dies."""
+    path = workspace.socket.with_suffix(".start")
+    deadline = time.monotonic() + 2 * START_SECONDS
+    with path.open("a") as stream:
+        while True:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise UnavailableError(
+                        "another command has been starting the server for too long",
+                        where=str(path),
+                        remedy="Look at server.log in the workspace",
+                    ) from None
+                time.sleep(0.01)
+        yield
+
+
+def _rotate(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        if path.stat().st_size > _LOG_LIMIT:
+            path.replace(path.with_suffix(".log.1"))
+
+
+def _last_line(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - 4096))
+            lines = stream.read().decode(errors="replace").split("\n")
+    except OSError:
+        return "it left no log"
+    said = [line.strip() for line in lines if line.strip()]
+    text = said[-1] if said else "it left no log"
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,59 @@
+"""Label operations as plain values: how they travel and how the journal holds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from rlft_tui.errors import RlftError
+from rlft_tui.labels.preference import HistoryEntry, LabelOperation, Mark, Preference, Revocation
+
+_TYPES: dict[str, type[Preference] | type[Mark] | type[Revocation]] = {
+    "preference": Preference,
+    "revocation": Revocation,
+    # A mark is told by its own kind.
+    "skip": Mark,
+    "flag": Mark,
+}
+
+
+def operation_from(values: object) -> LabelOperation:
+    """The operation in plain values tagged with ``kind``; RlftError names the field that is wrong."""
+    if not isinstance(values, dict):
+        raise RlftError("a label operation is an object with kind, id and the rest")
+    kind = _TYPES.get(str(values.get("kind")))
+    if kind is None:
+        raise RlftError(
+            f"unknown label operation {values.get('kind')!r}", remedy=f"kind is one of {', '.join(_TYPES)}"
+        )
+    try:
+        operation = msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise RlftError(f"not a valid {kind.__name__.lower()}: {error}") from None
+    if not operation.id or not operation.labeler_id:
+        raise RlftError("a label operation needs an id and a labeler_id")
+    if isinstance(operation, Preference) and operation.confidence not in (None, 1, 2, 3, 4, 5):
+        raise RlftError(f"confidence is 1 to 5, not {operation.confidence}")
+    return operation
+
+
+def plain_values(operation: LabelOperation) -> dict[str, Any]:
+    """The operation as ``operation_from`` reads it."""
+    return {"kind": type(operation).__name__.lower(), **msgspec.to_builtins(operation)}
+
+
+def history_entry_from(values: dict[str, Any]) -> HistoryEntry:
+    """A history entry from plain values; its operation is tagged as ``plain_values`` does."""
+    operation = operation_from(values["operation"])
+    assert not isinstance(operation, Revocation)
+    return HistoryEntry(operation, values["prompt"], values["revoked"])
+
+
+def plain_history_entry(entry: HistoryEntry) -> dict[str, Any]:
+    """The entry as ``history_entry_from`` reads it."""
+    return {
+        "operation": plain_values(entry.operation),
+        "prompt": entry.prompt,
+        "revoked": entry.revoked,
+    }

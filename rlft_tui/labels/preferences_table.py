@@ -1,0 +1,268 @@
+"""SQL for verdicts, marks and revocations. Rows are only ever appended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import duckdb
+
+from rlft_tui.labels.preference import (
+    HistoryEntry,
+    LabelOperation,
+    Mark,
+    Preference,
+    Revocation,
+)
+
+PairState = Literal["open", "judged", "skip", "flag"]
+"""Where one pair stands for one labeller: a verdict counts before a flag, a flag before a skip."""
+
+_PREFERENCE = (
+    "id, example_id, labeler_id, choice, shown_first, confidence, reasoning, time_spent_ms, "
+    "source, created_at"
+)
+_MARK = "id, example_id, labeler_id, kind, note, created_at"
+_REVOCATION = "id, target_id, labeler_id, created_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Pairs of one labeller by state."""
+
+    labelled: int
+    skipped: int
+    flagged: int
+    remaining: int
+
+
+def insert_operation(connection: duckdb.DuckDBPyConnection, operation: LabelOperation) -> None:
+    """Store one operation; one whose id is already there is left as it is."""
+    table, columns = _table(operation)
+    values = _values(operation)
+    marks = ", ".join("?" * len(values))
+    connection.execute(
+        f"insert into {table} ({columns}) values ({marks}) on conflict (id) do nothing", values
+    )
+
+
+def insert_operations(connection: duckdb.DuckDBPyConnection, operations: Iterable[LabelOperation]) -> int:
+    """Store many at once; how many were new."""
+    groups: dict[str, tuple[str, list[list[Any]]]] = {}
+    for operation in operations:
+        table, columns = _table(operation)
+        groups.setdefault(table, (columns, []))[1].append(_values(operation))
+    new = 0
+    for table, (columns, rows) in groups.items():
+        marks = ", ".join(f"unnest(cast(? as {kind}[]))" for kind in _types(table))
+        lists = [list(column) for column in zip(*rows, strict=True)]
+        before = _count(connection, f"select count(*) from {table}")
+        connection.execute(
+            f"insert into {table} ({columns}) select {marks} on conflict (id) do nothing", lists
+        )
+        new += _count(connection, f"select count(*) from {table}") - before
+    return new
+
+
+def is_stored(connection: duckdb.DuckDBPyConnection, operation: LabelOperation) -> bool:
+    return _exists(connection, f"select 1 from {_table(operation)[0]} where id = ?", [operation.id])
+
+
+def example_exists(connection: duckdb.DuckDBPyConnection, example_id: str) -> bool:
+    return _exists(connection, "select 1 from examples where id = ?", [example_id])
+
+
+def find_target(connection: duckdb.DuckDBPyConnection, operation_id: str) -> Preference | Mark | None:
+    """The verdict or mark of that id, revoked or not."""
+    for row in connection.execute(
+        f"select {_PREFERENCE} from preferences where id = ?", [operation_id]
+    ).fetchall():
+        return Preference(*row)
+    for row in connection.execute(f"select {_MARK} from marks where id = ?", [operation_id]).fetchall():
+        return Mark(*row)
+    return None
+
+
+def is_revoked(connection: duckdb.DuckDBPyConnection, operation_id: str) -> bool:
+    return _exists(connection, "select 1 from revocations where target_id = ?", [operation_id])
+
+
+def stored_ids(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> set[str]:
+    """Which of these verdict ids are already stored."""
+    rows = connection.execute(
+        "select id from preferences where id in (select unnest(cast(? as varchar[])))", [list(ids)]
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def count_orphans(connection: duckdb.DuckDBPyConnection) -> int:
+    """Current verdicts on pairs that are not stored."""
+    return _count(
+        connection,
+        """select count(*) from preferences
+           where example_id not in (select id from examples)
+             and id not in (select target_id from revocations)""",
+    )
+
+
+def operation_ids(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Ids of every operation that is stored."""
+    rows = connection.execute(
+        "select id from preferences union all select id from marks union all select id from revocations"
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def operations_by_id(
+    connection: duckdb.DuckDBPyConnection, ids: Sequence[str]
+) -> list[Preference | Mark | Revocation]:
+    """The stored operations of those ids, oldest first."""
+    found: list[Preference | Mark | Revocation] = []
+    chosen = "where id in (select unnest(cast(? as varchar[])))"
+    for kind, columns, table in (
+        (Preference, _PREFERENCE, "preferences"),
+        (Mark, _MARK, "marks"),
+        (Revocation, _REVOCATION, "revocations"),
+    ):
+        rows = connection.execute(f"select {columns} from {table} {chosen}", [list(ids)]).fetchall()
+        found += [kind(*row) for row in rows]
+    return sorted(found, key=lambda one: (one.created_at, one.id))
+
+
+def pair_state(connection: duckdb.DuckDBPyConnection, labeler: str, example_id: str) -> PairState:
+    """Where the pair stands for this labeller now."""
+    rows = connection.execute(
+        """select 'judged' from preferences
+             where example_id = $pair and labeler_id = $labeler
+               and id not in (select target_id from revocations)
+           union all
+           select kind from marks
+             where example_id = $pair and labeler_id = $labeler
+               and id not in (select target_id from revocations)""",
+        {"pair": example_id, "labeler": labeler},
+    ).fetchall()
+    found = {row[0] for row in rows}
+    states: tuple[PairState, ...] = ("judged", "flag", "skip")
+    return next((state for state in states if state in found), "open")
+
+
+def count_pairs(connection: duckdb.DuckDBPyConnection, labeler: str) -> Counts:
+    """Where all pairs stand for this labeller."""
+    row = connection.execute(
+        """with judged as (
+               select distinct example_id from preferences
+               where labeler_id = $labeler and id not in (select target_id from revocations)),
+           aside as (
+               select example_id, bool_or(kind = 'flag') as flagged from marks
+               where labeler_id = $labeler and id not in (select target_id from revocations)
+                 and example_id not in (select example_id from judged)
+               group by example_id)
+           select (select count(*) from judged),
+                  (select count(*) filter (where not flagged) from aside),
+                  (select count(*) filter (where flagged) from aside),
+                  (select count(*) from examples
+                   where id not in (select example_id from judged)
+                     and id not in (select example_id from aside))""",
+        {"labeler": labeler},
+    ).fetchall()[0]
+    return Counts(*row)
+
+
+def open_pairs(connection: duckdb.DuckDBPyConnection, labeler: str, seed: str, limit: int) -> list[str]:
+    """Ids this labeller has neither judged nor set aside, in the order they are shown.
+
+    First those whose verdict or mark was taken back, the latest first; then a random
+    order that is fixed by ``seed``.
+    """
+    rows = connection.execute(
+        """with own as (
+               select id, example_id from preferences where labeler_id = $labeler
+               union all
+               select id, example_id from marks where labeler_id = $labeler),
+           undone as (
+               select own.example_id, max(revocations.created_at) as undone_at
+               from own join revocations on revocations.target_id = own.id
+               group by own.example_id),
+           standing as (
+               select example_id from own where id not in (select target_id from revocations))
+           select examples.id from examples left join undone on undone.example_id = examples.id
+           where examples.id not in (select example_id from standing)
+           order by undone.undone_at desc nulls last, md5($seed || examples.id)
+           limit $limit""",
+        {"labeler": labeler, "seed": seed, "limit": limit},
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def verdict_times(connection: duckdb.DuckDBPyConnection, labeler: str, limit: int) -> list[float]:
+    """When the labeller's last verdicts were given, oldest first; imported ones do not count."""
+    rows = connection.execute(
+        """select created_at from preferences
+           where labeler_id = ? and source <> 'import' and id not in (select target_id from revocations)
+           order by created_at desc limit ?""",
+        [labeler, limit],
+    ).fetchall()
+    return [row[0] for row in reversed(rows)]
+
+
+def list_current(
+    connection: duckdb.DuckDBPyConnection, labeler: str, offset: int, limit: int
+) -> tuple[Preference, ...]:
+    """Current verdicts, oldest first; of all labellers when ``labeler`` is empty."""
+    rows = connection.execute(
+        f"""select {_PREFERENCE} from current_preferences
+            where $labeler = '' or labeler_id = $labeler
+            order by created_at, id limit $limit offset $offset""",
+        {"labeler": labeler, "limit": limit, "offset": offset},
+    ).fetchall()
+    return tuple(Preference(*row) for row in rows)
+
+
+def list_history(connection: duckdb.DuckDBPyConnection, labeler: str, limit: int) -> tuple[HistoryEntry, ...]:
+    """The labeller's verdicts and marks, newest first, revoked ones included."""
+    query = """select {columns}, coalesce((select prompt from examples where id = example_id), ''),
+                      id in (select target_id from revocations)
+               from {table} where labeler_id = ? order by created_at desc, id desc limit ?"""
+    entries: list[HistoryEntry] = []
+    for kind, columns, table in ((Preference, _PREFERENCE, "preferences"), (Mark, _MARK, "marks")):
+        rows = connection.execute(query.format(columns=columns, table=table), [labeler, limit]).fetchall()
+        entries += [HistoryEntry(kind(*row[:-2]), row[-2], row[-1]) for row in rows]
+    entries.sort(key=lambda entry: (entry.operation.created_at, entry.operation.id), reverse=True)
+    return tuple(entries[:limit])
+
+
+def _table(operation: LabelOperation) -> tuple[str, str]:
+    if isinstance(operation, Preference):
+        return "preferences", _PREFERENCE
+    if isinstance(operation, Mark):
+        return "marks", _MARK
+    return "revocations", _REVOCATION
+
+
+def _values(operation: LabelOperation) -> list[Any]:
+    if isinstance(operation, Preference):
+        one = operation
+        return [
+            *(one.id, one.example_id, one.labeler_id, one.choice, one.shown_first, one.confidence),
+            *(one.reasoning, one.time_spent_ms, one.source, one.created_at),
+        ]
+    if isinstance(operation, Mark):
+        mark = operation
+        return [mark.id, mark.example_id, mark.labeler_id, mark.kind, mark.note, mark.created_at]
+    return [operation.id, operation.target_id, operation.labeler_id, operation.created_at]
+
+
+def _types(table: str) -> list[str]:
+    text = "varchar"
+    if table == "preferences":
+        return [text, text, text, text, text, "tinyint", text, "bigint", text, "double"]
+    return [text] * 5 + ["double"] if table == "marks" else [text] * 3 + ["double"]
+
+
+def _exists(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> bool:
+    return bool(connection.execute(query, values).fetchall())
+
+
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    return int(connection.execute(query).fetchall()[0][0])

@@ -1,0 +1,33 @@
+"""The API: one router a noun, all under /api/v1."""
+
+from __future__ import annotations
+
+from fastapi import Depends, FastAPI, Request
+
+from rlft_tui.server import health_routes, label_routes, pair_routes
+from rlft_tui.server.replies import add_error_replies
+from rlft_tui.server.services import Services, services_of
+from rlft_tui.version import VERSION
+
+API = "/api/v1"
+
+
+async def refuse_writes_into_a_ghost(request: Request) -> None:
+    """Nothing is stored once the workspace folder is not the one that was opened."""
+    if request.method != "GET" and request.url.path != f"{API}/shutdown":
+        services_of(request).guard.check()
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application over one open workspace."""
+    app = FastAPI(
+        title="rlft workspace server",
+        version=VERSION,
+        strict_content_type=False,
+        dependencies=[Depends(refuse_writes_into_a_ghost)],
+    )
+    app.state.services = services
+    add_error_replies(app)
+    for routes in (health_routes, label_routes, pair_routes):
+        app.include_router(routes.router, prefix=API)
+    return app

@@ -1,0 +1,67 @@
+"""How answers and errors leave the server, and how request bodies are read."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
+
+T = TypeVar("T")
+_STATUS: dict[type[RlftError], int] = {NotFoundError: 404, ConflictError: 409, UnavailableError: 503}
+
+
+def reply(value: Any, status: int = 200) -> Response:
+    """Any domain value as JSON, encoded the way the client decodes it."""
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+def decode(content: bytes, kind: type[T]) -> T:
+    """A request body as a domain value; RlftError names the field that is wrong."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError as error:
+        raise RlftError(f"the request is not valid: {error}", remedy="See /docs of the server") from None
+
+
+def add_error_replies(app: FastAPI) -> None:
+    """Every error becomes ``{"what", "where", "remedy"}`` with a status that tells its class."""
+
+    def known(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RlftError)
+        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+        return _error(status, error.what, error.where, error.remedy)
+
+    def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+        message = str(first["msg"])
+        return _error(400, f"{place}: {message}" if place else message, request.url.path)
+
+    def routing(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return _error(error.status_code, str(error.detail).lower(), f"{request.method} {request.url.path}")
+
+    def unexpected(request: Request, error: Exception) -> Response:
+        line = str(error).split("\n", 1)[0]
+        return _error(
+            500,
+            f"the server failed ({type(error).__name__}: {line})",
+            request.url.path,
+            "The traceback is in server.log of the workspace",
+        )
+
+    app.add_exception_handler(RlftError, known)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, routing)
+    app.add_exception_handler(Exception, unexpected)
+
+
+def _error(status: int, what: str, where: str = "", remedy: str = "") -> Response:
+    return reply({"what": what, "where": where, "remedy": remedy}, status)

@@ -1,0 +1,39 @@
+"""server.json in the workspace: who serves it, for clients with another runtime folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import msgspec
+
+from rlft_tui.paths import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRecord:
+    """server.json in the workspace: who serves it, for clients with another runtime folder."""
+
+    pid: int
+    socket: str
+    version: str
+    started: float
+
+
+def record_path(workspace: Workspace) -> Path:
+    return workspace.root / "server.json"
+
+
+def write_record(workspace: Workspace, record: ServerRecord) -> None:
+    partial = workspace.root / "server.json.partial"
+    partial.write_text(json.dumps(asdict(record)))
+    partial.replace(record_path(workspace))
+
+
+def read_record(workspace: Workspace) -> ServerRecord | None:
+    """None when there is none or it cannot be read: it only speeds up finding the server."""
+    try:
+        return msgspec.json.decode(record_path(workspace).read_bytes(), type=ServerRecord)
+    except (OSError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,65 @@
+"""What the routes work with: one set for the life of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Protocol
+
+from fastapi import Depends, Request
+
+from rlft_tui.config import Settings
+from rlft_tui.database.connection import Database
+from rlft_tui.labels.label_book import LabelBook
+from rlft_tui.paths import Workspace
+from rlft_tui.runs.run_status import RunSummary
+from rlft_tui.server.lifecycle import WorkspaceGuard
+
+
+class Supervisor(Protocol):
+    """Launches runs and follows them."""
+
+    def summaries(self) -> tuple[RunSummary, ...]:
+        """Every run, newest first."""
+
+    def close(self) -> None:
+        """Stop following; the runs go on."""
+
+
+class InferenceWorker(Protocol):
+    """The worker that answers prompts, started when first asked."""
+
+    def close(self) -> None:
+        """End the worker."""
+
+
+@dataclass(slots=True)
+class Services:
+    """Held in ``app.state.services``."""
+
+    workspace: Workspace
+    settings: Settings
+    database: Database
+    labels: LabelBook
+    guard: WorkspaceGuard
+    started: float
+    """Unix seconds."""
+    socket: str
+    warnings: list[str] = field(default_factory=list)
+    supervisor: Any = None
+    inference: Any = None
+    end: Callable[[str], None] = lambda reason: None
+    """Ends the server after the requests under way; takes the reason for the log."""
+
+
+def services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+async def body_of(request: Request) -> bytes:
+    return await request.body()
+
+
+ServicesOf = Annotated[Services, Depends(services_of)]
+Content = Annotated[bytes, Depends(body_of)]

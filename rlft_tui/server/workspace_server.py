@@ -1,0 +1,160 @@
+"""Opens the workspace, serves it on its socket, closes it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import uvicorn
+
+from rlft_tui.config import Settings, read_settings
+from rlft_tui.database.connection import Database, open_database
+from rlft_tui.errors import ConflictError
+from rlft_tui.labels.journal import PreferenceJournal
+from rlft_tui.labels.label_book import LabelBook
+from rlft_tui.paths import Workspace, find_workspace
+from rlft_tui.server.app import create_app
+from rlft_tui.server.health_routes import active_runs
+from rlft_tui.server.lifecycle import Activity, SocketFile, WorkspaceGuard, listen, watch
+from rlft_tui.server.server_record import ServerRecord, record_path, write_record
+from rlft_tui.server.services import Services
+from rlft_tui.version import VERSION
+
+log = logging.getLogger("rlft.server")
+_LOCK_SECONDS = 20.0
+"""How long a server that is just ending may keep the workspace."""
+_KEEP_ALIVE = 7 * 24 * 3600
+"""An open connection is a client; uvicorn must not hang up on one that is quiet."""
+
+
+def serve(root: Path, *, ready: Callable[[], None]) -> None:
+    """Own the workspace and answer until idle, told to end or moved away.
+
+    Raises RlftError when it cannot start, such as ConflictError when it is already served.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.captureWarnings(True)
+    workspace = find_workspace(root)
+    settings = read_settings(workspace.settings)
+    database = _own(workspace)
+    services = _open(workspace, settings, database)
+    listener = listen(workspace.socket)
+    entry = SocketFile(workspace.socket)
+    write_record(workspace, ServerRecord(os.getpid(), str(workspace.socket), VERSION, services.started))
+    for warning in services.warnings:
+        log.warning(warning)
+    log.info("serving %s, process %d", workspace.root, os.getpid())
+    asyncio.run(_answer(services, listener, ready))
+    entry.remove()
+    _close(services)
+
+
+def _own(workspace: Workspace) -> Database:
+    """The open database; waits for a server that is just ending."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            return open_database(workspace)
+        except ConflictError:
+            if _is_answered(workspace.socket) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _is_answered(path: Path) -> bool:
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def _open(workspace: Workspace, settings: Settings, database: Database) -> Services:
+    guard = WorkspaceGuard(workspace)
+    labels = LabelBook(database, PreferenceJournal(workspace.journal), guard=guard.check)
+    repaired = labels.reconcile()
+    return Services(
+        workspace=workspace,
+        settings=settings,
+        database=database,
+        labels=labels,
+        guard=guard,
+        started=time.time(),
+        socket=str(workspace.socket),
+        warnings=[*database.warnings, *repaired],
+    )
+
+
+class _Server(uvicorn.Server):
+    """Signals end it like everything else does, with the workspace closed in order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.end, signal.Signals(number).name)
+        # The terminal it was started from may close.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        yield
+
+    def end(self, reason: str) -> None:
+        if not self.should_exit:
+            log.info("ending: %s", reason)
+        self.should_exit = True
+
+
+async def _answer(services: Services, listener: socket.socket, ready: Callable[[], None]) -> None:
+    app = create_app(services)
+    activity = Activity(app)
+    server = _Server(
+        uvicorn.Config(
+            activity,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=5,
+            server_header=False,
+            date_header=False,
+        )
+    )
+    services.end = server.end
+    watcher = asyncio.create_task(
+        watch(
+            activity=activity,
+            guard=services.guard,
+            idle_seconds=services.settings.idle_minutes * 60,
+            busy=lambda: active_runs(services) > 0,
+            connected=lambda: bool(server.server_state.connections),
+            end=server.end,
+        )
+    )
+    # What is alive now lives as long as the process: the collector need not walk it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    asyncio.get_running_loop().call_soon(ready)
+    await server.serve(sockets=[listener])
+    watcher.cancel()
+
+
+def _close(services: Services) -> None:
+    """Checkpoint and close; a workspace that was moved away is left as it is on disk."""
+    for part in (services.inference, services.supervisor):
+        if part is not None:
+            part.close()
+    if not services.guard.is_in_place():
+        # DuckDB would find its write-ahead log by path, which is another's now.
+        log.warning("the workspace was moved or replaced: leaving it without a checkpoint")
+        os._exit(0)
+    record_path(services.workspace).unlink(missing_ok=True)
+    services.labels.close()
+    services.database.close()
+    log.info("ended")
