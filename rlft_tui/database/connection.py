@@ -161,7 +161,7 @@ class Database(AbstractContextManager["Database"]):
         wal = Path(f"{self.path}.wal")
         for attempt in range(_WAL_REPAIRS + 1):
             try:
-                return _connect(self.path)
+                return connect_file(self.path)
             except duckdb.Error as error:
                 if (unavailable := _unavailable(error, self.path)) is not None:
                     raise unavailable from error
@@ -192,7 +192,8 @@ class Database(AbstractContextManager["Database"]):
         )
 
 
-def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+def connect_file(path: Path) -> duckdb.DuckDBPyConnection:
+    """A DuckDB file with the house settings; only for a file nobody else can have open."""
     return duckdb.connect(
         str(path),
         config={
@@ -248,7 +249,7 @@ def _damaged(error: duckdb.Error, workspace: Workspace) -> RlftError:
     first_line = str(error).splitlines()[0]
     folders = sorted(workspace.backups.glob("[0-9]*/backup.json")) if workspace.backups.is_dir() else []
     remedy = (
-        f"Restore the newest backup: rlft backup restore {folders[-1].parent}"
+        f"Restore the newest backup: rlft restore {folders[-1].parent}"
         if folders
         else "There is no backup; move the file away to start anew, verdicts come back from the journal"
     )

@@ -38,7 +38,9 @@ def rate(found: Iterable[Record], *, against: str = "") -> tuple[Rating, ...]:
         total = sums.setdefault(record.model, [0, 0, 0])
         for place, count in enumerate((record.wins, record.losses, record.ties)):
             total[place] += count
-    rated = [rating(model, wins=w, losses=l, ties=t) for model, (w, l, t) in sums.items()]
+    rated = [
+        rating(model, wins=wins, losses=losses, ties=ties) for model, (wins, losses, ties) in sums.items()
+    ]
     return tuple(sorted(rated, key=lambda one: (-one.win_rate, one.model)))
 
 
