@@ -1,0 +1,75 @@
+"""How often the policy prefers what people preferred, on prompts it never trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from rlft_tui.jobs.preference_rows import PreferenceRow, tokenise
+from rlft_tui.jobs.scoring import Scored, answer_logps
+
+UNITS = {"heldout/margin": "nats"}
+
+
+class HeldOut:
+    """The held-out comparisons, tokenised, with the reference's log-probabilities once they are known."""
+
+    def __init__(
+        self,
+        rows: list[PreferenceRow],
+        tokenizer: Any,
+        *,
+        beta: float,
+        max_length: int,
+        batch_size: int,
+        reference: Callable[[], AbstractContextManager[Any]],
+    ) -> None:
+        self.beta = beta
+        self.batch_size = batch_size
+        self.reference = reference
+        self._reference_logps: list[float] | None = None
+        self.chosen: list[Scored] = []
+        self.rejected: list[Scored] = []
+        for row in rows:
+            tokens = tokenise(tokenizer, row)
+            room = max_length - len(tokens.prompt)
+            if room > 0:
+                self.chosen.append(Scored(tokens.prompt, tokens.chosen[:room]))
+                self.rejected.append(Scored(tokens.prompt, tokens.rejected[:room]))
+
+    def measure(self, model: Any) -> dict[str, float]:
+        """Shares (0..1) of comparisons in which the chosen answer wins; a tie counts half.
+
+        ``heldout/accuracy``: by the implicit reward beta * log(policy/reference) of
+        Rafailov et al. 2023, 0.5 before training by construction.
+        ``heldout/likelihood_accuracy``: by log p of the whole answer.
+        ``heldout/normalised_accuracy``: by log p divided by the answer's tokens.
+        """
+        items = self.chosen + self.rejected
+        training = model.training
+        model.eval()
+        try:
+            policy = answer_logps(model, items, self.batch_size)
+            if self._reference_logps is None:
+                with self.reference():
+                    self._reference_logps = answer_logps(model, items, self.batch_size)
+        finally:
+            model.train(training)
+        n = len(self.chosen)
+        rewards = [self.beta * (p - r) for p, r in zip(policy, self._reference_logps, strict=True)]
+        per_token = [p / max(1, len(item.answer)) for p, item in zip(policy, items, strict=True)]
+        margins = [a - b for a, b in zip(rewards[:n], rewards[n:], strict=True)]
+        return {
+            "heldout/accuracy": share_won(rewards[:n], rewards[n:]),
+            "heldout/margin": sum(margins) / n,
+            "heldout/likelihood_accuracy": share_won(policy[:n], policy[n:]),
+            "heldout/normalised_accuracy": share_won(per_token[:n], per_token[n:]),
+            "heldout/pairs": float(n),
+        }
+
+
+def share_won(chosen: list[float], rejected: list[float]) -> float:
+    """Share of comparisons in which the first is greater; ties count half, NaN counts as lost."""
+    points = [1.0 if a > b else 0.5 if a == b else 0.0 for a, b in zip(chosen, rejected, strict=True)]
+    return sum(points) / len(points)
