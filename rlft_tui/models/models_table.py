@@ -58,6 +58,11 @@ def list_models(connection: duckdb.DuckDBPyConnection) -> tuple[Model, ...]:
     return tuple(_model(row) for row in rows)
 
 
+def remove_models_of_run(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """Forget what a deleted run had made; verdicts keep its name."""
+    connection.execute("delete from models where run_id = $1 and run_id <> ''", [run_id])
+
+
 def name_hint(name: str, names: list[str]) -> str:
     """The nearest of some names, or all of them when there are few, as a remedy."""
     if near := difflib.get_close_matches(name, names, n=1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Depends, FastAPI, Request
 
-from rlft_tui.server import health_routes, label_routes, pair_routes
+from rlft_tui.server import health_routes, inference_routes, label_routes, pair_routes, run_routes
 from rlft_tui.server.replies import add_error_replies
 from rlft_tui.server.services import Services, services_of
 from rlft_tui.version import VERSION
@@ -28,6 +28,6 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     add_error_replies(app)
-    for routes in (health_routes, label_routes, pair_routes):
+    for routes in (health_routes, label_routes, pair_routes, run_routes, inference_routes):
         app.include_router(routes.router, prefix=API)
     return app

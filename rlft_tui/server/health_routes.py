@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from rlft_tui.runs.run_status import ACTIVE
 from rlft_tui.server.answers import Health
 from rlft_tui.server.replies import reply
 from rlft_tui.server.services import Services, ServicesOf
@@ -18,10 +17,8 @@ router = APIRouter()
 
 
 def active_runs(services: Services) -> int:
-    """How many runs are starting, running or stopping."""
-    if services.supervisor is None:
-        return 0
-    return sum(run.status in ACTIVE for run in services.supervisor.summaries())
+    """How many runs are really going: keeper or job lives."""
+    return len(services.supervisor.active_runs())
 
 
 @router.get("/health", response_model=Health)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol
+from typing import Annotated
 
 from fastapi import Depends, Request
 
@@ -12,25 +12,9 @@ from rlft_tui.config import Settings
 from rlft_tui.database.connection import Database
 from rlft_tui.labels.label_book import LabelBook
 from rlft_tui.paths import Workspace
-from rlft_tui.runs.run_status import RunSummary
+from rlft_tui.server.inference import Inference
 from rlft_tui.server.lifecycle import WorkspaceGuard
-
-
-class Supervisor(Protocol):
-    """Launches runs and follows them."""
-
-    def summaries(self) -> tuple[RunSummary, ...]:
-        """Every run, newest first."""
-
-    def close(self) -> None:
-        """Stop following; the runs go on."""
-
-
-class InferenceWorker(Protocol):
-    """The worker that answers prompts, started when first asked."""
-
-    def close(self) -> None:
-        """End the worker."""
+from rlft_tui.server.supervisor import Supervisor
 
 
 @dataclass(slots=True)
@@ -45,9 +29,9 @@ class Services:
     started: float
     """Unix seconds."""
     socket: str
+    supervisor: Supervisor
+    inference: Inference
     warnings: list[str] = field(default_factory=list)
-    supervisor: Any = None
-    inference: Any = None
     end: Callable[[str], None] = lambda reason: None
     """Ends the server after the requests under way; takes the reason for the log."""
 

@@ -24,9 +24,11 @@ from rlft_tui.labels.label_book import LabelBook
 from rlft_tui.paths import Workspace, find_workspace
 from rlft_tui.server.app import create_app
 from rlft_tui.server.health_routes import active_runs
+from rlft_tui.server.inference import Inference
 from rlft_tui.server.lifecycle import Activity, SocketFile, WorkspaceGuard, listen, watch
 from rlft_tui.server.server_record import ServerRecord, record_path, write_record
 from rlft_tui.server.services import Services
+from rlft_tui.server.supervisor import Supervisor
 from rlft_tui.version import VERSION
 
 log = logging.getLogger("rlft.server")
@@ -79,6 +81,8 @@ def _open(workspace: Workspace, settings: Settings, database: Database) -> Servi
     guard = WorkspaceGuard(workspace)
     labels = LabelBook(database, PreferenceJournal(workspace.journal), guard=guard.check)
     repaired = labels.reconcile()
+    supervisor = Supervisor(workspace, settings, database, pairs_changed=labels.pairs_changed)
+    supervisor.start()
     return Services(
         workspace=workspace,
         settings=settings,
@@ -87,6 +91,8 @@ def _open(workspace: Workspace, settings: Settings, database: Database) -> Servi
         guard=guard,
         started=time.time(),
         socket=str(workspace.socket),
+        supervisor=supervisor,
+        inference=Inference(workspace, settings, database),
         warnings=[*database.warnings, *repaired],
     )
 
@@ -147,9 +153,8 @@ async def _answer(services: Services, listener: socket.socket, ready: Callable[[
 
 def _close(services: Services) -> None:
     """Checkpoint and close; a workspace that was moved away is left as it is on disk."""
-    for part in (services.inference, services.supervisor):
-        if part is not None:
-            part.close()
+    services.inference.close()
+    services.supervisor.close()
     if not services.guard.is_in_place():
         # DuckDB would find its write-ahead log by path, which is another's now.
         log.warning("the workspace was moved or replaced: leaving it without a checkpoint")

@@ -1,0 +1,139 @@
+"""One run as the server knows it: its folder read up to now."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from rlft_tui.metrics.series import RunCurves
+from rlft_tui.runs.launcher import is_active
+from rlft_tui.runs.run_event import EventReader
+from rlft_tui.runs.run_folder import RunFolder
+from rlft_tui.runs.run_spec import read_spec
+from rlft_tui.runs.run_state import Processes, RunState
+from rlft_tui.runs.run_status import ACTIVE, RunSummary
+from rlft_tui.samples.samples import RunSamples
+
+_SUMMARY_NAME = "summary.json"
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredSummary:
+    """The summary of an ended run, so that a server's start need not read its whole log."""
+
+    events_size: int
+    events_changed: int
+    """Modification time in nanoseconds: with the size, tells whether the log is still that one."""
+    attempt: int
+    summary: RunSummary
+
+
+class FollowedRun:
+    """Reads what is new in a run folder when asked. ``lock`` guards all of it."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.lock = threading.RLock()
+        self.spec = read_spec(folder.spec)
+        self.state = RunState(self.spec, str(folder.root), folder.spec.stat().st_mtime)
+        self.curves = RunCurves()
+        self.samples = RunSamples(folder.id)
+        self.pairs_stored = 0
+        """Bytes of the pairs file whose pairs are in the database."""
+        self._reader = EventReader(folder.events)
+        self._settled: RunSummary | None = self._stored_summary()
+
+    @property
+    def settled(self) -> RunSummary | None:
+        """The last word on an ended run; None while there may be news."""
+        return self._settled
+
+    def read_events(self) -> None:
+        """Take every event completed since the last time."""
+        while True:
+            before = self._reader.offset
+            restarts = self._reader.restarts
+            for event in self._reader.read():
+                if self._reader.restarts != restarts:
+                    restarts = self._reader.restarts
+                    self._forget_events()
+                self.state.apply(event)
+                self.curves.apply(event)
+                self.samples.apply(event)
+            if self._reader.restarts != restarts:
+                self._forget_events()
+            elif self._reader.offset == before:
+                return
+
+    def summary(self, output_model: str = "") -> RunSummary:
+        """The run as it stands on disk now."""
+        if self._settled is not None:
+            return self._settled
+        # The processes first: what a dead job wrote is then surely read.
+        processes = self._processes()
+        self.read_events()
+        return self.state.summary(processes, output_model=output_model)
+
+    def settle(self, summary: RunSummary) -> None:
+        """Nothing more will come: keep this summary, on disk as well."""
+        if summary.status in ACTIVE:
+            raise ValueError("an active run is not settled")
+        self._settled = summary
+        attempt = self.folder.read_attempt()
+        size, changed = _identity(self.folder.events)
+        stored = _StoredSummary(size, changed, attempt.number if attempt else 0, summary)
+        partial = self.folder.root / f".{_SUMMARY_NAME}"
+        try:
+            partial.write_bytes(msgspec.json.encode(stored))
+            partial.replace(self.folder.root / _SUMMARY_NAME)
+        except OSError:
+            # It only saves time: the next server reads the log instead.
+            partial.unlink(missing_ok=True)
+
+    def unsettle(self) -> None:
+        """A new attempt begins."""
+        self._settled = None
+        (self.folder.root / _SUMMARY_NAME).unlink(missing_ok=True)
+
+    def forget_curves(self) -> None:
+        """Free the memory of a settled run; it is read again when asked for."""
+        self._forget_events()
+        self._reader = EventReader(self.folder.events)
+
+    def _processes(self) -> Processes:
+        folder = self.folder
+        record = folder.read_exit()
+        alive = record is None and is_active(folder)
+        if record is None and not alive:
+            # It may have been written between the two looks.
+            record = folder.read_exit()
+        return Processes(folder.read_attempt(), record, alive, folder.stop_request.exists())
+
+    def _forget_events(self) -> None:
+        self.state.reset()
+        self.curves.reset()
+        self.samples.reset()
+
+    def _stored_summary(self) -> RunSummary | None:
+        try:
+            content = (self.folder.root / _SUMMARY_NAME).read_bytes()
+            stored = msgspec.json.decode(content, type=_StoredSummary)
+        except (OSError, msgspec.DecodeError):
+            return None
+        attempt = self.folder.read_attempt()
+        known = (stored.events_size, stored.events_changed)
+        if known != _identity(self.folder.events) or stored.attempt != (attempt.number if attempt else 0):
+            return None
+        # The folder may have been moved since.
+        return replace(stored.summary, path=str(self.folder.root))
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns

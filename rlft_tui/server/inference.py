@@ -1,0 +1,313 @@
+"""The inference worker: started when first asked, kept while it is used, replaced when it dies.
+
+The worker (``python -m rlft_tui.jobs.infer``) reads requests and writes replies as
+JSON lines. It ends when its standard input does, so it cannot outlive the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import IO, Any
+
+import orjson
+import psutil
+
+from rlft_tui.config import Settings
+from rlft_tui.database.connection import Database
+from rlft_tui.errors import RlftError, UnavailableError
+from rlft_tui.models.pull import require_training_stack
+from rlft_tui.paths import Workspace
+from rlft_tui.prompts.prompt import Message, conversation
+from rlft_tui.runs.exit_reason import one_line
+from rlft_tui.runs.run_spec import ModelSource
+from rlft_tui.server.answers import GenerateRequest, StreamedText
+from rlft_tui.server.model_sources import resolve_model
+
+log = logging.getLogger("rlft.server.inference")
+
+LOG_NAME = "inference.log"
+_END_SECONDS = 5.0
+_LOG_TAIL = 4096
+_LARGEST_LOG = 4 << 20
+Reply = dict[str, Any]
+
+
+class WorkerProcess:
+    """One living worker; its replies go to whoever waits for their request."""
+
+    def __init__(self, command: Sequence[str], errors: IO[bytes]) -> None:
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, bufsize=0
+        )
+        self._waiting: dict[str, Callable[[Reply | None], None]] = {}
+        self._lock = threading.Lock()
+        self.ended = False
+        self.memory_mb: float | None = None
+        threading.Thread(target=self._read, name="inference", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ask(self, request: Reply, answer: Callable[[Reply | None], None]) -> bool:
+        """Send a request; ``answer`` gets its replies, and None when the worker dies.
+
+        False when it is dead already.
+        """
+        with self._lock:
+            if self.ended:
+                return False
+            self._waiting[request["id"]] = answer
+        self._write(request)
+        return True
+
+    def forget(self, request_id: str, *, cancel: bool) -> None:
+        """No more replies of this request are wanted."""
+        with self._lock:
+            self._waiting.pop(request_id, None)
+        if cancel and not self.ended:
+            self._write({"cancel": request_id})
+
+    def end(self) -> None:
+        """End it and wait until it is gone."""
+        stdin = self._process.stdin
+        assert stdin is not None
+        with self._lock:
+            try:
+                stdin.close()
+            except OSError:
+                log.debug("the worker had closed its input")
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def exit_code(self) -> int:
+        return self._process.wait()
+
+    def _write(self, record: Reply) -> None:
+        stdin = self._process.stdin
+        assert stdin is not None
+        with self._lock:
+            try:
+                stdin.write(orjson.dumps(record) + b"\n")
+            except (OSError, ValueError):
+                # It died; the reading thread tells everyone who waits.
+                log.info("the inference worker takes no more requests")
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            try:
+                reply = orjson.loads(line)
+                request_id = reply.get("id")
+            except (orjson.JSONDecodeError, AttributeError):
+                log.warning("the inference worker wrote no JSON: %r", line[:200])
+                continue
+            memory = reply.get("memory_mb")
+            if isinstance(memory, int | float):
+                self.memory_mb = float(memory)
+            with self._lock:
+                answer = self._waiting.get(request_id)
+            if answer is not None:
+                answer(reply)
+        with self._lock:
+            self.ended = True
+            waiting = list(self._waiting.values())
+            self._waiting.clear()
+        for answer in waiting:
+            answer(None)
+        self._process.wait()
+
+
+class Inference:
+    """Answers prompts through one worker; requests are answered one after another."""
+
+    def __init__(
+        self, workspace: Workspace, settings: Settings, database: Database, *, command: Sequence[str] = ()
+    ) -> None:
+        """``command`` takes the place of the worker's own module."""
+        self._settings = settings
+        self._database = database
+        self._command = list(command) or [sys.executable, "-P", "-m", "rlft_tui.jobs.infer"]
+        self._own_module = not command
+        self._log = workspace.root / LOG_NAME
+        self._worker: WorkerProcess | None = None
+        self._models: dict[str, ModelSource] = {}
+        self._turn = asyncio.Lock()
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._users = 0
+        self._timer: threading.Timer | None = None
+
+    def resolve(self, request: GenerateRequest) -> list[ModelSource]:
+        """The models a request names; NotFoundError for one that is not here."""
+        if not request.models:
+            raise RlftError("no model to ask", remedy="Name one or two: rlft models list")
+        if not request.prompt.strip():
+            raise RlftError("the prompt is empty")
+        if self._own_module:
+            require_training_stack()
+        with self._database.reader() as connection:
+            return [resolve_model(connection, name) for name in request.models]
+
+    async def generate(
+        self, request: GenerateRequest, models: list[ModelSource]
+    ) -> AsyncGenerator[StreamedText, None]:
+        """Stream the answers; the last piece of each side is ``done`` or ``error``.
+
+        Closing the iterator early cancels the generation.
+        """
+        if self._turn.locked():
+            yield StreamedText("loading", text="waiting for another answer")
+        async with self._turn:
+            worker = await asyncio.to_thread(self._take_worker, models)
+            request_id = str(next(self._ids))
+            replies: asyncio.Queue[Reply | None] = asyncio.Queue()
+            loop = asyncio.get_running_loop()
+            finished: set[int] = set()
+            try:
+                asked = worker.ask(
+                    _request(request_id, request, models),
+                    lambda reply: _hand_over(loop, replies, reply),
+                )
+                while len(finished) < len(models):
+                    reply = await replies.get() if asked else None
+                    if reply is None:
+                        line = await asyncio.to_thread(self._death, worker)
+                        for side in sorted(set(range(len(models))) - finished):
+                            yield StreamedText("error", side=side, text=line)
+                        asked, finished = False, set(range(len(models)))
+                        return
+                    piece = _piece(reply)
+                    if piece.kind in ("done", "error"):
+                        finished |= {piece.side} if "side" in reply else set(range(len(models)))
+                    yield piece
+            finally:
+                worker.forget(request_id, cancel=len(finished) < len(models))
+                self._release_worker()
+
+    def status(self) -> dict[str, Any]:
+        """Whether a worker runs, and what it holds."""
+        with self._lock:
+            worker = self._worker
+            models = list(self._models.values())
+        if worker is None or worker.ended:
+            return {"running": False, "pid": None, "base": "", "adapters": [], "memory_mb": None}
+        memory = worker.memory_mb
+        try:
+            memory = psutil.Process(worker.pid).memory_info().rss / 2**20
+        except psutil.Error:
+            log.debug("the worker's memory cannot be read")
+        bases = dict.fromkeys(model.path for model in models)
+        return {
+            "running": True,
+            "pid": worker.pid,
+            "base": ", ".join(bases),
+            "adapters": [model.name for model in models if model.adapter],
+            "memory_mb": memory,
+        }
+
+    def close(self) -> None:
+        """End the worker for good."""
+        with self._lock:
+            self._closed = True
+        self._end_worker()
+
+    def _take_worker(self, models: list[ModelSource]) -> WorkerProcess:
+        with self._lock:
+            if self._closed:
+                raise UnavailableError("the server is ending")
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._worker is None or self._worker.ended:
+                self._worker = self._start_worker()
+                self._models = {}
+            self._users += 1
+            self._models |= {model.name: model for model in models}
+            return self._worker
+
+    def _start_worker(self) -> WorkerProcess:
+        try:
+            large = self._log.exists() and self._log.stat().st_size > _LARGEST_LOG
+            with self._log.open("wb" if large else "ab") as errors:
+                return WorkerProcess(self._command, errors)
+        except OSError as error:
+            raise UnavailableError(
+                f"the inference worker did not start: {error.strerror or error}", where=str(self._log)
+            ) from None
+
+    def _release_worker(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0 and not self._closed:
+                self._timer = threading.Timer(self._settings.worker_idle_minutes * 60, self._end_if_unused)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _end_if_unused(self) -> None:
+        with self._lock:
+            if self._users:
+                return
+        self._end_worker()
+
+    def _end_worker(self) -> None:
+        with self._lock:
+            worker, self._worker = self._worker, None
+            if self._timer is not None:
+                self._timer.cancel()
+        if worker is not None:
+            worker.end()
+
+    def _death(self, worker: WorkerProcess) -> str:
+        """Why the worker is gone, in one line."""
+        code = worker.exit_code()
+        how = f"exit code {code}" if code >= 0 else f"signal {-code}"
+        try:
+            with self._log.open("rb") as stream:
+                stream.seek(max(0, self._log.stat().st_size - _LOG_TAIL))
+                last = one_line(stream.read().decode(errors="replace"))
+        except OSError:
+            last = ""
+        return f"the inference worker ended ({how})" + (f": {last}" if last and code > 0 else "")
+
+
+def _request(request_id: str, request: GenerateRequest, models: list[ModelSource]) -> Reply:
+    context = tuple(Message(turn["role"], turn["content"]) for turn in request.context)  # type: ignore[arg-type]
+    return {
+        "id": request_id,
+        "models": [{"name": model.name, "path": model.path, "adapter": model.adapter} for model in models],
+        "messages": conversation(request.prompt, context),
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "max_new_tokens": request.max_new_tokens,
+        "seed": request.seed,
+    }
+
+
+def _piece(reply: Reply) -> StreamedText:
+    rate = reply.get("tokens_per_second")
+    return StreamedText(
+        kind=reply.get("kind", "error"),
+        side=int(reply.get("side") or 0),
+        text=str(reply.get("text") or ""),
+        tokens=int(reply.get("tokens") or 0),
+        tokens_per_second=float(rate) if isinstance(rate, int | float) else None,
+    )
+
+
+def _hand_over(
+    loop: asyncio.AbstractEventLoop, replies: asyncio.Queue[Reply | None], reply: Reply | None
+) -> None:
+    try:
+        loop.call_soon_threadsafe(replies.put_nowait, reply)
+    except RuntimeError:
+        log.debug("the server ended before an answer did")

@@ -1,0 +1,106 @@
+"""Takes what a run made into the database: its model, or its pairs."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import msgspec
+
+from rlft_tui.database.connection import Database
+from rlft_tui.errors import ConflictError
+from rlft_tui.models.model import Model
+from rlft_tui.models.models_table import add_model
+from rlft_tui.pairs.pairs_table import add_pairs
+from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.runs.run_folder import RunFolder
+from rlft_tui.runs.run_spec import DpoSpec
+
+_BLOCK_BYTES = 8 << 20
+
+
+def registered_model(folder: RunFolder) -> str | None:
+    """Name of the model this run was registered as; None while its result is not in the database."""
+    try:
+        record = json.loads(folder.result_record.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return str(record.get("model", "")) if isinstance(record, dict) else None
+
+
+def register_model(database: Database, folder: RunFolder, spec: DpoSpec, created: float) -> str:
+    """Enter the run's adapter or model in the registry; its name there.
+
+    Safe to repeat. When the wanted name has gone to another model meanwhile, it is the run's id.
+    """
+    adapter = (folder.model / "adapter_config.json").is_file()
+
+    def model(name: str) -> Model:
+        return Model(
+            name=name,
+            kind="adapter" if adapter else "base",
+            path=str(folder.model),
+            base=spec.model.name if adapter else "",
+            base_path=spec.model.path if adapter else "",
+            run_id=spec.id,
+            dataset=spec.dataset,
+            created_at=created,
+        )
+
+    wanted = spec.output_name or spec.id
+    try:
+        with database.write() as connection:
+            name = add_model(connection, model(wanted)).name
+    except ConflictError:
+        if wanted == spec.id:
+            raise
+        with database.write() as connection:
+            name = add_model(connection, model(spec.id)).name
+    record_result(folder, model=name)
+    return name
+
+
+def store_pairs(database: Database, folder: RunFolder, start: int) -> int:
+    """Store the pairs written since byte ``start``; the byte up to which they are stored.
+
+    Safe to repeat: a pair is known by its id. A half-written last line waits.
+    """
+    while True:
+        try:
+            with folder.pairs.open("rb") as stream:
+                if stream.seek(0, os.SEEK_END) < start:
+                    start = 0
+                stream.seek(start)
+                block = stream.read(_BLOCK_BYTES)
+                if b"\n" not in block:
+                    block += stream.readline()
+        except FileNotFoundError:
+            return start
+        whole = block.rfind(b"\n") + 1
+        if not whole:
+            return start
+        pairs = [pair for line in block[:whole].split(b"\n") if (pair := _pair(line)) is not None]
+        with database.write() as connection:
+            add_pairs(connection, pairs)
+        start += whole
+
+
+def record_result(folder: RunFolder, **result: str | int) -> None:
+    """Mark the run's result as registered."""
+    partial = folder.result_record.with_suffix(".partial")
+    partial.write_text(json.dumps(result))
+    partial.replace(folder.result_record)
+
+
+def _pair(line: bytes) -> ResponsePair | None:
+    try:
+        return msgspec.json.decode(line, type=ResponsePair)
+    except msgspec.DecodeError:
+        # An empty line, or one torn by a kill and continued: the job writes that pair again.
+        return None
+
+
+def model_is_there(folder: Path) -> bool:
+    """Whether a folder holds an adapter or a whole model."""
+    return any((folder / name).is_file() for name in ("adapter_config.json", "config.json"))

@@ -1,0 +1,314 @@
+"""Follows the runs of a workspace: finds them, starts and stops them, registers their results.
+
+The run folder is the truth. A thread looks at active runs a few times a second and
+sleeps while there are none; every request reads what is new by itself, so that its
+answer is never older than the question.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from rlft_tui.config import Settings
+from rlft_tui.database.connection import Database
+from rlft_tui.datasets.datasets_table import dataset_by_name
+from rlft_tui.errors import ConflictError, NotFoundError, RlftError
+from rlft_tui.models.models_table import list_models, name_hint, remove_models_of_run
+from rlft_tui.paths import Workspace
+from rlft_tui.runs import launcher
+from rlft_tui.runs.log_page import read_page
+from rlft_tui.runs.run_folder import RunFolder
+from rlft_tui.runs.run_spec import DpoSpec, GenerationPrompt, parse_spec
+from rlft_tui.runs.run_status import ACTIVE, Alert, LogPage, RunSummary, Sample, Series
+from rlft_tui.server.followed_run import FollowedRun
+from rlft_tui.server.model_sources import resolve_model
+from rlft_tui.server.run_results import (
+    model_is_there,
+    record_result,
+    register_model,
+    registered_model,
+    store_pairs,
+)
+
+log = logging.getLogger("rlft.server.runs")
+
+POLL_SECONDS = 0.25
+_ENDED_RUNS_IN_MEMORY = 8
+T = TypeVar("T")
+
+
+class Supervisor:
+    """All runs of one workspace; safe to use from any thread."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        database: Database,
+        *,
+        pairs_changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``pairs_changed`` is called after a run's pairs were stored."""
+        self._workspace = workspace
+        self._pairs_changed = pairs_changed
+        self._settings = settings
+        self._database = database
+        self._runs: dict[str, FollowedRun] = {}
+        self._launching: set[str] = set()
+        self._unreadable: dict[str, str] = {}
+        self._recent: list[str] = []
+        """Ended runs whose curves are in memory, oldest use first."""
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._news = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name="runs", daemon=True)
+
+    def start(self) -> None:
+        """Find all runs and follow those that are active."""
+        self._find()
+        self._news.set()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following; the runs themselves go on."""
+        self._closed.set()
+        self._news.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def active_runs(self) -> tuple[str, ...]:
+        """Runs with a living keeper or job."""
+        with self._lock:
+            runs = [run for run in self._runs.values() if run.settled is None]
+            launching = tuple(self._launching)
+        return launching + tuple(run.folder.id for run in runs if launcher.is_active(run.folder))
+
+    def summaries(self) -> tuple[RunSummary, ...]:
+        """Newest first."""
+        self._find()
+        with self._lock:
+            runs = list(self._runs.values())
+        found = [summary for run in runs if (summary := self._try_summary(run)) is not None]
+        return tuple(sorted(found, key=lambda summary: (summary.created, summary.id), reverse=True))
+
+    def summary(self, run_id: str) -> RunSummary:
+        return self._summary(self._run(run_id))
+
+    def series(self, run_id: str, keys: Sequence[str], points: int) -> tuple[Series, ...]:
+        return self._with_events(run_id, lambda run: run.curves.series(keys, points))
+
+    def samples(self, run_id: str, after_step: int) -> tuple[Sample, ...]:
+        return self._with_events(run_id, lambda run: run.samples.after(after_step))
+
+    def log_page(self, run_id: str, start: int, limit: int) -> LogPage:
+        return read_page(self._run(run_id).folder.output, start, limit)
+
+    def launch(self, values: dict[str, Any]) -> RunSummary:
+        """Start a run from plain values, as WorkspaceClient.launch describes them."""
+        values = dict(values)
+        rows = _prompt_rows(values.pop("prompt_rows", ()))
+        dataset: Path | None = None
+        with self._database.reader() as connection:
+            for key in ("model", "model_a", "model_b"):
+                if isinstance(values.get(key), str):
+                    values[key] = resolve_model(connection, values[key]).model_dump()
+            if values.get("method") == "dpo" and isinstance(values.get("dataset"), str):
+                chosen = dataset_by_name(connection, values["dataset"])
+                values["dataset"] = chosen.hash
+                dataset = self._workspace.root / chosen.path
+            names = [model.name for model in list_models(connection)]
+        if self._settings.threads and not values.get("threads"):
+            values["threads"] = self._settings.threads
+        spec = parse_spec(values)
+        if isinstance(spec, DpoSpec) and spec.output_name in names:
+            raise ConflictError(
+                f"there is a model called {spec.output_name}", remedy="Choose another output_name"
+            )
+        if spec.method == "generate" and not rows:
+            raise RlftError("no prompts to answer", remedy="Import some: rlft prompts import FILE")
+        with self._lock:
+            self._launching.add(spec.id)
+        try:
+            folder = launcher.launch(self._workspace.runs, spec, dataset=dataset, prompt_rows=rows)
+            with self._lock:
+                run = self._runs.setdefault(spec.id, FollowedRun(folder))
+        finally:
+            with self._lock:
+                self._launching.discard(spec.id)
+        self._news.set()
+        return self._summary(run)
+
+    def stop(self, run_id: str) -> RunSummary:
+        run = self._run(run_id)
+        with run.lock:
+            if not launcher.stop(run.folder):
+                summary = self._summary(run)
+                raise ConflictError(f"the run is not going: {summary.status}", where=run_id)
+            return self._summary(run)
+
+    def resume(self, run_id: str) -> RunSummary:
+        run = self._run(run_id)
+        with run.lock:
+            if self._summary(run).status == "finished":
+                raise ConflictError("the run has finished", where=run_id, remedy="Launch a new one")
+            launcher.resume(run.folder)
+            run.unsettle()
+            self._news.set()
+            return self._summary(run)
+
+    def delete(self, run_id: str) -> None:
+        """Remove an ended run and its model; ConflictError while it is active."""
+        run = self._run(run_id)
+        with run.lock:
+            launcher.delete(run.folder)
+            with self._lock:
+                self._runs.pop(run_id, None)
+            with self._database.write() as connection:
+                remove_models_of_run(connection, run_id)
+
+    def _with_events(self, run_id: str, answer: Callable[[FollowedRun], T]) -> T:
+        run = self._run(run_id)
+        with run.lock:
+            run.read_events()
+            result = answer(run)
+        if run.settled is not None:
+            self._keep_recent(run_id)
+        return result
+
+    def _run(self, run_id: str) -> FollowedRun:
+        with self._lock:
+            run = self._runs.get(run_id)
+        if run is None or not run.folder.spec.exists():
+            self._find()
+            with self._lock:
+                run = self._runs.get(run_id)
+                if run is None and run_id in self._unreadable:
+                    raise RlftError(self._unreadable[run_id], where=run_id)
+                if run is None:
+                    raise NotFoundError(
+                        f"no run {run_id!r}", remedy=name_hint_of_runs(run_id, list(self._runs))
+                    )
+        return run
+
+    def _find(self) -> None:
+        """Take in folders that appeared, drop those that are gone."""
+        try:
+            folders = {path.name: path for path in self._workspace.runs.iterdir() if path.name[0] != "."}
+        except FileNotFoundError:
+            folders = {}
+        with self._lock:
+            for gone in self._runs.keys() - folders.keys():
+                del self._runs[gone]
+            new = folders.keys() - self._runs.keys() - self._launching
+        for name in sorted(new):
+            try:
+                run = FollowedRun(RunFolder(folders[name]))
+            except (RlftError, OSError) as error:
+                self._unreadable[name] = str(error)
+                continue
+            self._unreadable.pop(name, None)
+            with self._lock:
+                self._runs.setdefault(name, run)
+
+    def _try_summary(self, run: FollowedRun) -> RunSummary | None:
+        """None for a run whose folder vanished meanwhile."""
+        try:
+            return self._summary(run)
+        except OSError as error:
+            if run.folder.root.exists():
+                log.warning("run %s cannot be read: %s", run.folder.id, error)
+            return None
+
+    def _summary(self, run: FollowedRun) -> RunSummary:
+        """The run as it stands; one that has ended is registered first."""
+        with run.lock:
+            if run.settled is not None:
+                return run.settled
+            summary = run.summary()
+            try:
+                summary = self._register(run, summary)
+            except (RlftError, OSError) as error:
+                log.warning("the result of run %s is not registered yet: %s", run.folder.id, error)
+                return replace(summary, status="running", stage=f"registering the result: {error}")
+            if summary.status not in ACTIVE:
+                run.settle(summary)
+                self._keep_recent(run.folder.id)
+            return summary
+
+    def _register(self, run: FollowedRun, summary: RunSummary) -> RunSummary:
+        """Bring pairs and model into the database as far as they are there."""
+        folder = run.folder
+        if not isinstance(run.spec, DpoSpec):
+            before = run.pairs_stored
+            run.pairs_stored = store_pairs(self._database, folder, before)
+            if run.pairs_stored != before:
+                self._pairs_changed()
+            if summary.status == "finished" and registered_model(folder) is None:
+                record_result(folder, pairs_bytes=run.pairs_stored)
+            return summary
+        if summary.status != "finished":
+            return summary
+        if not model_is_there(folder.model):
+            missing = Alert(summary.step, summary.ended or 0.0, "no model", "the run left no model behind")
+            return replace(summary, alerts=(*summary.alerts, missing))
+        name = registered_model(folder)
+        if name is None:
+            name = register_model(self._database, folder, run.spec, summary.ended or summary.created)
+        return replace(summary, output_model=name)
+
+    def _keep_recent(self, run_id: str) -> None:
+        """Free the curves of the ended run that was looked at longest ago."""
+        with self._lock:
+            self._recent = [other for other in self._recent if other != run_id] + [run_id]
+            old = self._recent[:-_ENDED_RUNS_IN_MEMORY]
+            self._recent = self._recent[-_ENDED_RUNS_IN_MEMORY:]
+            runs = [self._runs[other] for other in old if other in self._runs]
+        for run in runs:
+            if run.settled is not None and run.lock.acquire(blocking=False):
+                try:
+                    run.forget_curves()
+                finally:
+                    run.lock.release()
+
+    def _poll(self) -> None:
+        while not self._closed.is_set():
+            self._news.wait()
+            with self._lock:
+                runs = [run for run in self._runs.values() if run.settled is None]
+            if not runs:
+                self._news.clear()
+                continue
+            for run in runs:
+                try:
+                    summary = self._try_summary(run)
+                    if summary is not None and summary.status == "stopping":
+                        launcher.enforce_stop(run.folder, run.spec.stop_seconds)
+                except Exception:
+                    # One bad folder must not end the following of all others.
+                    log.exception("following run %s", run.folder.id)
+            self._closed.wait(POLL_SECONDS)
+
+
+def name_hint_of_runs(run_id: str, known: list[str]) -> str:
+    """The nearest run ids, as a remedy."""
+    return name_hint(run_id, known) if known else "There is none yet: rlft train dpo starts one"
+
+
+def _prompt_rows(rows: object) -> list[dict[str, Any]]:
+    if not isinstance(rows, list | tuple):
+        raise RlftError("prompt_rows: should be a list of prompts", where="run")
+    checked = []
+    for at, row in enumerate(rows):
+        try:
+            checked.append(GenerationPrompt.model_validate(row).model_dump(mode="json"))
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].lower()
+            raise RlftError(f"prompt_rows.{at}: {reason}", where="run") from None
+    return checked
