@@ -205,20 +205,30 @@ class RlftApp(App[int]):
     async def on_event(self, event: events.Event) -> None:
         from rlft_tui.tui.screens.base import WorkbenchScreen
 
-        if isinstance(event, events.Key) and not event.is_forwarded:
+        if isinstance(event, events.InputEvent) and not event.is_forwarded and self.screen_stack:
             screen = self.screen
             if isinstance(screen, WorkbenchScreen):
-                screen.key_time = event.time
-                if screen.take_key(event.key):
-                    return
-                if event.key.isdigit() and not screen.DIGITS_SWITCH and self._is_switch(event.key):
-                    return
+                screen.alive(event.time)
+                if isinstance(event, events.Key):
+                    screen.key_time = event.time
+                    if screen.take_key(event.key) or self._means_nothing(screen, event):
+                        return
         await super().on_event(event)
 
-    def _is_switch(self, digit: str) -> bool:
-        """Whether a digit would fall through to the app's screen keys."""
-        active = self.screen.active_bindings.get(digit)
-        return self.focused is None and active is not None and active.node is self
+    def _means_nothing(self, screen: WorkbenchScreen, event: events.Key) -> bool:
+        """Whether a digit would fall through to the screen keys where digits have another meaning."""
+        if screen.DIGITS_SWITCH or not event.key.isdigit():
+            return False
+        if screen.focused is not None and screen.focused.check_consume_key(event.key, event.character):
+            return False
+        active = screen.active_bindings.get(event.key)
+        return active is not None and active.node is self
+
+    def on_app_blur(self) -> None:
+        from rlft_tui.tui.screens.base import WorkbenchScreen
+
+        if isinstance(self.screen, WorkbenchScreen):
+            self.screen.away(time.monotonic())
 
     # errors
     def show_error(self, error: RlftError) -> None:
@@ -267,14 +277,19 @@ def _without_digit(binding: BindingType) -> BindingType:
     return binding
 
 
-def run_app(workspace: Workspace, screen: str = "home") -> int:
-    """Run the workbench in this terminal until it is left; its exit code."""
+def run_app(workspace: Workspace, screen: str = "home", labeler: str | None = None) -> int:
+    """Run the workbench in this terminal until it is left; its exit code.
+
+    ``labeler`` stands in for the name in rlft.toml.
+    """
     import asyncio
+    from dataclasses import replace
 
     from rlft_tui.config import read_settings
     from rlft_tui.tui.terminal import restored_by_signals
 
-    app = RlftApp(workspace, read_settings(workspace.settings), screen=screen)
+    settings = read_settings(workspace.settings)
+    app = RlftApp(workspace, replace(settings, labeler=labeler or settings.labeler), screen=screen)
 
     async def run() -> int:
         with restored_by_signals(lambda code: app.exit(code, return_code=code)):

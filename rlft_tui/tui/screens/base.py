@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual import events
@@ -54,7 +54,7 @@ class WorkbenchScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._leader: dict[str, Callable[[], None]] = {}
+        self._leader: Mapping[str, Callable[[], None]] = {}
         self._arguments: dict[str, Any] = {}
         self.key_time = 0.0
         """When the key now being handled arrived (time.monotonic)."""
@@ -103,6 +103,12 @@ class WorkbenchScreen(Screen[None]):
         for bar in self.query(TopBar):
             bar.notice = notices[state]
 
+    def alive(self, at: float) -> None:
+        """A key or the mouse moved at this moment (time.monotonic)."""
+
+    def away(self, at: float) -> None:
+        """The terminal lost the focus."""
+
     # server
     def call(
         self,
@@ -135,7 +141,7 @@ class WorkbenchScreen(Screen[None]):
         return self.run_worker(ask(), group=group, exclusive=latest, exit_on_error=True)
 
     # keys
-    def lead(self, hint: str, keys: dict[str, Callable[[], None]]) -> None:
+    def lead(self, hint: str, keys: Mapping[str, Callable[[], None]]) -> None:
         """Give the next key a special meaning; any other key only ends that."""
         self._leader = keys
         self.query_one(KeyBar).hint = hint

@@ -1,0 +1,395 @@
+"""Label: one pair at a time, blind; one key is a verdict, stored before the next pair is painted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events, on
+from textual.binding import BindingType
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from rlft_tui.errors import NotFoundError, RlftError
+from rlft_tui.labels.preference import HistoryEntry, LabelOperation, Mark, MarkKind, Preference, Progress
+from rlft_tui.labels.queue_item import QueueItem, QueuePage
+from rlft_tui.tui.answer_pane import AnswerPane
+from rlft_tui.tui.label_keys import LABEL_BINDINGS
+from rlft_tui.tui.label_session import LabelSession, Place, last_standing
+from rlft_tui.tui.label_text import (
+    answer_heading,
+    end_text,
+    prompt_heading,
+    prompt_text,
+    status_text,
+)
+from rlft_tui.tui.screens.base import WorkbenchScreen
+from rlft_tui.tui.server_link import LinkState
+from rlft_tui.tui.widgets.text_pane import TextPane
+
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
+
+STACK_BELOW = 70
+"""Columns under which the answers stand one above the other."""
+SLOW_SECONDS = 0.4
+"""A verdict that takes longer to store says so."""
+LOOK_AGAIN_SECONDS = 5.0
+"""How often an ended queue is asked for new pairs."""
+HISTORY = 50
+OTHER = {"left": "right", "right": "left"}
+FOCUS_ORDER: tuple[str | None, ...] = (None, "left", "right")
+
+
+class LabelScreen(WorkbenchScreen):
+    """Blind A/B labelling."""
+
+    KEY = "label"
+    DIGITS_SWITCH = False
+    MIN_SIZE = (36, 12)
+    HELP = "Which answer is better? A verdict is stored before the next pair appears."
+    BINDINGS: ClassVar[list[BindingType]] = LABEL_BINDINGS
+    DEFAULT_CSS = """
+    LabelScreen .heading { height: 1; padding: 0 1; background: $surface; color: $text-muted; }
+    LabelScreen #prompt { height: 3; padding: 0 1; }
+    LabelScreen #answers { height: 1fr; layout: horizontal; }
+    LabelScreen #answers > Vertical { width: 1fr; height: 1fr; }
+    LabelScreen #right-side { border-left: vkey $panel; }
+    LabelScreen AnswerPane { padding: 0 1; }
+    LabelScreen #status { height: 1; padding: 0 1; color: $text-muted; }
+    LabelScreen #note { display: none; height: 1; padding: 0 1; border: none; background: $boost; }
+    LabelScreen #ended { display: none; height: 1fr; padding: 2 3; }
+    LabelScreen.-ended #ended { display: block; }
+    LabelScreen.-ended #answers, LabelScreen.-ended #prompt, LabelScreen.-ended .heading { display: none; }
+    LabelScreen.-stacked #answers { layout: vertical; }
+    LabelScreen.-stacked #right-side { border-left: none; }
+    LabelScreen.-left #right-side, LabelScreen.-right #left-side { display: none; }
+    LabelScreen.-left #right-side, LabelScreen.-right #right-side { border-left: none; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session = LabelSession(self.bench.settings.labeler)
+        self._serial = 0
+        self._unpainted: set[AnswerPane] = set()
+        self._asking = False
+        self._trouble = ""
+        self._slow: Timer | None = None
+        self._again: Timer | None = None
+
+    # layout
+    def body(self) -> Iterable[Widget]:
+        yield Static(id="prompt-heading", classes="heading", markup=False)
+        yield TextPane(id="prompt")
+        yield Container(
+            Vertical(Static(classes="heading", markup=False), AnswerPane(id="left"), id="left-side"),
+            Vertical(Static(classes="heading", markup=False), AnswerPane(id="right"), id="right-side"),
+            id="answers",
+        )
+        yield Static(id="ended", markup=False)
+        yield Static(id="status", markup=False)
+        note = Input(id="note", compact=True, placeholder="Why? Enter keeps it, Escape leaves it")
+        note.cursor_blink = False
+        yield note
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self.set_class(event.size.width < STACK_BELOW, "-stacked")
+        self._size_prompt()
+
+    def _size_prompt(self) -> None:
+        """Always the same height for one terminal: nothing moves when the next pair comes."""
+        height = self.size.height
+        rows = height // 2 if self.has_class("-prompt") else max(2, min(6, height // 8))
+        self.query_one("#prompt").styles.height = rows
+
+    def _pane(self, side: str) -> AnswerPane:
+        return self.query_one(f"#{side}", AnswerPane)
+
+    def _panes(self) -> list[AnswerPane]:
+        """The answers in view, both of them unless one has the whole width."""
+        hidden = next((side for side in ("left", "right") if self.has_class(f"-{OTHER[side]}")), None)
+        return [self._pane(side) for side in ("left", "right") if side != hidden]
+
+    # the queue
+    def opened(self, **_: Any) -> None:
+        self.session.look_again()
+        self._refill()
+        self._paint_status()
+
+    def link_changed(self, state: LinkState, reason: str) -> None:
+        super().link_changed(state, reason)
+        if state == "up" and self.session.current is None:
+            self._refill()
+
+    def _refill(self) -> None:
+        missing = self.session.missing()
+        if self._asking or not missing:
+            return
+        self._asking = True
+        labeler, held = self.session.labeler, self.session.held()
+        self.call(
+            lambda client: client.queue(labeler, limit=missing, exclude=held),
+            self._received,
+            failed=self._not_received,
+            group="queue",
+        )
+
+    def _not_received(self, error: RlftError) -> None:
+        self._asking = False
+        if self.session.current is None:
+            self._trouble = str(error)
+            self._paint_status()
+
+    def _received(self, page: QueuePage) -> None:
+        self._asking = False
+        self._trouble = ""
+        if self.session.receive(page):
+            self._show()
+        elif self.session.current is None:
+            self._show_end()
+        self._prefetch()
+
+    def _prefetch(self) -> None:
+        left, right = self._pane("left"), self._pane("right")
+        for item in self.session.upcoming:
+            flipped = item.left == "b"
+            left.prefetch(item.pair.response_b if flipped else item.pair.response_a)
+            right.prefetch(item.pair.response_a if flipped else item.pair.response_b)
+
+    # painting
+    def _show(self) -> None:
+        """Put the current pair on screen; keys count once it is painted."""
+        shown = self.session.current
+        if shown is None:
+            self._refill()
+            if self.session.phase != "loading":
+                self._show_end()
+            return
+        self.remove_class("-ended")
+        self._serial += 1
+        self._unpainted = set(self._panes())
+        self._pane("left").put(shown.left_text, self._serial)
+        self._pane("right").put(shown.right_text, self._serial)
+        self.query_one("#prompt", TextPane).show(prompt_text(shown.pair, self.has_class("-prompt")))
+        self._set("#prompt-heading", prompt_heading(shown.pair))
+        self._paint_headings()
+        self._paint_status()
+
+    @on(AnswerPane.Painted)
+    def _pane_painted(self, message: AnswerPane.Painted) -> None:
+        if message.serial != self._serial:
+            return
+        self._unpainted.discard(message.pane)
+        if not self._unpainted and self.session.phase == "painting":
+            self.session.painted(time.monotonic())
+            self._refill()
+            self._prefetch()
+
+    def _paint_headings(self) -> None:
+        for number, side in (("1", "left"), ("2", "right")):
+            content = answer_heading(number, side, self.session, focused=self._pane(side).has_focus)
+            heading = self.query_one(f"#{side}-side > .heading", Static)
+            if heading.content != content:
+                heading.update(content)
+
+    def _paint_status(self) -> None:
+        self._set("#status", status_text(self.session, self._trouble))
+
+    def _show_end(self) -> None:
+        self.add_class("-ended")
+        self._set("#ended", end_text(self.session))
+        self._paint_status()
+        if self._again is None:
+            self._again = self.set_interval(LOOK_AGAIN_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        if self.is_current and self.session.phase in ("finished", "empty"):
+            self.session.look_again()
+            self._refill()
+
+    def _set(self, selector: str, content: Content) -> None:
+        part = self.query_one(selector, Static)
+        if part.content != content:
+            part.update(content)
+
+    # verdicts
+    def action_judge(self, place: Place) -> None:
+        self._store(self.session.judge(place, self.key_time))
+
+    def action_set_aside(self, kind: MarkKind) -> None:
+        self._store(self.session.set_aside(kind, self.key_time))
+
+    def _store(self, operation: LabelOperation | None) -> None:
+        if operation is None:
+            return
+        self._slow = self.set_timer(SLOW_SECONDS, self._say_slow)
+        self.bench.label_writer.put(operation, self._stored, self._refused, self._delayed)
+
+    def _stored(self, progress: Progress) -> None:
+        self._settle()
+        self.session.stored(progress)
+        self._show()
+
+    def _refused(self, error: RlftError) -> None:
+        self._settle()
+        self.session.refused(keep=not isinstance(error, NotFoundError))
+        self.bench.show_error(error)
+        self._show()
+
+    def _delayed(self, error: RlftError) -> None:
+        self._trouble = f"not stored yet, trying again: {error.what}"
+        self._paint_status()
+        self._paint_headings()
+
+    def _say_slow(self) -> None:
+        if self.session.pending is not None and not self._trouble:
+            self._trouble = "storing…"
+            self._paint_status()
+            self._paint_headings()
+
+    def _settle(self) -> None:
+        self._trouble = ""
+        if self._slow is not None:
+            self._slow.stop()
+            self._slow = None
+
+    # undo
+    def action_undo(self) -> None:
+        if self.session.begin_undo():
+            self._find_last(HISTORY)
+
+    def _find_last(self, limit: int) -> None:
+        labeler = self.session.labeler
+
+        def found(history: tuple[HistoryEntry, ...]) -> None:
+            target = last_standing(history)
+            if target is not None:
+                self._take_back(target)
+            elif len(history) >= limit:
+                self._find_last(limit * 4)
+            else:
+                self._cannot_undo(RlftError("nothing to take back"))
+
+        self.call(
+            lambda client: client.history(labeler, limit=limit), found, failed=self._cannot_undo, group="undo"
+        )
+
+    def _take_back(self, target: Preference | Mark) -> None:
+        labeler = self.session.labeler
+
+        def stored(progress: Progress) -> None:
+            self._settle()
+
+            def back(item: QueueItem) -> None:
+                self.session.bring_back(item, target, progress)
+                self._show()
+
+            self.call(
+                partial(_find_pair, labeler, target.example_id), back, failed=self._cannot_undo, group="undo"
+            )
+
+        revocation = self.session.take_back(target)
+        self.bench.label_writer.put(revocation, stored, self._cannot_undo, self._delayed)
+
+    def _cannot_undo(self, error: RlftError) -> None:
+        self._settle()
+        self.session.pending = None
+        self.session.cancel_undo()
+        self.notify(str(error), severity="warning", markup=False)
+        self._paint_status()
+
+    # note and confidence
+    def action_note(self) -> None:
+        if self.session.current is None:
+            return
+        note = self.query_one("#note", Input)
+        note.value = self.session.note
+        self.query_one("#status").display = False
+        note.display = True
+        note.focus()
+
+    @on(Input.Submitted, "#note")
+    def _note_written(self, event: Input.Submitted) -> None:
+        self.session.note = event.value.strip()
+        self._close_note()
+
+    def _close_note(self) -> None:
+        self.query_one("#note").display = False
+        self.query_one("#status").display = True
+        self.set_focus(None)
+        self._paint_status()
+
+    def action_confidence(self) -> None:
+        if self.session.current is not None:
+            keys = {str(value): partial(self._be_confident, value) for value in range(1, 6)}
+            self.lead("how sure?  1 a guess … 3 fairly … 5 certain   (esc: leave it)", keys)
+
+    def _be_confident(self, value: int) -> None:
+        self.session.confidence = value
+        self._paint_status()
+
+    # reading
+    def alive(self, at: float) -> None:
+        self.session.clock.touch(at)
+
+    def away(self, at: float) -> None:
+        self.session.clock.leave(at)
+
+    def action_page(self, pages: int) -> None:
+        for pane in self._panes():
+            pane.scroll_page(pages)
+
+    def action_rows(self, rows: int) -> None:
+        for pane in self._panes():
+            pane.scroll_lines(rows)
+
+    def action_focus_next_pane(self) -> None:
+        focused = self.focused.id if self.focused is not None else None
+        place = FOCUS_ORDER.index(focused) if focused in FOCUS_ORDER else 0
+        target = FOCUS_ORDER[(place + 1) % len(FOCUS_ORDER)]
+        self.set_focus(self._pane(target) if target is not None else None)
+
+    def action_zoom(self) -> None:
+        after = {"": "-left", "-left": "-right", "-right": ""}
+        now = next((name for name in ("-left", "-right") if self.has_class(name)), "")
+        self.remove_class("-left", "-right")
+        if after[now]:
+            self.add_class(after[now])
+
+    def action_prompt(self) -> None:
+        """Open the whole prompt, earlier turns included, or close it again."""
+        self.toggle_class("-prompt")
+        opened = self.has_class("-prompt")
+        self._size_prompt()
+        prompt = self.query_one("#prompt", TextPane)
+        if self.session.current is not None:
+            prompt.show(prompt_text(self.session.current.pair, opened))
+        self.set_focus(prompt if opened else None)
+
+    def action_release(self) -> None:
+        if self.query_one("#note").display:
+            self._close_note()
+        elif self.has_class("-prompt"):
+            self.action_prompt()
+        else:
+            self.set_focus(None)
+
+    def on_descendant_focus(self) -> None:
+        self._paint_headings()
+
+    def on_descendant_blur(self) -> None:
+        self._paint_headings()
+
+
+def _find_pair(labeler: str, pair_id: str, client: WorkspaceClient) -> QueueItem:
+    """A pair that is open again stands first in the queue, with its side."""
+    for item in client.queue(labeler, limit=1).items:
+        if item.pair.id == pair_id:
+            return item
+    return QueueItem(client.pair(pair_id), "a")
