@@ -78,15 +78,17 @@ class RlftApp(App[int]):
         connect: Callable[[], WorkspaceClient] | None = None,
         screen: str = "home",
     ) -> None:
+        self.DEFAULT_MODE = screen  # type: ignore[misc]  # read by the base class, once
         super().__init__()
         self.workspace = workspace
         self.settings = settings
         self.animation_level = "none"
+        self._arguments: dict[str, Any] = {}
         self.link = ServerLink(connect or partial(_connect, workspace), self._tell_link)
         self.label_writer = LabelWriter(self.link)
         """Every verdict, from whatever screen, is stored through this."""
-        self._first_screen = screen
-        self._screens_made: dict[str, WorkbenchScreen] = {}
+        for key in SCREENS:
+            self.add_mode(key, partial(_make_screen, key))
 
     @property
     def place(self) -> str:
@@ -94,9 +96,6 @@ class RlftApp(App[int]):
         return f"{self.workspace.root.name} · {self.settings.labeler}"
 
     # start
-    def get_default_screen(self) -> Screen[Any]:
-        return self._screen(self._first_screen)
-
     def on_mount(self) -> None:
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self._use_theme()
@@ -141,29 +140,30 @@ class RlftApp(App[int]):
             self.notify(f"rlft.toml: {problem}", severity="warning", timeout=10, markup=False)
 
     # screens
-    def _screen(self, key: str) -> WorkbenchScreen:
-        if key not in self._screens_made:
-            made = screen_class(key)()
-            self.install_screen(made, key)
-            self._screens_made[key] = made
-        return self._screens_made[key]
-
     def show_screen(self, key: str, **arguments: Any) -> None:
         """Bring a screen to the front; ``arguments`` reach its ``opened``."""
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
-        target = self._screen(key)
-        target.arguments(**arguments)
-        if self.screen is target:
-            target.on_screen_resume()
+        self._arguments = arguments
+        if key == self.current_mode:
+            self._open_front()
         else:
-            self.switch_screen(target)
+            self.switch_mode(key)
+
+    def take_arguments(self) -> dict[str, Any]:
+        """What the screen that comes to the front was asked to show; handed out once."""
+        arguments, self._arguments = self._arguments, {}
+        return arguments
+
+    def _open_front(self) -> None:
+        from rlft_tui.tui.screens.base import WorkbenchScreen
+
+        if isinstance(self.screen, WorkbenchScreen):
+            self.screen.opened(**self.take_arguments())
 
     def action_show_screen(self, key: str) -> None:
         self.show_screen(key)
 
     async def action_leave(self) -> None:
-        if self.screen is self._screens_made.get("home"):
+        if self.current_mode == "home":
             await self.action_quit()
         else:
             self.show_screen("home")
@@ -275,6 +275,10 @@ def _without_digit(binding: BindingType) -> BindingType:
 
         return dataclasses.replace(binding, key=binding.key.split(",")[-1])
     return binding
+
+
+def _make_screen(key: str) -> WorkbenchScreen:
+    return screen_class(key)()
 
 
 def run_app(workspace: Workspace, screen: str = "home", labeler: str | None = None) -> int:

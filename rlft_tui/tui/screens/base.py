@@ -55,7 +55,7 @@ class WorkbenchScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._leader: Mapping[str, Callable[[], None]] = {}
-        self._arguments: dict[str, Any] = {}
+        self._in_front = False
         self.key_time = 0.0
         """When the key now being handled arrived (time.monotonic)."""
 
@@ -85,14 +85,15 @@ class WorkbenchScreen(Screen[None]):
             )
 
     # life
-    def arguments(self, **values: Any) -> None:
-        """Remember what the screen was asked to show, handed to ``opened`` at the next resume."""
-        self._arguments = values
-
     def on_screen_resume(self) -> None:
+        if self._in_front:  # Textual announces the first resume twice
+            return
+        self._in_front = True
         self.link_changed(self.bench.link.state, "")
-        values, self._arguments = self._arguments, {}
-        self.opened(**values)
+        self.opened(**self.bench.take_arguments())
+
+    def on_screen_suspend(self) -> None:
+        self._in_front = False
 
     def opened(self, **values: Any) -> None:
         """Called each time the screen comes to the front, with the values given to ``show_screen``."""

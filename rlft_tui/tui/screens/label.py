@@ -98,7 +98,6 @@ class LabelScreen(WorkbenchScreen):
         yield note
 
     def on_resize(self, event: events.Resize) -> None:
-        super().on_resize(event)
         self.set_class(event.size.width < STACK_BELOW, "-stacked")
         self._size_prompt()
 
