@@ -1,0 +1,125 @@
+"""Ranges and ticks of a chart's axes: round numbers that rarely move."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+LABEL = 8
+"""Cells of a tick label: fixed, so that the canvas never shifts sideways."""
+
+_SHRINK = 0.35
+"""A range is kept until its values fill less than this share of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A range and its ticks."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    def share(self, value: float) -> float:
+        """Where a value lies, 0 at ``low`` and 1 at ``high``; safe for huge ranges."""
+        span = self.high / 2 - self.low / 2
+        return (value / 2 - self.low / 2) / span if span else 0.5
+
+    def holds(self, low: float, high: float) -> bool:
+        """Whether the range suits values from ``low`` to ``high``: all in view, and not tiny."""
+        if low < self.low or high > self.high:
+            return False
+        return high == low or (high / 2 - low / 2) >= _SHRINK * (self.high / 2 - self.low / 2)
+
+
+def value_axis(low: float, high: float, before: Axis | None, ticks: int = 4) -> Axis:
+    """A round range around finite values, or the one from before while that still suits."""
+    if before is not None and before.holds(low, high):
+        return before
+    if low == high:
+        room = abs(low) * 0.1 or 1.0
+        low, high = _clamped(low - room), _clamped(high + room)
+    step = nice_step((high / 2 - low / 2) * 2 / max(1, ticks) if high / 2 - low / 2 < 8e307 else 4e307)
+    if not step or not math.isfinite(low / step) or not math.isfinite(high / step):
+        return Axis(low, high, (low, high))
+    first, last = math.floor(low / step), math.ceil(high / step)
+    bottom, top = _clamped(first * step), _clamped(last * step)
+    if not bottom < top:
+        return Axis(low, high, (low, high)) if low < high else Axis(low - 1, low + 1, (low,))
+    marks = tuple(_clamped(number * step) for number in range(first, last + 1)) if last - first < 50 else ()
+    return Axis(bottom, top, marks or (bottom, top))
+
+
+def step_axis(last: int, total: int, ticks: int = 5) -> Axis:
+    """Steps from 0 to the run's total, or to a round number beyond the last while that is unknown."""
+    top = max(total, last)
+    if not total:
+        size = 10.0 ** math.floor(math.log10(max(10, last)))
+        top = next(int(size * part) for part in (1, 2, 5, 10, 20) if size * part >= max(10, last))
+    step = max(1, int(nice_step(top / max(1, ticks))))
+    marks = [number for number in range(0, top + 1, step) if number == 0 or top - number >= step * 0.6]
+    return Axis(0, max(1, top), (*map(float, marks), float(max(1, top))))
+
+
+def window_axis(low: float, high: float, ticks: int = 5) -> Axis:
+    """A zoomed range of steps."""
+    step = max(1.0, nice_step((high - low) / max(1, ticks)))
+    first = math.ceil(low / step)
+    marks = tuple(number * step for number in range(first, int(high // step) + 1))
+    return Axis(low, high, marks or (low, high))
+
+
+def nice_step(rough: float) -> float:
+    """1, 2 or 5 times a power of ten, at least ``rough``."""
+    if not rough > 0 or not math.isfinite(rough):
+        return 0.0
+    power = 10.0 ** max(-307, math.floor(math.log10(rough)))
+    return next(power * part for part in (1, 2, 5, 10) if power * part >= rough * (1 - 1e-9))
+
+
+def tick_label(value: float, step: float) -> str:
+    """A number short enough for the axis, with as many decimals as the steps need."""
+    if value == 0:
+        return "0"
+    size = max(abs(value), abs(step))
+    if size >= 1e6 or size < 1e-3:
+        return _scientific(value)
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 2
+    text = f"{value:.{min(5, decimals)}f}"
+    return text if len(text) < LABEL else _scientific(value)
+
+
+def _scientific(value: float) -> str:
+    for digits in (3, 2, 1):
+        mantissa, _, power = f"{value:.{digits}g}".partition("e")
+        text = f"{mantissa}e{int(power)}" if power else mantissa
+        if len(text) < LABEL:
+            return text
+    return text
+
+
+def step_label(value: float) -> str:
+    """A step count: 500, 1.5k, 2M."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size * 10 or (abs(value) >= size and value % (size / 10) == 0):
+            return (
+                f"{value / size:g}{letter}" if len(f"{value / size:g}") < 6 else f"{value / size:.1f}{letter}"
+            )
+    return f"{value:g}"
+
+
+def short_number(value: float | None) -> str:
+    """A metric's value in at most nine cells."""
+    if value is None:
+        return "–"
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if value and not 1e-4 <= abs(value) < 1e6:
+        return f"{value:.3g}"
+    return f"{value:.4g}"
+
+
+def _clamped(value: float) -> float:
+    return max(-1.7e308, min(1.7e308, value))

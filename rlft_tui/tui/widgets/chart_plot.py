@@ -1,0 +1,108 @@
+"""The one place that talks to plotext: lines and axes in, characters and line numbers out.
+
+plotext 6 has a single global figure, so charts are built one after another under a
+lock. It gets positions and values between 0 and 1 only: it aborts the process on NaN
+and never sees the numbers that a run produced.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from rlft_tui.tui.widgets.chart_axis import LABEL, Axis, step_label, tick_label
+from rlft_tui.tui.widgets.chart_points import Trace
+
+_LOCK = threading.Lock()
+_COLOUR = re.compile(r"\x1b\[([0-9;]*)m")
+
+LEFT = LABEL + 1
+"""Cells left of the canvas: tick label and axis line."""
+
+BELOW = 2
+"""Rows below the canvas: axis line and tick labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """One character of a plot; ``line`` is the number of the trace it belongs to, or -1."""
+
+    character: str
+    line: int
+
+
+def plot(traces: list[Trace], x: Axis, y: Axis, width: int, height: int) -> list[list[Glyph]]:
+    """Rows of glyphs, ``height`` of ``width`` each; the canvas is ``width - LEFT`` by ``height - BELOW``."""
+    import plotext
+
+    with _LOCK:
+        plotext.terminal.limit(False, False)
+        figure = plotext.figure
+        figure.clear.data()
+        figure.clear.settings()
+        figure.theme("colorless")
+        figure.plot_size(width, height)
+        figure.axes(False, axis="x", side="upper")
+        figure.axes(False, axis="y", side="right")
+        _ticks(figure, x, y, height - BELOW)
+        for number, line in enumerate(traces):
+            for run in line.runs:
+                _draw(plotext, figure, run, y, number)
+        text = figure.build().string()
+        figure.clear.data()
+    return _glyphs(text, width, height)
+
+
+def warm() -> None:
+    """Load plotext (about 0.1 s) before the first chart needs it."""
+    import plotext
+
+    plotext.terminal.limit(False, False)
+
+
+def _ticks(figure: Any, x: Axis, y: Axis, rows: int) -> None:
+    figure.ruler("x").lim(0, 1)
+    figure.ruler("y").lim(0, 1)
+    figure.ruler("x").ticks(
+        [_unit(x.share(mark)) for mark in x.ticks], labels=[step_label(m) for m in x.ticks]
+    )
+    marks = y.ticks
+    while len(marks) > max(2, rows):
+        marks = (*marks[:-1][::2], marks[-1])
+    step = abs(marks[1] - marks[0]) if len(marks) > 1 else 0.0
+    labels = [tick_label(mark, step)[:LABEL].rjust(LABEL) for mark in marks]
+    figure.ruler("y").ticks([_unit(y.share(mark)) for mark in marks], labels=labels)
+
+
+def _draw(plotext: Any, figure: Any, run: list[tuple[float, float]], y: Axis, number: int) -> None:
+    marker = plotext.marker("braille", pixel=plotext.pixel(foreground=number + 1))
+    signal = figure.signal(
+        [_unit(at) for at, _ in run], [_unit(y.share(value)) for _, value in run], marker=marker
+    )
+    if len(run) > 1:
+        signal.lines(True)
+    figure.draw(signal)
+
+
+def _unit(share: float) -> float:
+    """Within 0..1, whatever came in."""
+    return share if 0.0 <= share <= 1.0 else 1.0 if share > 1.0 else 0.0
+
+
+def _glyphs(text: str, width: int, height: int) -> list[list[Glyph]]:
+    rows: list[list[Glyph]] = []
+    blank = Glyph(" ", -1)
+    for raw in text.split("\n")[:height]:
+        row: list[Glyph] = []
+        line = -1
+        for place, part in enumerate(_COLOUR.split(raw)):
+            if place % 2:
+                line = int(part[5:]) - 1 if part.startswith("38;5;") and part[5:].isdigit() else -1
+            else:
+                row.extend([Glyph(character, line) for character in part])
+        row = row[:width]
+        rows.append(row + [blank] * (width - len(row)))
+    rows.extend([[blank] * width for _ in range(height - len(rows))])
+    return rows

@@ -1,0 +1,142 @@
+"""Series brought down to what a chart can show: finite points, bands and NaN marks by column."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rlft_tui.runs.run_status import Series
+from rlft_tui.tui.widgets.chart_axis import Axis
+
+
+@dataclass(slots=True)
+class Trace:
+    """One line, ready to draw. Positions are shares of the x axis, 0..1."""
+
+    runs: list[list[tuple[float, float]]] = field(default_factory=list)
+    """(position, mean) of neighbouring points; a new run starts after a gap."""
+    band: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """Column → lowest and highest value in it."""
+    bad: set[int] = field(default_factory=set)
+    """Columns with NaN or infinite values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a series holds around one step."""
+
+    step: int
+    mean: float | None
+    low: float | None
+    high: float | None
+    nonfinite: int
+
+
+def finite(value: object) -> float | None:
+    """The value as a finite float, or None: nothing else may reach plotext, which aborts on NaN."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            return None
+        return number if math.isfinite(number) else None
+    return None
+
+
+def column_of(share: float, columns: int) -> int:
+    """The canvas column that plotext uses for a position."""
+    return math.floor(share * (columns - 1) + 0.5)
+
+
+def trace(series: Series, axis: Axis, columns: int) -> Trace:
+    """A series down-sampled to two points a column; what lies outside the axis is left out."""
+    made = Trace()
+    buckets = columns * 2
+    held: list[float] = []
+    """Share and mean sums of the bucket being filled: positions, values, count."""
+    bucket = -1
+    run: list[tuple[float, float]] = []
+
+    def close() -> None:
+        if held:
+            run.append((held[0] / held[2], held[1] / held[2]))
+            held.clear()
+
+    half = (series.bin - 1) / 2
+    for index, step in enumerate(series.steps):
+        share = axis.share(step + half)
+        if not 0 <= share <= 1:
+            continue
+        column = column_of(share, columns)
+        if _at(series.nonfinite, index):
+            made.bad.add(column)
+        mean = finite(_at(series.mean, index))
+        if mean is None:
+            close()
+            if run:
+                made.runs.append(run)
+                run = []
+            continue
+        low, high = finite(_at(series.low, index)), finite(_at(series.high, index))
+        _widen(made.band, column, mean if low is None else low, mean if high is None else high)
+        here = min(buckets - 1, int(share * buckets))
+        if here != bucket:
+            close()
+            bucket = here
+        if held:
+            held[0] += share
+            held[1] = _sum(held[1], mean)
+            held[2] += 1
+        else:
+            held[:] = [share, mean, 1]
+    close()
+    if run:
+        made.runs.append(run)
+    return made
+
+
+def value_range(series: Sequence[Series], axis: Axis) -> tuple[float, float] | None:
+    """Lowest and highest finite value within the x axis, or None when there is none."""
+    low, high = math.inf, -math.inf
+    for one in series:
+        half = (one.bin - 1) / 2
+        for index, step in enumerate(one.steps):
+            if not axis.low <= step + half <= axis.high:
+                continue
+            for values in (one.mean, one.low, one.high):
+                value = finite(_at(values, index))
+                if value is not None:
+                    low, high = min(low, value), max(high, value)
+    return (low, high) if low <= high else None
+
+
+def reading(series: Series, step: float) -> Reading | None:
+    """The bin of a series that is nearest to a step."""
+    if not series.steps:
+        return None
+    half = (series.bin - 1) / 2
+    index = min(range(len(series.steps)), key=lambda place: abs(series.steps[place] + half - step))
+    return Reading(
+        series.steps[index],
+        finite(_at(series.mean, index)),
+        finite(_at(series.low, index)),
+        finite(_at(series.high, index)),
+        int(_at(series.nonfinite, index) or 0),
+    )
+
+
+def _at(values: Sequence[float | None], index: int) -> float | None:
+    return values[index] if index < len(values) else None
+
+
+def _sum(total: float, value: float) -> float:
+    """A sum that stays finite."""
+    return max(-1.7e308, min(1.7e308, total + value))
+
+
+def _widen(band: dict[int, tuple[float, float]], column: int, low: float, high: float) -> None:
+    before = band.get(column)
+    if before is not None:
+        low, high = min(low, before[0]), max(high, before[1])
+    band[column] = (min(low, high), max(low, high))

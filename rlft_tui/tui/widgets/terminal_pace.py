@@ -1,0 +1,105 @@
+"""Live frames paced by the terminal, so that a slow link never lags behind.
+
+After a live frame the terminal is asked for its cursor position. Until it answers it
+hasn't read that frame, and further live frames are held back: over a slow link keys
+then overtake nothing but one frame. A terminal that never answers is left unpaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from textual.app import App
+from textual.timer import Timer
+
+ASK = "\x1b[6n"
+"""Device status report: the terminal answers with its cursor position."""
+
+PATIENCE = 4.0
+"""Seconds after which an answer is no longer expected."""
+
+GIVEN_UP = 3
+"""Answers missed in a row after which the terminal isn't asked again."""
+
+
+class TerminalPace:
+    """Tells when the next live frame may be drawn.
+
+    The app passes the answers on: ``def on_cursor_position(self, _): pace_of(self).answered()``.
+    An app without that handler is never paced.
+    """
+
+    def __init__(self, app: App[Any]) -> None:
+        self._app = app
+        self._waiting: dict[object, Callable[[], None]] = {}
+        self._timer: Timer | None = None
+        self._asked = False
+        self._missed = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether the terminal has read every frame so far."""
+        return not self._asked
+
+    def frame_sent(self) -> None:
+        """A live frame was handed to Textual: ask the terminal once it is written."""
+        if self._asked or not self._can_ask():
+            return
+        self._asked = True
+        self._timer = self._app.set_timer(PATIENCE, self._gave_up)
+        self._app.call_after_refresh(self._ask)
+
+    def when_ready(self, who: object, draw: Callable[[], None]) -> None:
+        """Call ``draw`` now or when the terminal has answered; the newest one of each ``who`` counts."""
+        if self.ready:
+            draw()
+        else:
+            self._waiting[who] = draw
+
+    def forget(self, who: object) -> None:
+        """``who`` has nothing to draw any more."""
+        self._waiting.pop(who, None)
+
+    def answered(self) -> None:
+        """The terminal has told its cursor position."""
+        self._missed = 0
+        self._release()
+
+    def _can_ask(self) -> bool:
+        return (
+            self._missed < GIVEN_UP
+            and not self._app.is_headless
+            and not self._app.is_inline
+            and hasattr(self._app, "on_cursor_position")
+        )
+
+    def _ask(self) -> None:
+        driver = self._app._driver
+        if driver is not None and self._asked:
+            driver.write(ASK)
+
+    def _gave_up(self) -> None:
+        self._missed += 1
+        self._release()
+
+    def _release(self) -> None:
+        self._asked = False
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        waiting, self._waiting = self._waiting, {}
+        for draw in waiting.values():
+            draw()
+
+
+_paces: WeakKeyDictionary[App[Any], TerminalPace] = WeakKeyDictionary()
+
+
+def pace_of(app: App[Any]) -> TerminalPace:
+    """The app's pace; one an app."""
+    pace = _paces.get(app)
+    if pace is None:
+        pace = _paces[app] = TerminalPace(app)
+    return pace
