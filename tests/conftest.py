@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from rlft_tui.client.connection import connect
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.config import create_workspace
+from rlft_tui.database.migrations import migrate
 from rlft_tui.errors import RlftError
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.paths import Workspace
@@ -46,6 +48,15 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     made.settings.write_text('labeler = "ada"\nidle_minutes = 3.0\ndaily_backups = 0\n')
     yield made
     stop_server(made)
+
+
+@pytest.fixture
+def fresh_db() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory with today's schema and no rows."""
+    connection = duckdb.connect(":memory:", config={"threads": 1})
+    migrate(connection)
+    yield connection
+    connection.close()
 
 
 @pytest.fixture
