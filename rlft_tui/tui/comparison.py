@@ -10,6 +10,7 @@ from rlft_tui.ids import new_id
 from rlft_tui.labels.preference import Choice, Preference, Side
 from rlft_tui.models.model import Model
 from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.prompts.prompt import Message
 from rlft_tui.server.answers import GenerateRequest, StreamedText
 
 Verdict = Literal["left", "right", "tie"]
@@ -50,6 +51,7 @@ class Comparison:
     max_new_tokens: int = 256
     seed: int = 1
     prompt: str = ""
+    context: tuple[Message, ...] = ()
     left: Side = "a"
     state: State = "empty"
     note: str = ""
@@ -57,9 +59,12 @@ class Comparison:
     answers: tuple[Answer, Answer] = field(default_factory=lambda: (Answer(), Answer()))
     ready_at: float = 0.0
 
-    def begin(self, prompt: str, *, rng: random.Random | None = None) -> GenerateRequest:
+    def begin(
+        self, prompt: str, context: tuple[Message, ...] = (), *, rng: random.Random | None = None
+    ) -> GenerateRequest:
         """Start a round: sides shuffled when blind, base on the left otherwise."""
         self.prompt = prompt
+        self.context = context
         self.answers = (Answer(), Answer())
         self.state = "streaming"
         self.note = ""
@@ -68,6 +73,7 @@ class Comparison:
         return GenerateRequest(
             prompt,
             self.models,
+            context=tuple({"role": turn.role, "content": turn.content} for turn in context),
             temperature=self.temperature,
             max_new_tokens=self.max_new_tokens,
             seed=self.seed,
@@ -149,6 +155,7 @@ class Comparison:
             model_a=self.models[0],
             model_b=self.models[1],
             source="compare",
+            context=self.context,
             settings={"a": sampling, "b": sampling, "blind": self.blind},
             created_at=now,
         )

@@ -33,9 +33,6 @@ FIRST: dict[Method, tuple[str, ...]] = {
 NAMED = frozenset({"model", "model_a", "model_b", "dataset", "prompts"})
 """Taken from the workspace's lists; the server turns them into folders and hashes."""
 
-FLAG_NAMES: dict[str, str] = {}
-"""Command-line flags that are not the field's own name with hyphens."""
-
 
 @dataclass(frozen=True, slots=True)
 class FormField:
@@ -148,8 +145,11 @@ class LaunchForm:
 
 
 def flag(name: str, text: str) -> list[str]:
-    """``lora.r`` becomes ``--lora-r``; a switch has a negative form."""
-    word = FLAG_NAMES.get(name, name.replace(".", "-").replace("_", "-"))
+    """``lora.r`` becomes ``--lora-r``, ``sampling_a.top_p`` ``--top-p-a``; a switch has a negative form."""
+    group, _, leaf = name.rpartition(".")
+    side = group.removeprefix("sampling_") if group.startswith("sampling_") else ""
+    word = "count" if name == "prompts" else f"{leaf}-{side}" if side else name
+    word = word.replace(".", "-").replace("_", "-")
     if text == "true":
         return [f"--{word}"]
     if text == "false":

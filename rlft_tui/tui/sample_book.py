@@ -67,6 +67,17 @@ class SampleBook:
         self._settle_index()
         return changed
 
+    def go_to(self, step: int) -> bool:
+        """The last step with samples that is not after ``step``; True when that changes the page."""
+        steps = self.steps
+        if not steps:
+            return False
+        before = self.step
+        self.step = max((each for each in steps if each <= step), default=steps[0])
+        self.following = self.step == steps[-1]
+        self._settle_index()
+        return self.step != before
+
     def turn_prompt(self, by: int) -> bool:
         indexes = self.indexes
         if not indexes:

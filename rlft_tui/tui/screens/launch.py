@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rlft_tui.models.model import Model
     from rlft_tui.runs.run_status import RunSummary
 
+PAGE = 1000
 TITLES: dict[Method, str] = {"dpo": "Train with DPO", "generate": "Generate pairs"}
 
 
@@ -148,6 +149,8 @@ class LaunchScreen(WorkbenchScreen):
         for name, text in self._wanted.items():
             if any(field.name == name for field in form.fields):
                 form.set(name, text)
+        if "threads" not in self._wanted:
+            form.set("threads", str(self.bench.settings.threads))
         self.query_one("#title", Static).update(TITLES[method])
         box = self.query_one("#form", VerticalScroll)
         async with self.batch():
@@ -294,17 +297,21 @@ class LaunchScreen(WorkbenchScreen):
 
 def prompt_rows(client: WorkspaceClient, count: int) -> list[dict[str, Any]]:
     """The first ``count`` prompts of the store as a generate run takes them."""
-    import msgspec
-
-    page = client.prompts(limit=count)
-    if not page.prompts:
+    rows: list[dict[str, Any]] = []
+    while len(rows) < count:
+        limit = min(PAGE, count - len(rows))
+        prompts = client.prompts(offset=len(rows), limit=limit).prompts
+        rows += [
+            {
+                "id": each.id,
+                "prompt": each.prompt,
+                "context": [{"role": turn.role, "content": turn.content} for turn in each.context],
+                "category": each.category,
+            }
+            for each in prompts
+        ]
+        if len(prompts) < limit:
+            break
+    if not rows:
         raise RlftError("there are no prompts yet", remedy="rlft prompts import FILE brings some in")
-    return [
-        {
-            "id": each.id,
-            "prompt": each.prompt,
-            "context": msgspec.to_builtins(each.context),
-            "category": each.category,
-        }
-        for each in page.prompts
-    ]
+    return rows

@@ -42,7 +42,7 @@ class RunsScreen(WatchingScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Monitor", id="runs.open", tooltip="Watch this run"),
         Binding("l", "launch", "Launch", id="runs.launch", tooltip="Launch form for training or generating"),
-        Binding("x", "stop", "Stop", id="runs.stop", tooltip="Save a checkpoint, verify it and end the run"),
+        Binding("x", "stop", "Stop", id="runs.stop", tooltip="Save a checkpoint, verify it, end the run"),
         Binding("r", "resume", "Resume", id="runs.resume", tooltip="Go on from the last verified checkpoint"),
         Binding("d", "delete", "Delete", id="runs.delete", tooltip="Delete the run and its folder"),
     ]

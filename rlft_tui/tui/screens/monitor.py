@@ -1,0 +1,284 @@
+"""One run, live: curves, samples, output and alerts; stop and resume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher, Static
+
+from rlft_tui.errors import NotFoundError, RlftError
+from rlft_tui.runs.run_event import number
+from rlft_tui.runs.run_status import ACTIVE, RunSummary
+from rlft_tui.tui import run_text
+from rlft_tui.tui.log_tail import last_lines
+from rlft_tui.tui.screens.watching import WatchingScreen
+from rlft_tui.tui.views.alerts_view import AlertsView
+from rlft_tui.tui.views.curves_view import CurvesView
+from rlft_tui.tui.views.log_view import LogView
+from rlft_tui.tui.views.run_view import RunView
+from rlft_tui.tui.views.samples_view import SamplesView
+
+ACTIVE_SECONDS = 0.3
+ENDED_SECONDS = 2.0
+FAILURE_BYTES = 4096
+TABS: dict[str, str] = {"curves": "c", "samples": "s", "output": "o", "alerts": "a"}
+
+
+class MonitorScreen(WatchingScreen):
+    """Two lines on the run, what went wrong if anything did, and one of four views."""
+
+    KEY = "monitor"
+    HELP = "The run goes on when this screen, the server or the connection ends."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "view('curves')", "Curves", show=False, id="monitor.curves", tooltip="Metrics over steps"),
+        Binding("s", "view('samples')", "Samples", show=False, id="monitor.samples", tooltip="Generations by step"),
+        Binding("o", "view('output')", "Output", show=False, id="monitor.output", tooltip="What the job printed"),
+        Binding("a", "view('alerts')", "Alerts", show=False, id="monitor.alerts", tooltip="What deserves a look"),
+        Binding("left_square_bracket,left", "turn(-1)", "Back", show=False, id="monitor.back",
+                tooltip="Page of curves or step of samples before"),
+        Binding("right_square_bracket,right", "turn(1)", "Page/step", id="monitor.forward",
+                tooltip="Next page of curves or step of samples"),
+        Binding("comma", "prompt(-1)", "Prompt before", show=False, id="monitor.prompt_back",
+                tooltip="The sample on the prompt before"),
+        Binding("full_stop", "prompt(1)", "Prompt", id="monitor.prompt", tooltip="Sample on the next prompt"),
+        Binding("m", "metrics", "Metrics", id="monitor.metrics", tooltip="Choose the metrics shown"),
+        Binding("x", "stop", "Stop", id="monitor.stop", tooltip="Save a checkpoint, verify it, end the run"),
+        Binding("r", "resume", "Resume", id="monitor.resume", tooltip="Go on from the last good checkpoint"),
+        Binding("escape", "leave", "Runs", id="monitor.leave", tooltip="Back to the list of runs"),
+    ]  # fmt: skip
+    DEFAULT_CSS = """
+    MonitorScreen #headline, MonitorScreen #progress { height: 1; padding: 0 1; }
+    MonitorScreen #headline { text-style: bold; }
+    MonitorScreen #failure { height: auto; max-height: 7; padding: 0 1; background: $surface; display: none; }
+    MonitorScreen #tabs { height: 1; background: $surface; }
+    MonitorScreen #tab-names { width: auto; padding: 0 1 0 0; }
+    MonitorScreen #tab-place { width: 1fr; text-align: right; padding: 0 1; color: $text-muted; }
+    MonitorScreen #views { height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run: RunSummary | None = None
+        self._wanted = ""
+        self._said: dict[str, Text] = {}
+        self._last_output: list[str] = []
+        self._output_of: tuple[str, int, str] | None = None
+
+    def body(self) -> Iterable[Widget]:
+        yield Static(" reading runs …", id="headline")
+        yield Static("", id="progress")
+        yield Static("", id="failure")
+        yield Horizontal(Static("", id="tab-names"), Static("", id="tab-place", markup=False), id="tabs")
+        yield ContentSwitcher(
+            CurvesView(id="curves"), SamplesView(id="samples"), LogView(id="output"), AlertsView(id="alerts"),
+            initial="curves", id="views",
+        )  # fmt: skip
+
+    # reading
+    def opened(self, run_id: str = "", **values: Any) -> None:
+        """``run_id``: which run; without it the one shown before, or the newest, active ones first."""
+        if run_id and run_id != self._wanted:
+            self._wanted = run_id
+            self.run = None
+            for view in self.query(RunView):
+                view.clear()
+        super().opened(**values)
+
+    async def look(self) -> float:
+        link = self.bench.link
+        if not self._wanted:
+            runs = await link.call(lambda client: client.runs())
+            if not runs:
+                self._say("headline", Text("No runs yet: l in Runs opens the launch form", style="dim"))
+                return ENDED_SECONDS
+            self._wanted = next((run.id for run in runs if run.status in ACTIVE), runs[0].id)
+        run_id = self._wanted
+        run = await link.call(lambda client: client.run(run_id))
+        if run_id != self._wanted:
+            return 0.0
+        self.run = run
+        await self._read_failure(run)
+        self._paint()
+        await self.view.read(link, run)
+        self._paint_tabs()
+        return ACTIVE_SECONDS if run.status in ACTIVE else ENDED_SECONDS
+
+    def look_failed(self, error: RlftError) -> None:
+        if isinstance(error, NotFoundError):
+            self._wanted = ""
+            self.run = None
+        if self.run is None:
+            self._say("headline", Text(run_text.plain(str(error)), style=run_text.STYLES["failed"]))
+        else:
+            super().look_failed(error)
+
+    async def _read_failure(self, run: RunSummary) -> None:
+        """The last lines of output of a run that ended badly, read once an ending."""
+        ending = (run.id, run.attempt, run.status)
+        if ending == self._output_of:
+            return
+        lines: list[str] = []
+        if run_text.cause(run):
+            page = await self.bench.link.call(lambda client: client.log(run.id, limit=FAILURE_BYTES))
+            lines = last_lines(page.text, 3)
+        self._last_output, self._output_of = lines, ending
+
+    # drawing
+    @property
+    def view(self) -> RunView:
+        return self.query_one(f"#{self.query_one('#views', ContentSwitcher).current}", RunView)
+
+    def on_resize(self) -> None:  # type: ignore[override]
+        self._paint()
+
+    def _say(self, name: str, text: Text) -> None:
+        """Update a line only when it says something else."""
+        if self._said.get(name) != text:
+            self._said[name] = text
+            self.query_one(f"#{name}", Static).update(text)
+
+    def _paint(self) -> None:
+        run = self.run
+        if run is None:
+            return
+        width = self.size.width - 2
+        self._say("headline", headline(run, width))
+        self._say("progress", progress(run, width))
+        failure = failure_text(run, self._last_output, width)
+        self.query_one("#failure").display = bool(failure.plain)
+        self._say("failure", failure)
+        self._paint_tabs()
+
+    def _paint_tabs(self) -> None:
+        current = self.query_one("#views", ContentSwitcher).current
+        line = Text(no_wrap=True)
+        for name, key in TABS.items():
+            count = self.query_one(f"#{name}", RunView).count
+            if name == "alerts" and self.run is not None:
+                count = len(self.run.alerts)
+            title = f" {key} {name.capitalize()}{f' {count}' if count else ''} "
+            line.append(title, style="bold reverse" if name == current else "none")
+        self._say("tab-names", line)
+        self._say("tab-place", Text(self.view.place))
+
+    # actions
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        current = self.query_one("#views", ContentSwitcher).current if self.is_mounted else "curves"
+        if action == "prompt":
+            return current == "samples"
+        if action == "metrics":
+            return current == "curves"
+        if action == "stop":
+            return self.run is not None and self.run.status in ACTIVE
+        if action == "resume":
+            return self.run is not None and self.run.status in run_text.RESUMABLE
+        return super().check_action(action, parameters)
+
+    def action_view(self, name: str) -> None:
+        self.query_one("#views", ContentSwitcher).current = name
+        self.view.focus_inside()
+        self._paint_tabs()
+        self.refresh_bindings()
+        self.look_now()
+
+    def action_turn(self, by: int) -> None:
+        self.view.turn(by)
+        self._paint_tabs()
+        self.look_now()
+
+    def action_prompt(self, by: int) -> None:
+        self.view.turn_prompt(by)
+        self._paint_tabs()
+
+    def action_metrics(self) -> None:
+        from rlft_tui.tui.screens.metric_picker import MetricPicker
+
+        curves = self.query_one(CurvesView)
+        if self.run is not None:
+            self.app.push_screen(MetricPicker(curves.pages, self.run))
+
+    @on(CurvesView.StepChosen)
+    def _step_chosen(self, event: CurvesView.StepChosen) -> None:
+        self.query_one(SamplesView).go_to(event.step)
+
+    def action_leave(self) -> None:
+        self.bench.show_screen("runs")
+
+    def action_stop(self) -> None:
+        if self.run is not None and self.run.status in ACTIVE:
+            self.lead("stop after a checkpoint?  y yes · any other key no",
+                      {"y": partial(self._stop, self.run.id)})  # fmt: skip
+
+    def _stop(self, run_id: str) -> None:
+        self.call(lambda client: client.stop(run_id), self._changed)
+
+    def action_resume(self) -> None:
+        run = self.run
+        if run is not None and run.status in run_text.RESUMABLE:
+            self.call(lambda client: client.resume(run.id), self._changed, retry=False)
+
+    def _changed(self, run: RunSummary) -> None:
+        if run.id == self._wanted:
+            self.run = run
+            self._paint()
+            self.refresh_bindings()
+            self.look_now()
+
+
+def headline(run: RunSummary, width: int) -> Text:
+    """Status, id, model and data set."""
+    line = Text(no_wrap=True)
+    line.append(run_text.label(run.status), style=run_text.STYLES[run.status])
+    attempt = f" · attempt {run.attempt}" if run.attempt > 1 else ""
+    result = f" → {run.output_model}" if run.output_model and run.output_model != run.id else ""
+    data = f" · data set {run.dataset}" if run.dataset else ""
+    rest = run_text.plain(f"  {run.id}  {run.model}{result}{data}{attempt}")
+    line.append(" " + run_text.cut(rest.strip(), width - len(line.plain) - 1))
+    return line
+
+
+def progress(run: RunSummary, width: int) -> Text:
+    """Bar, steps, stage or time left, then device, memory and checkpoint as far as they fit."""
+    line = Text(no_wrap=True)
+    line.append(run_text.progress_bar(run, 16), style=run_text.STYLES[run.status])
+    parts = [f"{run_text.steps(run)}{' pairs' if run.method == 'generate' else ''}"]
+    if run.status in ACTIVE:
+        parts.append(f"{run_text.duration(run.seconds_left)} left" if run.seconds_left is not None else "")
+        parts.append(run_text.stage(run))
+    elif run.ended:
+        took = run_text.duration(run.ended - (run.started or run.created))
+        parts.append(f"took {took}")
+    if speed := run.metrics.get("tokens_per_second"):
+        parts.append(f"{number(speed) or 0:.0f} tokens/s")
+    parts.append(run.device)
+    parts.append(run_text.megabytes(run.memory_mb) if run.memory_mb else "")
+    parts.append(f"checkpoint {run.checkpoint.rstrip('/').rsplit('/', 1)[-1]}" if run.checkpoint else "")
+    room = width - 18
+    for at, part in enumerate(part for part in parts if part):
+        text = run_text.plain(part if at == 0 else f" · {part}")
+        if len(text) > room:
+            break
+        line.append(f"  {text}" if at == 0 else f" {text}" if not text.startswith(" ") else text)
+        room -= len(text)
+    return line
+
+
+def failure_text(run: RunSummary, output: list[str], width: int) -> Text:
+    """Cause, last lines of output, and what to do; empty for a run that is well."""
+    text = Text(no_wrap=True)
+    cause = run_text.cause(run)
+    if cause:
+        text.append(run_text.cut(f"✗ {run.status}: {cause}", width), style=run_text.STYLES["failed"])
+        for line in output:
+            text.append("\n" + run_text.cut(f"  │ {run_text.plain(line)}", width), style="dim")
+        text.append("\n" + run_text.cut(f"  {run_text.resume_advice(run)}", width), style="bold")
+    elif run.status == "stopped":
+        text.append(run_text.cut(f"■ stopped as asked; {run_text.resume_advice(run)}", width))
+    return text
