@@ -37,7 +37,7 @@ class PreferenceJournal:
         self._cut_torn_line()
 
     def append(self, operations: Iterable[LabelOperation]) -> int:
-        """Write and fsync; returns the length before, for ``cut_back``.
+        """Write; returns the length before, for ``cut_back``. Durable after ``sync``.
 
         On a full or failing disk nothing of it stays and UnavailableError is raised.
         """
@@ -47,16 +47,18 @@ class PreferenceJournal:
             rest = memoryview(lines)
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
-            self._sync(self._descriptor)
         except OSError as error:
             self.cut_back(before)
-            raise UnavailableError(
-                f"the verdict could not be stored: {error.strerror}".lower(),
-                where=str(self.path),
-                remedy="Free disk space and press the key again; nothing was recorded",
-            ) from None
+            raise self._failed(error) from None
         self._end = before + len(lines)
         return before
+
+    def sync(self) -> None:
+        """Returns once everything appended survives a power cut."""
+        try:
+            self._sync(self._descriptor)
+        except OSError as error:
+            raise self._failed(error) from None
 
     def cut_back(self, length: int) -> None:
         """Take back what was appended after ``length``: it will not be acknowledged."""
@@ -89,6 +91,13 @@ class PreferenceJournal:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+    def _failed(self, error: OSError) -> UnavailableError:
+        return UnavailableError(
+            f"the verdict could not be stored ({error.strerror})",
+            where=str(self.path),
+            remedy="Free disk space and give it again",
+        )
 
     def _cut_torn_line(self) -> None:
         if not self._end or os.pread(self._descriptor, 1, self._end - 1) == b"\n":

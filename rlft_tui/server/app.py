@@ -4,12 +4,35 @@ from __future__ import annotations
 
 from fastapi import Depends, FastAPI, Request
 
-from rlft_tui.server import health_routes, inference_routes, label_routes, pair_routes, run_routes
+from rlft_tui.server import (
+    backup_routes,
+    dataset_routes,
+    health_routes,
+    home_routes,
+    inference_routes,
+    label_routes,
+    model_routes,
+    pair_routes,
+    prompt_routes,
+    run_routes,
+)
 from rlft_tui.server.replies import add_error_replies
 from rlft_tui.server.services import Services, services_of
 from rlft_tui.version import VERSION
 
 API = "/api/v1"
+_NOUNS = (
+    health_routes,
+    home_routes,
+    prompt_routes,
+    pair_routes,
+    label_routes,
+    dataset_routes,
+    model_routes,
+    run_routes,
+    inference_routes,
+    backup_routes,
+)
 
 
 async def refuse_writes_into_a_ghost(request: Request) -> None:
@@ -28,6 +51,6 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     add_error_replies(app)
-    for routes in (health_routes, label_routes, pair_routes, run_routes, inference_routes):
+    for routes in _NOUNS:
         app.include_router(routes.router, prefix=API)
     return app

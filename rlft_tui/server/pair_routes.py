@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from rlft_tui.errors import RlftError
+from rlft_tui.ids import derived_id
+from rlft_tui.labels.preference import Preference
 from rlft_tui.pairs import pairs_table
+from rlft_tui.pairs.import_pairs import import_pairs
 from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.prompts.import_report import ImportReport
 from rlft_tui.server.answers import Page
 from rlft_tui.server.replies import decode, reply
 from rlft_tui.server.services import Content, ServicesOf
+from rlft_tui.server.uploads import Upload
 
 router = APIRouter()
 
@@ -24,6 +31,31 @@ def add_pairs(services: ServicesOf, content: Content) -> dict[str, int]:
     if added:
         services.labels.pairs_changed()
     return {"added": added}
+
+
+@router.post("/pairs/import", response_model=ImportReport)
+def import_file(services: ServicesOf, upload: Upload, name: str, labeler: str) -> Response:
+    """The body is the file, ``name`` tells its format by its ending.
+
+    Verdicts that come with TRL rows are stored under ``labeler`` in the same step.
+    """
+    with services.labels.transaction() as writing:
+        found = import_pairs(writing.connection, name, upload, now=time.time())
+        if found.verdicts and not labeler:
+            raise RlftError("verdicts need a labeler", where=name, remedy="Name one with --as")
+        writing.add_imported(
+            [
+                Preference(
+                    id=derived_id("import", labeler, verdict.example_id, verdict.choice),
+                    example_id=verdict.example_id,
+                    labeler_id=labeler,
+                    choice=verdict.choice,
+                    source="import",
+                )
+                for verdict in found.verdicts
+            ]
+        )
+    return reply(found.report)
 
 
 @router.get("/pairs", response_model=Page)

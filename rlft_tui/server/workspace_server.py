@@ -23,12 +23,14 @@ from rlft_tui.labels.journal import PreferenceJournal
 from rlft_tui.labels.label_book import LabelBook
 from rlft_tui.paths import Workspace, find_workspace
 from rlft_tui.server.app import create_app
+from rlft_tui.server.backup_routes import DailyBackups
 from rlft_tui.server.health_routes import active_runs
 from rlft_tui.server.inference import Inference
 from rlft_tui.server.lifecycle import Activity, SocketFile, WorkspaceGuard, listen, watch
 from rlft_tui.server.server_record import ServerRecord, record_path, write_record
 from rlft_tui.server.services import Services
 from rlft_tui.server.supervisor import Supervisor
+from rlft_tui.server.uploads import remove_leftovers
 from rlft_tui.version import VERSION
 
 log = logging.getLogger("rlft.server")
@@ -55,8 +57,11 @@ def serve(root: Path, *, ready: Callable[[], None]) -> None:
     for warning in services.warnings:
         log.warning(warning)
     log.info("serving %s, process %d", workspace.root, os.getpid())
+    backups = DailyBackups(services)
+    backups.start()
     asyncio.run(_answer(services, listener, ready))
     entry.remove()
+    backups.close()
     _close(services)
 
 
@@ -83,6 +88,7 @@ def _open(workspace: Workspace, settings: Settings, database: Database) -> Servi
     repaired = labels.reconcile()
     supervisor = Supervisor(workspace, settings, database, pairs_changed=labels.pairs_changed)
     supervisor.start()
+    remove_leftovers(workspace.root)
     return Services(
         workspace=workspace,
         settings=settings,

@@ -1,0 +1,39 @@
+"""The first screen's answer."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from rlft_tui.datasets.datasets_table import list_datasets
+from rlft_tui.labels.preferences_table import count_current
+from rlft_tui.models.models_table import list_models
+from rlft_tui.pairs.pairs_table import count_pairs
+from rlft_tui.prompts.prompts_table import count_prompts
+from rlft_tui.server.answers import Home
+from rlft_tui.server.replies import reply
+from rlft_tui.server.services import ServicesOf
+
+router = APIRouter()
+_RUNS = 20
+
+
+@router.get("/home", response_model=Home)
+def home(services: ServicesOf, labeler: str) -> Response:
+    """``labels`` counts everybody's current verdicts, ``unlabelled`` what is left for ``labeler``."""
+    _, progress = services.labels.next_ids(labeler, 0, ())
+    with services.database.reader() as connection:
+        datasets = list_datasets(connection)
+        since = datasets[0].created_at if datasets else 0.0
+        answer = Home(
+            pairs=count_pairs(connection),
+            prompts=count_prompts(connection),
+            labels=count_current(connection),
+            labels_since_dataset=count_current(connection, since),
+            unlabelled=progress.remaining,
+            datasets=datasets,
+            runs=services.supervisor.summaries()[:_RUNS],
+            models=list_models(connection),
+            warnings=tuple(services.warnings),
+        )
+    return reply(answer)
