@@ -41,7 +41,7 @@ class HeldOut:
     def measure(self, model: Any) -> dict[str, float]:
         """Shares (0..1) of comparisons in which the chosen answer wins; a tie counts half.
 
-        ``heldout/accuracy``: by the implicit reward beta * log(policy/reference) of
+        ``heldout/reward_accuracy``: by the implicit reward beta * log(policy/reference) of
         Rafailov et al. 2023, 0.5 before training by construction.
         ``heldout/likelihood_accuracy``: by log p of the whole answer.
         ``heldout/normalised_accuracy``: by log p divided by the answer's tokens.
@@ -61,7 +61,7 @@ class HeldOut:
         per_token = [p / max(1, len(item.answer)) for p, item in zip(policy, items, strict=True)]
         margins = [a - b for a, b in zip(rewards[:n], rewards[n:], strict=True)]
         return {
-            "heldout/accuracy": share_won(rewards[:n], rewards[n:]),
+            "heldout/reward_accuracy": share_won(rewards[:n], rewards[n:]),
             "heldout/margin": sum(margins) / n,
             "heldout/likelihood_accuracy": share_won(policy[:n], policy[n:]),
             "heldout/normalised_accuracy": share_won(per_token[:n], per_token[n:]),
