@@ -24,6 +24,8 @@ MEMORY_LIMIT = "400MB"
 CHECKPOINT_ENTRIES = 500
 """WAL entries after which DuckDB checkpoints: keeps the WAL small and replay short."""
 _WAL_REPAIRS = 3
+_PATIENCE = 30.0
+"""Seconds to wait for transactions under way before a database is closed or opened again."""
 
 
 def open_database(workspace: Workspace) -> Database:
@@ -96,7 +98,7 @@ class Database(AbstractContextManager["Database"]):
             if self._closed:
                 return
             self._closed = True
-            self._state.wait_for(lambda: self._users == 0)
+            self._state.wait_for(lambda: self._users == 0, timeout=_PATIENCE)
             # An invalidated instance raises on close; what it had committed is in the WAL.
             with contextlib.suppress(duckdb.Error):
                 self._root.close()
@@ -138,7 +140,12 @@ class Database(AbstractContextManager["Database"]):
 
     def _reopen(self) -> None:
         """Replace an instance that DuckDB invalidated; its other users fail at once and leave."""
-        self._state.wait_for(lambda: self._users == 0)
+        if not self._state.wait_for(lambda: self._users == 0, timeout=_PATIENCE):
+            raise UnavailableError(
+                "the database stopped after a disk error and is still in use",
+                where=str(self.path),
+                remedy="Try again; if that does not help, restart the server",
+            )
         if self._broken:
             with contextlib.suppress(duckdb.Error):
                 self._root.close()

@@ -1,0 +1,126 @@
+"""The schema grows by recorded, transactional steps."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlft_tui.database.migrations import MIGRATIONS, applied_migrations, migrate
+from rlft_tui.errors import RlftError
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+
+
+def schema(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, ...]]:
+    return connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns() where not internal order by all"
+    ).fetchall()
+
+
+def insert_preference(
+    connection: duckdb.DuckDBPyConnection,
+    identity: str,
+    *,
+    labeler: str = "ada",
+    example: str = "e1",
+    choice: str = "a",
+    at: float = 1.0,
+) -> None:
+    connection.execute(
+        "insert into preferences values ($1, $2, $3, $4, null, '', 0, $5, 'a', 'human')",
+        [identity, example, labeler, choice, at],
+    )
+
+
+def test_a_blank_database_gets_every_step_once() -> None:
+    connection = duckdb.connect(":memory:")
+    names = [step.__name__ for step in MIGRATIONS]
+
+    assert migrate(connection) == names
+    assert migrate(connection) == []
+    assert applied_migrations(connection) == names
+    assert {"prompts", "examples", "preferences", "labelers"} <= {table for table, *_ in schema(connection)}
+
+
+@pytest.mark.parametrize("steps", range(1, len(MIGRATIONS) + 1))
+def test_an_older_schema_becomes_the_same_as_a_blank_one_and_keeps_its_rows(steps: int) -> None:
+    old, blank = duckdb.connect(":memory:"), duckdb.connect(":memory:")
+    migrate(old, MIGRATIONS[:steps])
+    insert_preference(old, "p1")
+    old.execute("insert into labelers values ('ada', 'ada@example.org', 1.0)")
+
+    migrate(old)
+    migrate(blank)
+
+    assert schema(old) == schema(blank)
+    assert old.execute("select id, choice from current_preferences").fetchall() == [("p1", "a")]
+    assert old.execute("select * from labelers").fetchall() == [("ada", "ada@example.org", 1.0)]
+
+
+def test_a_step_that_fails_leaves_nothing_behind() -> None:
+    connection = duckdb.connect(":memory:")
+    migrate(connection)
+    before = schema(connection)
+
+    def half_done(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("create table new_things (id varchar primary key)")
+        connection.execute("select * from nowhere")
+
+    with pytest.raises(duckdb.CatalogException):
+        migrate(connection, (*MIGRATIONS, half_done))
+
+    assert schema(connection) == before
+    assert applied_migrations(connection) == [step.__name__ for step in MIGRATIONS]
+
+
+def test_a_database_of_a_newer_program_is_refused_by_name() -> None:
+    connection = duckdb.connect(":memory:")
+    migrate(connection)
+    connection.execute("insert into migrations values ('from_the_future', 9e9)")
+
+    with pytest.raises(RlftError, match=r"newer rlft \(it has from_the_future\).*Upgrade"):
+        migrate(connection)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(TEXT, min_size=1, max_size=8, unique=True))
+def test_any_text_survives_storing_and_migrating(texts: list[str]) -> None:
+    connection = duckdb.connect(":memory:", config={"threads": 1})
+    migrate(connection, MIGRATIONS[:1])
+    for text in texts:
+        connection.execute("insert into labelers values ($1, $1, 0)", [text])
+
+    migrate(connection)
+
+    rows = connection.execute("select id, email from labelers").fetchall()
+    assert sorted(rows) == sorted((text, text) for text in texts)
+
+
+def test_the_latest_verdict_of_a_labeller_counts_and_a_revoked_one_does_not(
+    fresh_db: duckdb.DuckDBPyConnection,
+) -> None:
+    insert_preference(fresh_db, "p1", choice="a", at=1.0)
+    insert_preference(fresh_db, "p2", choice="b", at=2.0)
+    insert_preference(fresh_db, "p3", choice="tie", at=1.0, labeler="bob")
+    current = "select id from current_preferences order by id"
+    assert fresh_db.execute(current).fetchall() == [("p2",), ("p3",)]
+
+    fresh_db.execute("insert into revocations values ('r1', 'p2', 'ada', 3.0)")
+
+    assert fresh_db.execute(current).fetchall() == [("p1",), ("p3",)]
+
+
+def test_labeler_summary_counts_labels_and_agreement(fresh_db: duckdb.DuckDBPyConnection) -> None:
+    for example, ada, bob in (("e1", "a", "a"), ("e2", "a", "b"), ("e3", "tie", "tie"), ("e4", "b", "")):
+        insert_preference(fresh_db, f"ada-{example}", example=example, choice=ada)
+        if bob:
+            insert_preference(fresh_db, f"bob-{example}", labeler="bob", example=example, choice=bob)
+    insert_preference(fresh_db, "eve", labeler="eve", example="e9")
+
+    rows = fresh_db.execute(
+        "select labeler_id, total_labels, agreement_rate from labeler_summary order by 1"
+    ).fetchall()
+
+    assert rows == [("ada", 4, pytest.approx(2 / 3)), ("bob", 3, pytest.approx(2 / 3)), ("eve", 1, None)]
