@@ -59,7 +59,7 @@ def launch(
     try:
         _start_keeper(target, command)
     except RlftError:
-        if target.read_attempt() is None:
+        if not is_active(target):
             shutil.rmtree(target.root, ignore_errors=True)
         raise
     return target

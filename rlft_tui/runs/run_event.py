@@ -84,7 +84,7 @@ def number(value: object) -> float | None:
         try:
             return float(value)
         except OverflowError:
-            return math.copysign(math.inf, value)
+            return math.inf if value > 0 else -math.inf
     return _NONFINITE.get(value) if isinstance(value, str) else None
 
 

@@ -25,7 +25,7 @@ from rlft_tui.paths import Workspace
 from rlft_tui.runs import launcher
 from rlft_tui.runs.log_page import read_page
 from rlft_tui.runs.run_folder import RunFolder
-from rlft_tui.runs.run_spec import DpoSpec, GenerationPrompt, parse_spec
+from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, GenerationPrompt, parse_spec
 from rlft_tui.runs.run_status import ACTIVE, Alert, LogPage, RunSummary, Sample, Series
 from rlft_tui.server.followed_run import FollowedRun
 from rlft_tui.server.model_sources import resolve_model
@@ -133,6 +133,8 @@ class Supervisor:
             )
         if spec.method == "generate" and not rows:
             raise RlftError("no prompts to answer", remedy="Import some: rlft prompts import FILE")
+        if (repeated := self._launched_already(spec)) is not None:
+            return repeated
         with self._lock:
             self._launching.add(spec.id)
         try:
@@ -143,6 +145,15 @@ class Supervisor:
             with self._lock:
                 self._launching.discard(spec.id)
         self._news.set()
+        return self._summary(run)
+
+    def _launched_already(self, spec: DpoSpec | GenerateSpec) -> RunSummary | None:
+        """The run itself when this very launch was done before and its answer was lost."""
+        self._find()
+        with self._lock:
+            run = self._runs.get(spec.id)
+        if run is None or run.spec != spec or not launcher.is_active(run.folder):
+            return None
         return self._summary(run)
 
     def stop(self, run_id: str) -> RunSummary:
