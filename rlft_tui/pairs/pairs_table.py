@@ -72,22 +72,35 @@ def add_pairs(connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePai
 
     For pairs made here, whose ids others already refer to; repeating the call adds nothing.
     """
-    unique = list({pair.id: pair for pair in reversed(pairs)}.values())[::-1]
-    return _insert(connection, unique, [digest_of(pair) for pair in unique])
+    return _insert(connection, pairs, [digest_of(pair) for pair in pairs])
 
 
 def _insert(
     connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePair], digests: Sequence[str]
 ) -> int:
-    if not pairs:
-        return 0
-    added = connection.execute(
+    """Add the rows whose id is new. ``on conflict`` would do it, but does not keep their order."""
+    known = connection.execute(
+        "select id from examples where id in (select unnest($1::varchar[]))", [[pair.id for pair in pairs]]
+    ).fetchall()
+    taken = {identity for (identity,) in known}
+    rows: dict[str, tuple[ResponsePair, str]] = {}
+    for pair, digest in zip(pairs, digests, strict=True):
+        if pair.id not in taken:
+            rows.setdefault(pair.id, (pair, digest))
+    if rows:
+        _insert_rows(connection, [pair for pair, _ in rows.values()], [digest for _, digest in rows.values()])
+    return len(rows)
+
+
+def _insert_rows(
+    connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePair], digests: Sequence[str]
+) -> None:
+    connection.execute(
         f"""insert into examples ({PAIR_COLUMNS}, digest)
             select unnest($1::varchar[]), unnest($2::varchar[]), unnest($3::varchar[]),
                    unnest($4::varchar[]), unnest($5::varchar[]), unnest($6::varchar[]),
                    unnest($7::varchar[]), unnest($8::varchar[]), unnest($9::varchar[]),
-                   unnest($10::varchar[]), unnest($11::double[]), unnest($12::uuid[])
-            on conflict do nothing""",
+                   unnest($10::varchar[]), unnest($11::double[]), unnest($12::uuid[])""",
         [
             [pair.id for pair in pairs],
             [pair.prompt for pair in pairs],
@@ -102,8 +115,7 @@ def _insert(
             [pair.created_at for pair in pairs],
             list(digests),
         ],
-    ).fetchall()
-    return int(added[0][0])
+    )
 
 
 def pairs_page(

@@ -41,15 +41,18 @@ def store_prompts(connection: duckdb.DuckDBPyConnection, prompts: Sequence[Promp
     for prompt in prompts:
         rows.setdefault(prompt_digest(prompt.prompt, prompt.context), prompt)
     known = connection.execute(
-        "select digest::varchar from prompts where digest in (select unnest($1::uuid[]))", [list(rows)]
+        """select digest::varchar, id from prompts
+           where digest in (select unnest($1::uuid[])) or id in (select unnest($2::varchar[]))""",
+        [list(rows), [prompt.id for prompt in rows.values()]],
     ).fetchall()
-    for (digest,) in known:
-        del rows[digest]
-    added = connection.execute(
+    taken = {word for row in known for word in row}
+    rows = {digest: one for digest, one in rows.items() if digest not in taken and one.id not in taken}
+    if not rows:
+        return 0
+    connection.execute(
         f"""insert into prompts ({_COLUMNS}, digest)
             select unnest($1::varchar[]), unnest($2::varchar[]), unnest($3::varchar[]),
-                   unnest($4::varchar[]), unnest($5::varchar[]), unnest($6::double[]), unnest($7::uuid[])
-            on conflict do nothing""",
+                   unnest($4::varchar[]), unnest($5::varchar[]), unnest($6::double[]), unnest($7::uuid[])""",
         [
             [prompt.id for prompt in rows.values()],
             [prompt.prompt for prompt in rows.values()],
@@ -59,8 +62,8 @@ def store_prompts(connection: duckdb.DuckDBPyConnection, prompts: Sequence[Promp
             [prompt.created_at for prompt in rows.values()],
             list(rows),
         ],
-    ).fetchall()
-    return int(added[0][0])
+    )
+    return len(rows)
 
 
 def prompts_page(
