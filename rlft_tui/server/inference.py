@@ -7,12 +7,13 @@ JSON lines. It ends when its standard input does, so it cannot outlive the serve
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import IO, Any
 
 import orjson
@@ -33,6 +34,7 @@ log = logging.getLogger("rlft.server.inference")
 
 LOG_NAME = "inference.log"
 _END_SECONDS = 5.0
+_REQUESTS_AT_ONCE = 4
 _LOG_TAIL = 4096
 _LARGEST_LOG = 4 << 20
 Reply = dict[str, Any]
@@ -128,7 +130,7 @@ class WorkerProcess:
 
 
 class Inference:
-    """Answers prompts through one worker; requests are answered one after another."""
+    """Answers prompts through one worker; a few requests at a time, the others wait."""
 
     def __init__(
         self, workspace: Workspace, settings: Settings, database: Database, *, command: Sequence[str] = ()
@@ -141,7 +143,7 @@ class Inference:
         self._log = workspace.root / LOG_NAME
         self._worker: WorkerProcess | None = None
         self._models: dict[str, ModelSource] = {}
-        self._turn = asyncio.Lock()
+        self._turns = asyncio.Semaphore(_REQUESTS_AT_ONCE)
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
         self._closed = False
@@ -166,34 +168,40 @@ class Inference:
 
         Closing the iterator early cancels the generation.
         """
-        if self._turn.locked():
-            yield StreamedText("loading", text="waiting for another answer")
-        async with self._turn:
-            worker = await asyncio.to_thread(self._take_worker, models)
-            request_id = str(next(self._ids))
-            replies: asyncio.Queue[Reply | None] = asyncio.Queue()
-            loop = asyncio.get_running_loop()
-            finished: set[int] = set()
-            try:
-                asked = worker.ask(
-                    _request(request_id, request, models),
-                    lambda reply: _hand_over(loop, replies, reply),
-                )
-                while len(finished) < len(models):
-                    reply = await replies.get() if asked else None
-                    if reply is None:
-                        line = await asyncio.to_thread(self._death, worker)
-                        for side in sorted(set(range(len(models))) - finished):
-                            yield StreamedText("error", side=side, text=line)
-                        asked, finished = False, set(range(len(models)))
-                        return
-                    piece = _piece(reply)
-                    if piece.kind in ("done", "error"):
-                        finished |= {piece.side} if "side" in reply else set(range(len(models)))
-                    yield piece
-            finally:
-                worker.forget(request_id, cancel=len(finished) < len(models))
-                self._release_worker()
+        if self._turns.locked():
+            yield StreamedText("loading", text="waiting for other answers")
+        async with self._turns:
+            with self._use():
+                worker = await asyncio.to_thread(self._take_worker, models)
+                async with contextlib.aclosing(self._stream(worker, request, models)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+
+    async def _stream(
+        self, worker: WorkerProcess, request: GenerateRequest, models: list[ModelSource]
+    ) -> AsyncGenerator[StreamedText, None]:
+        request_id = str(next(self._ids))
+        replies: asyncio.Queue[Reply | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        waiting = set(range(len(models)))
+        try:
+            asked = worker.ask(
+                _request(request_id, request, models), lambda reply: _hand_over(loop, replies, reply)
+            )
+            while waiting:
+                reply = await replies.get() if asked else None
+                if reply is None:
+                    line = await asyncio.to_thread(self._death, worker)
+                    for side in sorted(waiting):
+                        yield StreamedText("error", side=side, text=line)
+                    waiting.clear()
+                    return
+                piece = _piece(reply)
+                if piece.kind in ("done", "error"):
+                    waiting -= {piece.side} if "side" in reply else set(waiting)
+                yield piece
+        finally:
+            worker.forget(request_id, cancel=bool(waiting))
 
     def status(self) -> dict[str, Any]:
         """Whether a worker runs, and what it holds."""
@@ -222,16 +230,31 @@ class Inference:
             self._closed = True
         self._end_worker()
 
+    @contextlib.contextmanager
+    def _use(self) -> Iterator[None]:
+        """While somebody uses the worker it is not ended for being idle."""
+        with self._lock:
+            self._users += 1
+            if self._timer is not None:
+                self._timer.cancel()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0 and not self._closed:
+                    seconds = self._settings.worker_idle_minutes * 60
+                    self._timer = threading.Timer(seconds, self._end_if_unused)
+                    self._timer.daemon = True
+                    self._timer.start()
+
     def _take_worker(self, models: list[ModelSource]) -> WorkerProcess:
         with self._lock:
             if self._closed:
                 raise UnavailableError("the server is ending")
-            if self._timer is not None:
-                self._timer.cancel()
             if self._worker is None or self._worker.ended:
                 self._worker = self._start_worker()
                 self._models = {}
-            self._users += 1
             self._models |= {model.name: model for model in models}
             return self._worker
 
@@ -244,14 +267,6 @@ class Inference:
             raise UnavailableError(
                 f"the inference worker did not start: {error.strerror or error}", where=str(self._log)
             ) from None
-
-    def _release_worker(self) -> None:
-        with self._lock:
-            self._users -= 1
-            if self._users == 0 and not self._closed:
-                self._timer = threading.Timer(self._settings.worker_idle_minutes * 60, self._end_if_unused)
-                self._timer.daemon = True
-                self._timer.start()
 
     def _end_if_unused(self) -> None:
         with self._lock:

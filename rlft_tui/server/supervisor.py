@@ -161,7 +161,9 @@ class Supervisor:
         with run.lock:
             if not launcher.stop(run.folder):
                 summary = self._summary(run)
-                raise ConflictError(f"the run is not going: {summary.status}", where=run_id)
+                if summary.status == "stopped":
+                    return summary
+                raise ConflictError(f"the run is not going: it is {summary.status}", where=run_id)
             return self._summary(run)
 
     def resume(self, run_id: str) -> RunSummary:
