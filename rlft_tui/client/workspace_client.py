@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -67,6 +70,11 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         """End the server; returns once it no longer answers."""
         self.revive = None
         self._post("/shutdown", dict[str, Any])
+        deadline = time.monotonic() + self._timeout
+        while _listens(self.socket):
+            if time.monotonic() > deadline:
+                raise UnavailableError("the server is still ending", where=str(self.socket))
+            time.sleep(0.01)
 
     def home(self, labeler: str) -> Home:
         return self._get("/home", Home, labeler=labeler)
@@ -96,7 +104,7 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         return self._get("/pairs", Page, offset=offset, limit=limit, search=search, category=category)
 
     def pair(self, pair_id: str) -> ResponsePair:
-        return self._get(f"/pairs/{pair_id}", ResponsePair)
+        return self._get(f"/pairs/{_segment(pair_id)}", ResponsePair)
 
     # labels
     def queue(self, labeler: str, *, limit: int = 5, exclude: tuple[str, ...] = ()) -> QueuePage:
@@ -129,7 +137,7 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
 
     def dataset(self, name_or_hash: str) -> Dataset:
         """By hash, the start of one, or name; ``latest`` for the newest."""
-        return self._get(f"/datasets/{name_or_hash}", Dataset)
+        return self._get(f"/datasets/{_segment(name_or_hash)}", Dataset)
 
     # models
     def models(self) -> tuple[Model, ...]:
@@ -156,29 +164,31 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         return self._get("/runs", tuple[RunSummary, ...])
 
     def run(self, run_id: str) -> RunSummary:
-        return self._get(f"/runs/{run_id}", RunSummary)
+        return self._get(f"/runs/{_segment(run_id)}", RunSummary)
 
     def series(self, run_id: str, keys: list[str], *, points: int = 500) -> tuple[Series, ...]:
         """At most ``points`` bins a key. No keys: all of them. NotFoundError for an unknown key."""
-        return self._get(f"/runs/{run_id}/series", tuple[Series, ...], keys=",".join(keys), points=points)
+        return self._get(
+            f"/runs/{_segment(run_id)}/series", tuple[Series, ...], keys=",".join(keys), points=points
+        )
 
     def samples(self, run_id: str, *, after_step: int = -1) -> tuple[Sample, ...]:
-        return self._get(f"/runs/{run_id}/samples", tuple[Sample, ...], after_step=after_step)
+        return self._get(f"/runs/{_segment(run_id)}/samples", tuple[Sample, ...], after_step=after_step)
 
     def log(self, run_id: str, *, start: int = -1, limit: int = 65536) -> LogPage:
         """output.log from a byte offset; -1 for the last ``limit`` bytes."""
-        return self._get(f"/runs/{run_id}/log", LogPage, start=start, limit=limit)
+        return self._get(f"/runs/{_segment(run_id)}/log", LogPage, start=start, limit=limit)
 
     def stop(self, run_id: str) -> RunSummary:
         """Ask for a verified checkpoint and an end; returns at once."""
-        return self._post(f"/runs/{run_id}/stop", RunSummary)
+        return self._post(f"/runs/{_segment(run_id)}/stop", RunSummary)
 
     def resume(self, run_id: str) -> RunSummary:
         """Go on from the last verified checkpoint."""
-        return self._post(f"/runs/{run_id}/resume", RunSummary)
+        return self._post(f"/runs/{_segment(run_id)}/resume", RunSummary)
 
     def delete_run(self, run_id: str) -> None:
-        self._request("DELETE", f"/runs/{run_id}", dict[str, Any])
+        self._request("DELETE", f"/runs/{_segment(run_id)}", dict[str, Any])
 
     # inference
     def generate(self, request: GenerateRequest) -> Iterator[StreamedText]:
@@ -277,6 +287,16 @@ _LONG = 900.0
 """Seconds allowed to what grows with the data: imports, data sets, backups."""
 
 _KINDS: dict[int, type[RlftError]] = {404: NotFoundError, 409: ConflictError, 503: UnavailableError}
+
+
+def _segment(value: str) -> str:
+    """A name as one part of a path, whatever is in it."""
+    return quote(value, safe="") or "%20"
+
+
+def _listens(path: Path) -> bool:
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _error(response: httpx.Response) -> RlftError:

@@ -27,7 +27,7 @@ def list_datasets(services: ServicesOf) -> Response:
         return reply(datasets_table.list_datasets(connection))
 
 
-@router.get("/datasets/{name_or_hash}", response_model=Dataset)
+@router.get("/datasets/{name_or_hash:path}", response_model=Dataset)
 def show(services: ServicesOf, name_or_hash: str) -> Response:
     with services.database.reader() as connection:
         return reply(datasets_table.dataset_by_name(connection, name_or_hash))

@@ -73,7 +73,7 @@ def list_pairs(
     return reply(Page(total, pairs=pairs))
 
 
-@router.get("/pairs/{pair_id}", response_model=ResponsePair)
+@router.get("/pairs/{pair_id:path}", response_model=ResponsePair)
 def show_pair(services: ServicesOf, pair_id: str) -> Response:
     with services.database.reader() as connection:
         return reply(pairs_table.pair_by_id(connection, pair_id))
