@@ -13,36 +13,34 @@ Cell = tuple[str, Style]
 
 
 def changed_span(old: Iterable[Segment], new: Iterable[Segment], width: int) -> tuple[int, int] | None:
-    """The smallest (start, end) in cells outside of which both rows are alike, or None.
+    """A (start, end) in cells outside of which both rows are alike, or None when they are alike.
 
-    Rows are compared segment by segment from both ends, so a span may be a little
-    larger than the difference, never smaller.
+    Rows are compared from both ends, segment by segment and then character by character, so
+    a span may be a little larger than the difference, never smaller.
     """
     before, after = list(old), list(new)
+    if before == after:
+        return None
     start = 0
-    while before and after:
-        first, second = before[0], after[0]
-        if first == second:
-            start += cell_width(first.text)
-            before.pop(0)
-            after.pop(0)
-            continue
-        if first.style == second.style and first.text.isascii() and second.text.isascii():
-            start += _common(first.text, second.text)
-        break
+    while before and after and before[0] == after[0]:
+        start += cell_width(before.pop(0).text)
+        after.pop(0)
     end = width
     while before and after and before[-1] == after[-1]:
         end -= cell_width(before.pop().text)
         after.pop()
-    if not before and not after:
-        return None
-    return (start, end) if start < end else (min(start, width - 1), width)
+    if before and after:
+        start += _alike(before[0], after[0], 1)
+        end -= _alike(before[-1], after[-1], -1)
+    return (start, end) if start < end else (max(0, min(start, width - 1)), width)
 
 
-def _common(first: str, second: str) -> int:
-    """Length of the common beginning."""
+def _alike(first: Segment, second: Segment, step: int) -> int:
+    """Cells that two segments of one style have in common, from the left (1) or the right (-1)."""
+    if first.style != second.style or not first.text.isascii() or not second.text.isascii():
+        return 0
     count = 0
-    for one, other in zip(first, second, strict=False):
+    for one, other in zip(first.text[::step], second.text[::step], strict=False):
         if one != other:
             break
         count += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 LABEL = 8
@@ -122,4 +123,4 @@ def short_number(value: float | None) -> str:
 
 
 def _clamped(value: float) -> float:
-    return max(-1.7e308, min(1.7e308, value))
+    return max(-sys.float_info.max, min(sys.float_info.max, value))

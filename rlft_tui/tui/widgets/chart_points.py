@@ -54,13 +54,13 @@ def trace(series: Series, axis: Axis, columns: int) -> Trace:
     made = Trace()
     buckets = columns * 2
     held: list[float] = []
-    """Share and mean sums of the bucket being filled: positions, values, count."""
+    """The bucket being filled: mean position, mean value, count."""
     bucket = -1
     run: list[tuple[float, float]] = []
 
     def close() -> None:
         if held:
-            run.append((held[0] / held[2], held[1] / held[2]))
+            run.append((held[0], held[1]))
             held.clear()
 
     half = (series.bin - 1) / 2
@@ -85,9 +85,10 @@ def trace(series: Series, axis: Axis, columns: int) -> Trace:
             close()
             bucket = here
         if held:
-            held[0] += share
-            held[1] = _sum(held[1], mean)
-            held[2] += 1
+            count = held[2] + 1
+            held[0] += (share - held[0]) / count
+            held[1] = held[1] * (held[2] / count) + mean / count  # no sum that could overflow
+            held[2] = count
         else:
             held[:] = [share, mean, 1]
     close()
@@ -128,11 +129,6 @@ def reading(series: Series, step: float) -> Reading | None:
 
 def _at(values: Sequence[float | None], index: int) -> float | None:
     return values[index] if index < len(values) else None
-
-
-def _sum(total: float, value: float) -> float:
-    """A sum that stays finite."""
-    return max(-1.7e308, min(1.7e308, total + value))
 
 
 def _widen(band: dict[int, tuple[float, float]], column: int, low: float, high: float) -> None:

@@ -76,9 +76,13 @@ class TerminalPace:
         )
 
     def _ask(self) -> None:
+        if self._asked:
+            self._write(ASK)
+
+    def _write(self, sequence: str) -> None:
         driver = self._app._driver
-        if driver is not None and self._asked:
-            driver.write(ASK)
+        if driver is not None:
+            driver.write(sequence)
 
     def _gave_up(self) -> None:
         self._missed += 1

@@ -1,0 +1,110 @@
+"""Live frames wait for the terminal's answer, and never for ever."""
+
+from __future__ import annotations
+
+import pytest
+from textual.app import App, ComposeResult
+
+from rlft_tui.tui.widgets.chart import Chart
+from rlft_tui.tui.widgets.terminal_pace import ASK, GIVEN_UP, TerminalPace, pace_of
+from tests.widgets.curves import series
+
+pytestmark = pytest.mark.anyio
+
+
+class Paced(App[None]):
+    """An app that passes the terminal's answers on, over a terminal that can be asked."""
+
+    def compose(self) -> ComposeResult:
+        yield Chart()
+
+    @property
+    def is_headless(self) -> bool:
+        return False
+
+    def on_cursor_position(self) -> None:
+        pace_of(self).answered()
+
+
+class Unpaced(App[None]):
+    """An app that doesn't know of answers."""
+
+    @property
+    def is_headless(self) -> bool:
+        return False
+
+
+class Written(TerminalPace):
+    """Keeps what would be written."""
+
+    def __init__(self, app: App[None]) -> None:
+        super().__init__(app)
+        self.written: list[str] = []
+
+    def _write(self, sequence: str) -> None:
+        self.written.append(sequence)
+
+
+async def test_a_second_live_frame_waits_for_the_answer_and_the_newest_wins() -> None:
+    app = Paced()
+    async with app.run_test() as pilot:
+        pace = Written(app)
+        drawn: list[int] = []
+        pace.when_ready("chart", lambda: drawn.append(1))
+        pace.frame_sent()
+        await pilot.pause()
+        assert pace.written == [ASK]
+        pace.when_ready("chart", lambda: drawn.append(2))
+        pace.when_ready("chart", lambda: drawn.append(3))
+        assert drawn == [1]
+        pace.answered()
+        assert drawn == [1, 3]
+        assert pace.ready
+
+
+async def test_what_is_forgotten_is_not_drawn() -> None:
+    app = Paced()
+    async with app.run_test():
+        pace = Written(app)
+        drawn: list[int] = []
+        pace.frame_sent()
+        pace.when_ready("chart", lambda: drawn.append(1))
+        pace.forget("chart")
+        pace.answered()
+        assert drawn == []
+
+
+async def test_a_terminal_that_never_answers_is_not_asked_again() -> None:
+    app = Paced()
+    async with app.run_test() as pilot:
+        pace = Written(app)
+        for _ in range(GIVEN_UP):
+            pace.frame_sent()
+            assert not pace.ready
+            pace._gave_up()
+            assert pace.ready
+        pace.frame_sent()
+        await pilot.pause()
+        assert pace.ready
+        assert len(pace.written) <= GIVEN_UP
+
+
+async def test_an_app_without_the_handler_is_never_held_back() -> None:
+    app = Unpaced()
+    async with app.run_test():
+        pace = Written(app)
+        pace.frame_sent()
+        assert pace.ready
+
+
+async def test_a_live_chart_draws_the_newest_values_after_the_answer() -> None:
+    class Headless(Paced):
+        is_headless = True  # type: ignore[assignment]
+
+    app = Headless()
+    async with app.run_test(size=(60, 15)) as pilot:
+        chart = app.query_one(Chart)
+        for count in (2, 3, 4):
+            chart.show([series([float(index) for index in range(count)])], steps=10, live=True)
+            await pilot.pause()
+            assert f"● {count - 1}" in chart.render_line(0).text
