@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rlft_tui.cli.command import command, noun
-from rlft_tui.cli.session import Session, moment, table
+from rlft_tui.cli.session import Session, find_server, moment, table
 from rlft_tui.errors import ConflictError, NotFoundError
 from rlft_tui.paths import Workspace
 
@@ -84,14 +84,13 @@ def _find(workspace: Workspace, backup: str) -> Path:
 
 def _restore(workspace: Workspace, path: Path, *, keep_journal: bool) -> Path:
     """Restore as soon as no server holds the database; a workbench elsewhere may start one again."""
-    from rlft_tui.client.connection import find_server
     from rlft_tui.database.backup import MANIFEST, restore_backup
 
     if not (path / MANIFEST).is_file():
         raise NotFoundError("no backup here", where=str(path), remedy="rlft restore --list shows them")
     deadline = time.monotonic() + _PATIENCE
     while True:
-        found = find_server(workspace, timeout=5.0)
+        found = find_server(workspace)
         if found is not None:
             with found[0] as client:
                 client.shutdown()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
+
 from rlft_tui.cli.command import command, noun
-from rlft_tui.cli.session import Session, fields, moment
+from rlft_tui.cli.session import Session, fields, find_server, moment
+from rlft_tui.errors import UnavailableError
 
 app = noun("server")
+
+_PATIENCE = 60.0
+"""Seconds that an ending server may take to close its database."""
 
 
 @command(app, "rlft server status", "rlft server status --json")
 def status(session: Session) -> None:
     """Tell whether the workspace's server runs; does not start it."""
     workspace = session.workspace()
-    from rlft_tui.client.connection import find_server
-
-    found = find_server(workspace, timeout=5.0)
+    found = find_server(workspace)
     if found is None:
         session.show({"running": False}, "not running; the next command that needs it starts it")
         return
@@ -42,12 +46,22 @@ def status(session: Session) -> None:
 def stop(session: Session) -> None:
     """End the workspace's server; runs go on, and the next command starts it again."""
     workspace = session.workspace()
-    from rlft_tui.client.connection import find_server
-
-    found = find_server(workspace, timeout=30.0)
+    found = find_server(workspace)
     if found is None:
         session.show({"stopped": False}, "it was not running")
         return
+    pid = found[1].pid
     with found[0] as client:
         client.shutdown()
-    session.show({"stopped": True, "pid": found[1].pid}, "stopped")
+    from rlft_tui.database.workspace_lock import lock_holder
+
+    deadline = time.monotonic() + _PATIENCE
+    while lock_holder(workspace.lock) == pid:
+        if time.monotonic() > deadline:
+            raise UnavailableError(
+                f"process {pid} has not let go of the database after {_PATIENCE:.0f} s",
+                where=str(workspace.root),
+                remedy="Its last words are in server.log",
+            )
+        time.sleep(0.02)
+    session.show({"stopped": True, "pid": pid}, "stopped")

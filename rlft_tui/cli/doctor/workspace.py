@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlft_tui.cli.doctor.check import Check, size
+from rlft_tui.cli.session import find_server
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.paths import Workspace, cache_folder, find_workspace, runtime_folder
 
@@ -65,11 +66,10 @@ def check_workspace(explicit: Path | None) -> tuple[Check, Workspace | None]:
 
 def check_server(workspace: Workspace) -> tuple[list[Check], ServerFacts]:
     """Whether the server answers, and whether whoever holds the lock is that server. Starts nothing."""
-    from rlft_tui.client.connection import find_server
     from rlft_tui.database.workspace_lock import lock_holder
 
     try:
-        found = find_server(workspace, timeout=5.0)
+        found = find_server(workspace)
     except RlftError as error:
         return [Check("server", False, str(error), essential=True)], ServerFacts()
     holder = lock_holder(workspace.lock)

@@ -1,0 +1,191 @@
+"""Bad input gets one line that says what and where, exit code 2, and changes nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rlft_tui.client.workspace_client import WorkspaceClient
+from rlft_tui.paths import Workspace
+from tests.cli.run_rlft import Outcome, Rlft
+
+
+def assert_refused(outcome: Outcome, *parts: str) -> None:
+    assert outcome.code == 2, outcome.err
+    assert outcome.out == ""
+    assert outcome.err.count("\n") == 1, outcome.err
+    assert outcome.err.endswith("\n")
+    assert "Traceback" not in outcome.err
+    for part in parts:
+        assert part in outcome.err
+
+
+USAGE = [
+    (["nonsense"], ["nonsense", "rlft --help"]),
+    (["labls"], ["labls", "Did you mean", "'labels'"]),
+    (["--nonsense"], ["--nonsense"]),
+    (["labels"], ["one of add, list, stats, export, undo"]),
+    (["labels", "adds"], ["adds", "Did you mean 'add'"]),
+    (["labels", "add"], ["PAIR_ID", "rlft labels add --help"]),
+    (["labels", "add", "x"], ["--choice"]),
+    (["labels", "add", "x", "--choice", "c"], ["--choice", "'c'"]),
+    (["labels", "add", "x", "--choice", "a", "--confidence", "6"], ["--confidence", "5"]),
+    (["labels", "list", "extra"], ["extra"]),
+    (["prompts", "list", "--limit", "0"], ["--limit"]),
+    (["data", "build", "--heldout", "1.5"], ["--heldout"]),
+    (["train", "dpo", "--lora-r", "many"], ["--lora-r", "integer"]),
+    (["compare", "Hello", "--models", "one"], ["--models"]),
+    (["runs", "show"], ["RUN"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "parts"), USAGE, ids=lambda value: " ".join(value))
+def test_a_wrong_command_line_is_told_in_one_line(rlft: Rlft, arguments: list[str], parts: list[str]) -> None:
+    assert_refused(rlft(*arguments), *parts)
+
+
+@pytest.mark.parametrize("arguments", [[], ["label"], ["--workspace", "/nowhere"]], ids=str)
+def test_the_workbench_needs_a_terminal(rlft: Rlft, arguments: list[str]) -> None:
+    assert_refused(rlft(*arguments), "needs a terminal")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["labels", "stats"], ["prompts", "list"], ["train", "dpo"], ["runs", "list"], ["server", "status"]],
+    ids=" ".join,
+)
+def test_without_a_workspace_the_remedy_is_init(
+    rlft: Rlft, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert_refused(rlft(*arguments), "no workspace", "rlft init")
+    assert_refused(rlft(*arguments, "-w", tmp_path / "nope"), str(tmp_path / "nope"), "rlft init")
+
+
+def test_files_that_cannot_be_read(rlft: Rlft, here: Workspace, tmp_path: Path) -> None:
+    for noun in ("prompts", "pairs"):
+        assert_refused(rlft(noun, "import", tmp_path / "nope.jsonl"), "nope.jsonl", "no such file")
+        assert_refused(rlft(noun, "import", tmp_path), str(tmp_path), "a folder")
+
+
+def test_files_of_no_known_format(rlft: Rlft, here: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "prompts.doc").write_bytes(b"\x00\x01")
+    (tmp_path / "prompts.parquet").write_bytes(b"not parquet")
+    for name in ("prompts.doc", "prompts.parquet"):
+        assert_refused(rlft("prompts", "import", tmp_path / name), name)
+    assert rlft.well("prompts", "list", "--json").value["total"] == 0
+
+
+def test_names_of_things_that_are_not_there(rlft: Rlft, client: WorkspaceClient, here: Workspace) -> None:
+    for arguments in (
+        ["labels", "add", "nope", "--choice", "a"],
+        ["labels", "undo", "nope"],
+        ["runs", "show", "nope"],
+        ["runs", "logs", "nope"],
+        ["runs", "follow", "nope"],
+        ["runs", "stop", "nope"],
+        ["runs", "resume", "nope"],
+        ["runs", "rm", "nope", "--yes"],
+        ["models", "show", "nope"],
+        ["data", "check", "nope"],
+        ["data", "export", "nope", str(here.exports)],
+        ["restore", "nope"],
+    ):
+        assert_refused(rlft(*arguments), "nope")
+    assert client.label_stats().total == 0
+
+
+def test_labellers_need_a_name(rlft: Rlft, here: Workspace) -> None:
+    assert_refused(rlft("labels", "add", "x", "--choice", "a", "--as", " "), "--as", "empty")
+
+
+def test_settings_that_are_wrong_are_named_with_their_file(rlft: Rlft, here: Workspace) -> None:
+    here.settings.write_text('labeller = "anna"\n')
+    assert_refused(rlft("labels", "undo"), "rlft.toml", "labeller", "Did you mean labeler")
+    here.settings.write_text("labeler = [\n")
+    assert_refused(rlft("labels", "undo"), "rlft.toml", "TOML")
+
+
+def test_settings_of_a_run_are_checked_before_anything_starts(
+    rlft: Rlft, here: Workspace, tmp_path: Path
+) -> None:
+    spec = tmp_path / "dpo.toml"
+    assert_refused(rlft("train", "dpo", "--lora-r", "0"), "lora.r", "1")
+    assert_refused(rlft("train", "dpo", "--precision", "fp8"), "precision")
+    assert_refused(rlft("train", "dpo", "--spec", spec), "dpo.toml", "no such")
+    for text, part in (
+        ("beta = [", "TOML"),
+        ("betta = 0.1", "betta"),
+        ("beta = -1", "beta"),
+        ('beta = "x"', "beta"),
+        ("lora = 3", "lora"),
+    ):
+        spec.write_text(text)
+        assert_refused(rlft("train", "dpo", "--spec", spec), "dpo.toml", part)
+    spec.write_text("lora = 3")
+    assert_refused(rlft("train", "dpo", "--spec", spec, "--lora-r", "8"), "dpo.toml", "lora")
+    assert_refused(rlft("pairs", "generate", "--top-p-a", "0"), "sampling_a.top_p")
+    assert list(here.runs.iterdir()) == []
+
+
+def test_a_run_needs_prompts(rlft: Rlft, client: WorkspaceClient, here: Workspace, tmp_path: Path) -> None:
+    assert_refused(rlft("pairs", "generate"), "no prompts")
+    assert_refused(rlft("pairs", "generate", "--prompts", tmp_path / "nope.jsonl"), "nope.jsonl")
+
+
+def test_deleting_asks_first(rlft: Rlft, here: Workspace) -> None:
+    assert_refused(rlft("runs", "rm", "nope"), "nope")
+
+
+def test_a_workspace_is_made_once(rlft: Rlft, here: Workspace, tmp_path: Path) -> None:
+    before = here.settings.read_bytes()
+    assert_refused(rlft("init", here.root), str(here.root), "already a workspace")
+    assert here.settings.read_bytes() == before
+    file = tmp_path / "file"
+    file.write_text("mine")
+    assert_refused(rlft("init", file), "not a folder")
+    assert_refused(rlft("init", file / "below"), "cannot make a workspace")
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rlft.toml",
+        "rlft.duckdb",
+        "preferences.jsonl",
+        "workspace.lock",
+        "server.json",
+        "runs/x.jsonl",
+        "datasets",
+    ],
+)
+def test_an_export_never_lands_on_the_workspaces_own_files(
+    rlft: Rlft, client: WorkspaceClient, here: Workspace, tmp_path: Path, name: str
+) -> None:
+    target = here.root / name
+    before = target.read_bytes() if target.is_file() else None
+    assert_refused(rlft("labels", "export", target), name, "own files")
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(target)
+    assert_refused(rlft("labels", "export", link), "own files")
+    assert (target.read_bytes() if target.is_file() else None) == before
+
+
+def test_an_export_that_cannot_be_written(rlft: Rlft, here: Workspace, tmp_path: Path) -> None:
+    assert_refused(rlft("labels", "export", tmp_path / "no" / "x.jsonl"), "no such folder")
+    assert_refused(rlft("labels", "export", tmp_path), "a folder")
+
+
+def test_what_is_echoed_cannot_command_the_terminal(rlft: Rlft, here: Workspace) -> None:
+    evil = "a\x1b[31m\x9b2J\r\nb\u202e.jsonl"
+    outcome = rlft("prompts", "import", evil)
+    assert_refused(outcome)
+    assert not any(character in outcome.err for character in "\x1b\x9b\r\u202e")
+
+
+def test_too_many_arguments_are_refused_even_with_odd_bytes(rlft: Rlft) -> None:
+    odd = os.fsdecode(b"\xff\xfe")
+    assert_refused(rlft("labels", "stats", odd))

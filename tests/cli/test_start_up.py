@@ -1,0 +1,135 @@
+"""What a command does not load, and how the process ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rlft_tui.client.workspace_client import WorkspaceClient
+from rlft_tui.paths import Workspace
+from rlft_tui.server.server_record import read_record
+
+TRAINING = ("torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate")
+SLOW = ("httpx", "duckdb", "pydantic", "textual", "rich", "fastapi", "plotext", "msgspec", *TRAINING)
+RLFT = [sys.executable, "-m", "rlft_tui.cli.main"]
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level modules in a fresh interpreter after the code; a command's SystemExit is caught."""
+    script = (
+        f"import sys, json\ntry:\n    {code}\nexcept SystemExit: pass\n"
+        "json.dump(sorted({name.partition('.')[0] for name in sys.modules}), sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def command(*arguments: str) -> str:
+    return f"from rlft_tui.cli.main import main; main({list(arguments)!r})"
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",)], ids=" ".join)
+def test_the_root_loads_nothing_that_it_can_do_without(arguments: tuple[str, ...]) -> None:
+    assert loaded_by(command(*arguments)).isdisjoint(SLOW)
+
+
+def test_no_command_loads_the_training_stack(client: WorkspaceClient, workspace: Workspace) -> None:
+    root = str(workspace.root)
+    for arguments in (
+        ("-w", root, "labels", "stats"),
+        ("-w", root, "doctor"),
+        ("-w", root, "pairs", "list"),
+        ("train", "dpo", "--help"),
+    ):
+        assert loaded_by(command(*arguments)).isdisjoint(TRAINING), arguments
+
+
+def test_labels_stats_loads_neither_database_nor_screen(
+    client: WorkspaceClient, workspace: Workspace
+) -> None:
+    loaded = loaded_by(command("-w", str(workspace.root), "labels", "stats"))
+    assert loaded.isdisjoint({"duckdb", "textual", "fastapi", "click", "pygments"})
+
+
+def test_neither_workbench_nor_server_loads_the_training_stack() -> None:
+    assert loaded_by("import rlft_tui.tui.app").isdisjoint(TRAINING)
+    assert loaded_by("import rlft_tui.server.workspace_server").isdisjoint(TRAINING)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux's /proc")
+def test_the_running_server_has_no_torch_in_its_memory(client: WorkspaceClient, workspace: Workspace) -> None:
+    client.label_stats()
+    record = read_record(workspace)
+    assert record is not None
+    maps = Path(f"/proc/{record.pid}/maps").read_text()
+    assert "duckdb" in maps
+    assert "libtorch" not in maps
+
+
+def test_a_reader_that_leaves_ends_the_command_quietly(client: WorkspaceClient, workspace: Workspace) -> None:
+    file = workspace.root.parent / "prompts.jsonl"
+    file.write_text("".join(json.dumps({"prompt": f"Question {n}? {'x' * 200}"}) + "\n" for n in range(2000)))
+    client.import_prompts(file.name, file.read_bytes())
+    listing = subprocess.Popen(
+        [*RLFT, "-w", str(workspace.root), "prompts", "list", "--limit", "2000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert listing.stdout is not None
+    assert listing.stderr is not None
+    assert listing.stdout.read(10)
+    listing.stdout.close()
+    errors = listing.stderr.read()
+    listing.stderr.close()
+    assert listing.wait(60) == 141
+    assert errors == b""
+
+
+def test_an_interrupt_ends_with_130(tmp_path: Path) -> None:
+    waiting = subprocess.Popen(
+        [*RLFT, "prompts", "import", "-", "-w", str(make_workspace(tmp_path))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    reads_stdin = Path(f"/proc/{waiting.pid}/wchan")
+    wait_until_it_reads(waiting, reads_stdin)
+    waiting.send_signal(signal.SIGINT)
+    _, errors = waiting.communicate(timeout=60)
+    assert waiting.returncode == 130
+    assert errors == b""
+
+
+def make_workspace(folder: Path) -> Path:
+    from rlft_tui.config import create_workspace
+
+    return create_workspace(folder / "workspace").root
+
+
+def wait_until_it_reads(process: subprocess.Popen[bytes], _: Path) -> None:
+    """Until the process sleeps in a read of its stdin."""
+    from tests.conftest import wait_for
+
+    def asleep_in_read() -> bool:
+        try:
+            call = Path(f"/proc/{process.pid}/syscall").read_text().split()
+        except OSError:
+            return process.poll() is not None
+        return call[:2] == ["0", "0x0"]
+
+    wait_for(asleep_in_read, "the command to read its standard input")
+
+
+def test_output_in_a_locale_without_the_characters_is_still_printed(tmp_path: Path) -> None:
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = subprocess.run([*RLFT, "doctor"], capture_output=True, env=environment, check=False)
+    assert done.returncode == 0
+    assert done.stdout.isascii()
+    assert b"python" in done.stdout
