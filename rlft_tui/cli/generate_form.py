@@ -38,8 +38,7 @@ def generate_values(
     from rlft_tui.cli.spec_flags import check_values, collect
     from rlft_tui.ids import new_run_id
 
-    values = collect(_flags(), given, spec)
-    values["method"] = "generate"
+    values = collect("generate", _flags(), given, spec)
     values.setdefault("id", new_run_id("generate"))
     values.setdefault("model_a", default_model)
     values.setdefault("model_b", values["model_a"])

@@ -110,9 +110,17 @@ def _annotation(flag: SpecFlag) -> Any:
     return Annotated[kind | None, option]
 
 
-def collect(flags: Sequence[SpecFlag], given: dict[str, Any], file: Path | None) -> dict[str, Any]:
-    """Plain spec values: the TOML file's, overridden by the flags that were given."""
+def collect(
+    method: str, flags: Sequence[SpecFlag], given: dict[str, Any], file: Path | None
+) -> dict[str, Any]:
+    """Plain spec values of a run with that method: the TOML file's, overridden by the flags given."""
     values = read_toml(file) if file is not None else {}
+    if values.setdefault("method", method) != method:
+        raise RlftError(
+            f"a spec for {values['method']}, not for {method}",
+            where=str(file),
+            remedy=f'Name another file, or write method = "{method}"',
+        )
     for flag in flags:
         if (value := given.get(flag.parameter)) is not None:
             group = values

@@ -47,11 +47,10 @@ def dpo(
     from rlft_tui.ids import new_run_id
 
     settings = session.settings()
-    values = collect(_DPO_FLAGS, given, spec)
+    values = collect("dpo", _DPO_FLAGS, given, spec)
     values.setdefault("model", settings.default_model)
     values.setdefault("dataset", "latest")
     values.setdefault("threads", settings.threads)
-    values["method"] = "dpo"
     values.setdefault("id", new_run_id("dpo"))
     check_values(values, models=("model",), where=str(spec) if spec else "rlft train dpo")
     if dry_run:
