@@ -139,8 +139,9 @@ class LaunchForm:
         """The command line that does the same."""
         words = ["rlft", "train", "dpo"] if self.method == "dpo" else ["rlft", "pairs", "generate"]
         for each in self.fields:
-            if each.name in self.typed or each.name in NAMED:
-                words += flag(each.name, self.text(each.name))
+            text = self.text(each.name)
+            if text and (each.name in self.typed or each.name in NAMED):
+                words += flag(each.name, text)
         return shlex.join(words)
 
 

@@ -152,12 +152,18 @@ def cause(run: RunSummary) -> str:
     return ""
 
 
+def checkpoint(run: RunSummary) -> str:
+    """``checkpoint 20``, or nothing."""
+    name = run.checkpoint.rstrip("/").rsplit("/", 1)[-1]
+    return f"checkpoint {plain(name).removeprefix('checkpoint-')}" if name else ""
+
+
 def resume_advice(run: RunSummary) -> str:
     """What ``r`` will do."""
     if run.status not in RESUMABLE:
         return ""
     if run.checkpoint:
-        return f"r resumes from {run.checkpoint.rstrip('/').rsplit('/', 1)[-1]}"
+        return f"r resumes from {checkpoint(run)}"
     if run.method == "generate":
         return f"r resumes after {run.step:,} finished pairs"
     return "r starts it again from step 0 (no checkpoint yet)"

@@ -76,16 +76,24 @@ def end_well(folder: RunFolder) -> None:
 
 
 def end_killed(folder: RunFolder) -> None:
+    """What a keeper records when a signal has ended its job."""
     folder.write_exit(Exit(None, "SIGKILL", "killed by SIGKILL, perhaps out of memory", time.time()))
 
 
 APPENDER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from tests.tui.run_folders import begin, train
 from rlft_tui.runs.run_event import EventWriter
+from rlft_tui.runs.run_folder import RunFolder
+from rlft_tui.runs.run_status import Exit
 root = Path(sys.argv[1])
 log = EventWriter(root / "events.jsonl")
+def stop(*_):
+    log.write("end", status="stopped")
+    RunFolder(root).write_exit(Exit(0, None, "stopped as asked", time.time()))
+    raise SystemExit(0)
+signal.signal(signal.SIGTERM, stop)
 begin(log)
 step = 0
 while True:

@@ -64,10 +64,10 @@ def test_a_killed_run_says_by_what_and_how_to_go_on() -> None:
     killed = run(
         status="killed",
         exit=Exit(None, "SIGKILL", "killed by SIGKILL (out of memory?)", 1.0),
-        checkpoint="checkpoints/step-20",
+        checkpoint="checkpoints/checkpoint-20",
     )
     assert "SIGKILL" in run_text.cause(killed)
-    assert run_text.resume_advice(killed) == "r resumes from step-20"
+    assert run_text.resume_advice(killed) == "r resumes from checkpoint 20"
     assert "no checkpoint" in run_text.resume_advice(run(status="killed"))
     assert run_text.cause(run()) == run_text.resume_advice(run()) == ""
 

@@ -146,12 +146,14 @@ class CompareScreen(WorkbenchScreen):
             return "storing the verdict …", False
         if shown.state == "streaming":
             speed = shown.tokens_per_second()
-            rate = f" · {speed:.1f} tokens/s together" if speed else ""
-            return (shown.note or f"streaming{rate}") + " · esc cancels", False
+            rate = f" · {speed:.0f} tokens/s together" if speed else ""
+            begun = any(answer.tokens for answer in shown.answers)
+            now = f"streaming{rate}" if begun else "waiting for the inference worker …"
+            return f"{shown.note or now} · esc cancels", False
         if shown.state == "ready":
             speed = shown.tokens_per_second()
-            rate = f"  ({speed:.1f} tokens/s together)" if speed else ""
-            return f"Which is better?  1 left · 2 right · 3 no difference{rate}", False
+            rate = f"   {speed:.0f} tokens/s together" if speed else ""
+            return f"Which is better?  1 left · 2 right · 3 tie{rate}", False
         if shown.state == "judged":
             return f"Stored: {shown.note} · ctrl+r again with a new seed", False
         if shown.state == "failed":

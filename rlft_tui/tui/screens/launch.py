@@ -34,8 +34,9 @@ class FieldRow(Horizontal):
     DEFAULT_CSS = """
     FieldRow { height: 1; }
     FieldRow > .label { width: 17; padding-left: 1; color: $text-muted; }
-    FieldRow > Input, FieldRow > Select { width: 30; }
-    FieldRow > .note { width: 1fr; padding-left: 2; color: $text-muted; text-overflow: ellipsis; }
+    FieldRow > Input, FieldRow > Select { width: 26; }
+    FieldRow > .note { width: 1fr; padding-left: 2; color: $text-muted;
+                       text-wrap: nowrap; text-overflow: ellipsis; }
     FieldRow > .note.-wrong { color: $text-warning; text-style: bold; }
     FieldRow > Input.-wrong { background: $warning-muted; }
     """
@@ -97,6 +98,7 @@ class LaunchScreen(WorkbenchScreen):
     LaunchScreen #title { height: 1; padding: 0 1; margin-bottom: 1; text-style: bold; }
     LaunchScreen #form { height: 1fr; scrollbar-size-vertical: 1; }
     LaunchScreen #form.-fewer .rest { display: none; }
+    LaunchScreen #hint { height: 2; padding: 0 1; color: $text-muted; }
     LaunchScreen #state { height: 1; padding: 0 1; text-style: bold; }
     LaunchScreen #state.-wrong { color: $text-warning; }
     LaunchScreen #command { height: auto; max-height: 4; padding: 0 1; color: $text-muted; }
@@ -113,6 +115,7 @@ class LaunchScreen(WorkbenchScreen):
     def body(self) -> Iterable[Widget]:
         yield Static("", id="title", markup=False)
         yield VerticalScroll(id="form", classes="-fewer", can_focus=False)
+        yield Static("", id="hint", markup=False)
         yield Static("reading models and data sets …", id="state", markup=False)
         yield Static("", id="command", markup=False)
 
@@ -137,12 +140,11 @@ class LaunchScreen(WorkbenchScreen):
         form = LaunchForm(method)
         self.form = form
         names = tuple(model.name for model in self._models)
-        default = self.bench.settings.default_model
         newest = self._datasets[0].hash if self._datasets else ""
         for field in form.fields:
             if field.name in ("model", "model_a", "model_b"):
                 form.known[field.name] = names
-                form.set(field.name, default if default in names else (names[-1] if names else ""))
+                form.set(field.name, self._first_model())
             elif field.name == "dataset":
                 form.known[field.name] = tuple(each.hash for each in self._datasets)
                 form.set(field.name, newest)
@@ -161,6 +163,12 @@ class LaunchScreen(WorkbenchScreen):
         self._check()
         first = "max_steps" if method == "dpo" else "prompts"
         self.query_one(f"#field-{first}").focus()
+
+    def _first_model(self) -> str:
+        """The default model, else a base, else any."""
+        default = self.bench.settings.default_model
+        ranked = sorted(self._models, key=lambda each: (each.name != default, each.kind != "base"))
+        return ranked[0].name if ranked else ""
 
     def _choices(self, field: FormField) -> tuple[tuple[str, str], ...]:
         if field.name == "dataset":
@@ -237,6 +245,12 @@ class LaunchScreen(WorkbenchScreen):
                 return field.help
             return f"≈ {rows / data.train_rows:.1f} epochs of {data.train_rows:,} rows"
         return field.help
+
+    def on_descendant_focus(self) -> None:
+        """The whole help of the field one is in: at its own line it may be cut."""
+        row = self.focused.parent if self.focused is not None else None
+        if isinstance(row, FieldRow):
+            self.query_one("#hint", Static).update(f"{row.field.label}: {row.field.help or 'a number'}")
 
     # actions
     @on(Input.Submitted)

@@ -37,10 +37,14 @@ class MonitorScreen(WatchingScreen):
     KEY = "monitor"
     HELP = "The run goes on when this screen, the server or the connection ends."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c", "view('curves')", "Curves", show=False, id="monitor.curves", tooltip="Metrics over steps"),
-        Binding("s", "view('samples')", "Samples", show=False, id="monitor.samples", tooltip="Generations by step"),
-        Binding("o", "view('output')", "Output", show=False, id="monitor.output", tooltip="What the job printed"),
-        Binding("a", "view('alerts')", "Alerts", show=False, id="monitor.alerts", tooltip="What deserves a look"),
+        Binding("c", "view('curves')", "Curves", show=False, id="monitor.curves",
+                tooltip="Metrics over steps"),
+        Binding("s", "view('samples')", "Samples", show=False, id="monitor.samples",
+                tooltip="Generations by step"),
+        Binding("o", "view('output')", "Output", show=False, id="monitor.output",
+                tooltip="What the job printed"),
+        Binding("a", "view('alerts')", "Alerts", show=False, id="monitor.alerts",
+                tooltip="What deserves a look"),
         Binding("left_square_bracket,left", "turn(-1)", "Back", show=False, id="monitor.back",
                 tooltip="Page of curves or step of samples before"),
         Binding("right_square_bracket,right", "turn(1)", "Page/step", id="monitor.forward",
@@ -103,7 +107,10 @@ class MonitorScreen(WatchingScreen):
         run = await link.call(lambda client: client.run(run_id))
         if run_id != self._wanted:
             return 0.0
+        changed = self.run is None or self.run.status != run.status
         self.run = run
+        if changed:
+            self.refresh_bindings()
         await self._read_failure(run)
         self._paint()
         await self.view.read(link, run)
@@ -259,7 +266,7 @@ def progress(run: RunSummary, width: int) -> Text:
         parts.append(f"{number(speed) or 0:.0f} tokens/s")
     parts.append(run.device)
     parts.append(run_text.megabytes(run.memory_mb) if run.memory_mb else "")
-    parts.append(f"checkpoint {run.checkpoint.rstrip('/').rsplit('/', 1)[-1]}" if run.checkpoint else "")
+    parts.append(run_text.checkpoint(run))
     room = width - 18
     for at, part in enumerate(part for part in parts if part):
         text = run_text.plain(part if at == 0 else f" · {part}")
@@ -275,7 +282,7 @@ def failure_text(run: RunSummary, output: list[str], width: int) -> Text:
     text = Text(no_wrap=True)
     cause = run_text.cause(run)
     if cause:
-        text.append(run_text.cut(f"✗ {run.status}: {cause}", width), style=run_text.STYLES["failed"])
+        text.append(run_text.cut(f"✗ {cause}", width), style=run_text.STYLES["failed"])
         for line in output:
             text.append("\n" + run_text.cut(f"  │ {run_text.plain(line)}", width), style="dim")
         text.append("\n" + run_text.cut(f"  {run_text.resume_advice(run)}", width), style="bold")

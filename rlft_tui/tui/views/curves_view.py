@@ -26,7 +26,7 @@ class CurvesView(RunView):
     """Up to four charts; a step under the cursor of one is under the cursor of all."""
 
     DEFAULT_CSS = """
-    CurvesView #no-curves { height: 1; padding: 1; color: $text-muted; display: none; }
+    CurvesView #no-curves { height: 2; padding: 1 1 0 1; color: $text-muted; display: none; }
     CurvesView Grid { height: 1fr; grid-size: 1; grid-gutter: 0 1; grid-rows: 1fr; }
     """
 
