@@ -143,7 +143,7 @@ def test_an_implicit_prompt_ends_between_words(tmp_path: Path) -> None:
 
 def test_the_chosen_answer_is_on_either_side(tmp_path: Path) -> None:
     rows = [{"prompt": f"p{n}", "chosen": f"good {n}", "rejected": f"bad {n}"} for n in range(200)]
-    found = [row for row in read_pairs("x.jsonl", write(tmp_path, "x.jsonl", *rows), now=0.0)]
+    found = list(read_pairs("x.jsonl", write(tmp_path, "x.jsonl", *rows), now=0.0))
     share = sum(row.chosen == "a" for row in found if isinstance(row, PairRow)) / 200
     assert 0.35 < share < 0.65
 
@@ -243,9 +243,8 @@ def test_every_format_gives_the_same_pairs(
     if kind in ("csv.gz", "csv", "parquet"):
         target = tmp_path / f"x.{kind.removesuffix('.gz')}"
         options = "format parquet" if kind == "parquet" else "format csv, header"
-        duckdb.execute(
-            f"copy (from read_json('{path}', format = 'newline_delimited')) to '{target}' ({options})"
-        )
+        source = f"from read_json('{path}', format = 'newline_delimited')"
+        duckdb.execute(f"copy ({source}) to '{target}' ({options})")
         path = target
     if kind.endswith(".gz"):
         path.write_bytes(gzip.compress(path.read_bytes()))
@@ -299,18 +298,10 @@ def test_a_text_file_holds_no_pairs(tmp_path: Path) -> None:
         list(read_pairs("x.txt", write(tmp_path, "x.txt", "x"), now=0.0))
 
 
-VALUES = (
-    st.none()
-    | st.integers()
-    | st.floats()
-    | TEXT
-    | st.lists(
-        st.fixed_dictionaries(
-            {"role": st.sampled_from(["user", "assistant", "boss"]), "content": st.none() | TEXT}
-        ),
-        max_size=3,
-    )
+TURN = st.fixed_dictionaries(
+    {"role": st.sampled_from(["user", "assistant", "boss"]), "content": st.none() | TEXT}
 )
+VALUES = st.none() | st.integers() | st.floats() | TEXT | st.lists(TURN, max_size=3)
 ROWS = st.dictionaries(
     st.sampled_from(
         ["prompt", "response_a", "response_b", "chosen", "rejected", "model_a", "category", "context"]
