@@ -118,6 +118,8 @@ class RowWindow(Widget, can_focus=True):
         self._cursor = 0
         self._top = 0
         self._widths: list[int] = []
+        self._wants: list[int] = []
+        """Cells that each column has needed so far; columns never get narrower."""
         self._loading: set[int] = set()
         self._generation = 0
         """Pages of an earlier source are dropped when they arrive."""
@@ -144,7 +146,7 @@ class RowWindow(Widget, can_focus=True):
         """Show another table from its first row."""
         self._columns, self._fetch = tuple(columns), fetch
         self._cursor = self._top = 0
-        self._total, self._known, self._widths = 0, False, []
+        self._total, self._known, self._widths, self._wants = 0, False, [], []
         self.reload()
 
     def reload(self) -> None:
@@ -153,7 +155,8 @@ class RowWindow(Widget, can_focus=True):
         self._pages.clear()
         self._loading.clear()
         self._told = None
-        self._want(self._cursor)
+        if self._fetch is not None and self.is_attached:
+            self._load(self._cursor // PAGE)
         self.refresh()
 
     def move_to(self, index: int) -> None:
@@ -290,30 +293,34 @@ class RowWindow(Widget, can_focus=True):
     def _arrived(self, page: int, rows: Sequence[Row], total: int) -> None:
         if rows or not total:
             self._pages[page] = rows
-        self._pages.move_to_end(page) if page in self._pages else None
         while len(self._pages) > KEPT:
             self._pages.popitem(last=False)
         self._total, self._known = total, True
-        if not self._widths:
-            self._fit(rows)
+        self._measure(rows)
         self.refresh()
         self.move_to(self._cursor)
 
-    def _fit(self, rows: Sequence[Row]) -> None:
-        """Widths of the columns: fixed, natural, or a fair share of what is left."""
-        room = max(1, self.size.width - 1 - _GAP * (len(self._columns) - 1))
+    def _measure(self, rows: Sequence[Row]) -> None:
+        """Take note of what the columns need, and fit them again when that is more than before."""
         wants = [
             column.width
-            or min(
-                200,
-                max(
-                    cell_width(column.title),
-                    *(cell_width(_text(row[place])) for row in rows if place < len(row)),
-                    1,
-                ),
+            or max(
+                cell_width(column.title),
+                *(min(200, cell_width(_text(row[place]))) for row in rows if place < len(row)),
+                1,
             )
             for place, column in enumerate(self._columns)
         ]
+        if self._wants:
+            wants = [max(pair) for pair in zip(wants, self._wants, strict=True)]
+        if wants != self._wants or not self._widths:
+            self._wants = wants
+            self._fit()
+
+    def _fit(self) -> None:
+        """Widths of the columns: fixed, natural, or a fair share of what is left."""
+        room = max(1, self.size.width - 1 - _GAP * (len(self._columns) - 1))
+        wants = self._wants
         open_columns = {place for place, column in enumerate(self._columns) if not column.width}
         left = room - sum(column.width for column in self._columns)
         widths = [column.width for column in self._columns]
@@ -340,14 +347,14 @@ class RowWindow(Widget, can_focus=True):
         colours = palette_of(self)
         width = self.size.width
         if not self._widths and self._known:
-            self._fit(next(iter(self._pages.values()), ()))
+            self._fit()
         if y == 0:
-            titles = [(column.title, "header") for column in self._columns]
-            return self._strip(titles if self._known else [("loading …", "faint")], colours, width, None)
+            if not self._known:
+                return _note("loading …", colours, width)
+            return self._strip([(column.title, "header") for column in self._columns], colours, width, None)
         index = self._top + y - 1
         if index >= self._total:
-            empty = self._known and not self._total and y == 1
-            return self._strip([("nothing here", "faint")] if empty else [], colours, width, None)
+            return _note("nothing here" if self._known and y == 1 and not self._total else "", colours, width)
         row = self._row(index)
         if row is None:
             self._want(index)
@@ -386,6 +393,11 @@ class RowWindow(Widget, can_focus=True):
             segments.append(Segment(" " * (width - 1 - used), base))
         segments.append(Segment(mark, colours.style("bullet")))
         return Strip(segments, width).simplify()
+
+
+def _note(text: str, colours: Palette, width: int) -> Strip:
+    """A row that says something instead of showing values."""
+    return Strip([Segment(fit(text, width), colours.style("faint"))], width)
 
 
 def _text(cell: RowCell) -> str:
