@@ -34,9 +34,7 @@ def main() -> int:
             failed.append(name)
         else:
             sections[name] = f"## {name}\n\n{_machine()}\n\n{run.stdout.strip()}\n"
-    head = (
-        "# Benchmarks\n\nWritten by `make bench`; a section is what `python -m benchmarks.NAME` printed.\n"
-    )
+    head = "# Benchmarks\n\nWritten by `make bench`; a section is what `python -m benchmarks.NAME` printed.\n"
     OUTPUT.write_text("\n".join([head, *(sections[name] for name in sorted(sections))]), encoding="utf-8")
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)

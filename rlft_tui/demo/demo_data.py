@@ -14,4 +14,6 @@ def demo_file(name: str) -> Path:
     for folder in (package / "data", package.parent / "data"):
         if (folder / name).is_file():
             return folder / name
-    raise NotFoundError(f"the demo data {name} is missing", where=str(package), remedy="Install rlft_tui again")
+    raise NotFoundError(
+        f"the demo data {name} is missing", where=str(package), remedy="Install rlft_tui again"
+    )

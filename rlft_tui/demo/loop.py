@@ -111,7 +111,9 @@ def _train(client: WorkspaceClient, result: LoopResult, report: Report) -> None:
     _remember_memory(result, run)
 
 
-def _compare(client: WorkspaceClient, result: LoopResult, prompts: list[dict[str, str]], report: Report) -> None:
+def _compare(
+    client: WorkspaceClient, result: LoopResult, prompts: list[dict[str, str]], report: Report
+) -> None:
     run = _generate(client, prompts, (BASE, result.run), (ANSWER["temperature"],) * 2, seed=2, report=report)
     _remember_memory(result, run)
     label_queue(client, LABELER)

@@ -21,7 +21,9 @@ def model_folder(name: str) -> Path:
 
 def require_training_stack() -> None:
     """UnavailableError when the ``train`` extra is not installed; looks, does not import."""
-    missing = [name for name in ("torch", "transformers", "trl", "peft") if not importlib.util.find_spec(name)]
+    missing = [
+        name for name in ("torch", "transformers", "trl", "peft") if not importlib.util.find_spec(name)
+    ]
     if missing:
         raise UnavailableError(
             f"the training packages are not installed ({', '.join(missing)})",
