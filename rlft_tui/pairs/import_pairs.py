@@ -58,7 +58,7 @@ def import_pairs(connection: duckdb.DuckDBPyConnection, name: str, path: Path, *
         rejected += [row for row in batch if isinstance(row, LineReport)]
         good = [row for row in batch if isinstance(row, PairRow)]
         warnings += [LineReport(row.line, reason) for row in good for reason in row.warnings]
-        stored = store_pairs(connection, [row.pair for row in good])
+        stored = store_pairs(connection, [row.pair for row in good], digests=[row.pair.id for row in good])
         imported += stored.added
         verdicts += [
             ImportedVerdict(identity, row.chosen, row.line)

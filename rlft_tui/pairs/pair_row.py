@@ -17,7 +17,7 @@ class PairRow:
 
     line: int
     pair: ResponsePair
-    """Its id follows from its content, so importing it again elsewhere gives the same id."""
+    """Its id is its digest, so importing the same content elsewhere gives the same id."""
     chosen: Literal["a", "b"] | None = None
     """The side a preference row says is better; None for a pair without a verdict."""
     warnings: tuple[str, ...] = ()

@@ -47,9 +47,17 @@ def digest_of(pair: ResponsePair) -> str:
     )
 
 
-def store_pairs(connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePair]) -> StoredPairs:
-    """Add those whose content is new, within the batch too."""
-    digests = [digest_of(pair) for pair in pairs]
+def store_pairs(
+    connection: duckdb.DuckDBPyConnection,
+    pairs: Sequence[ResponsePair],
+    digests: Sequence[str] | None = None,
+) -> StoredPairs:
+    """Add those whose content is new, within the batch too.
+
+    ``digests`` saves the time to compute them, where they are known (see ``digest_of``).
+    """
+    if digests is None:
+        digests = [digest_of(pair) for pair in pairs]
     rows = connection.execute(
         "select digest::varchar, id from examples where digest in (select unnest($1::uuid[]))",
         [list(dict.fromkeys(digests))],

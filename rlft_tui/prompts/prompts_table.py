@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,12 +19,10 @@ _MATCH = """($search = '' or contains(lower(prompt), lower($search)))
 
 def content_digest(*parts: str) -> str:
     """128 bits of BLAKE2b over the parts, as a UUID: equal content, equal digest."""
-    state = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        data = part.encode("utf-8")
-        state.update(len(data).to_bytes(8, "little"))
-        state.update(data)
-    return str(uuid.UUID(bytes=state.digest()))
+    # The lengths come first, so that no two lists of parts run together to the same text.
+    text = " ".join([str(len(part)) for part in parts]) + "\n" + "".join(parts)
+    digits = hashlib.blake2b(text.encode("utf-8"), digest_size=16).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def prompt_digest(prompt: str, context: Sequence[Message]) -> str:
