@@ -32,25 +32,36 @@ def require_training_stack() -> None:
 
 
 def pull_model(name: str, report: Callable[[str], None]) -> Model:
-    """Fetch and convert ``name`` unless it is there; ``report`` gets each line of progress."""
-    if Path(name).is_dir():
-        return Model(Path(name).name, "base", str(Path(name).resolve()), created_at=time.time())
-    folder = model_folder(name)
-    if not (folder / "config.json").is_file():
+    """Fetch and convert ``name`` unless it is there; ``report`` gets each line of progress.
+
+    A folder is checked and used where it lies, under its own name. RlftError when
+    there is no model in it, or when it cannot be fetched.
+    """
+    target = model_folder(name)
+    if not target.exists() and not Path(name).expanduser().is_dir():
         require_training_stack()
-        _pull(name, folder, report)
-    return Model(name, "base", str(folder), created_at=time.time())
+    folder = _pull(name, target, report)
+    known_as = name if folder == target.resolve() else folder.name
+    return Model(known_as, "base", str(folder), created_at=time.time())
 
 
-def _pull(name: str, folder: Path, report: Callable[[str], None]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "rlft_tui.jobs.pull", name, str(folder)]
+def _pull(name: str, target: Path, report: Callable[[str], None]) -> Path:
+    """Run the job; the folder it printed. Its last line on stderr is the error when it fails."""
+    command = [sys.executable, "-P", "-m", "rlft_tui.jobs.pull", name, str(target)]
     last = ""
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as job:
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as job:
         assert job.stderr is not None
+        assert job.stdout is not None
         for line in job.stderr:
             if line.strip():
+                if last:
+                    report(last)
                 last = line.strip()
-                report(last)
-    if job.returncode:
-        raise RlftError(last or f"pulling ended with exit code {job.returncode}", where=name)
+        printed = job.stdout.read().splitlines()
+    if job.returncode or not printed:
+        raise RlftError(last or f"pulling {name} ended with exit code {job.returncode}")
+    if last:
+        report(last)
+    return Path(printed[-1])
