@@ -15,8 +15,8 @@ from rlft_tui.errors import RlftError
 
 app = noun("runs")
 
-_EVERY_POINT = 10_000_000
-"""More bins than any run has steps: every value comes as it was logged."""
+_EVERY_POINT = 1_000_000
+"""Bins at most: up to so many steps every value comes as it was logged."""
 
 
 @command(app, "rlft runs list", "rlft runs list --json", name="list")
@@ -64,6 +64,8 @@ def show(
         curves = client.series(run_id, [series], points=_EVERY_POINT) if series else ()
     value: dict[str, Any] = run_json(run)
     values = points(curves[0]) if curves else []
+    if curves and curves[0].bin > 1:
+        session.say(f"Each value is the mean over {curves[0].bin} steps")
     if series:
         value["series"] = values
 
