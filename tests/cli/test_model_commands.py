@@ -1,0 +1,70 @@
+"""Models from the command line, with tiny random ones: pulled, compared, used to check tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rlft_tui.paths import Workspace
+from tests.cli.run_rlft import Rlft
+from tests.tiny_model import make_tiny_model
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+def test_a_folder_is_pulled_where_it_lies_and_registered(rlft: Rlft, here: Workspace, tiny: Path) -> None:
+    assert rlft.well("models", "pull", tiny, "--json").value["path"] == str(tiny)
+    rlft.well("models", "pull", tiny, "--as", "other")
+    listed = {model["name"]: model for model in rlft.well("models", "list", "--json").value}
+    assert set(listed) == {"tiny", "other"}
+    assert listed["other"]["kind"] == "base"
+    assert str(tiny) in rlft.well("models", "show", "tiny").out
+
+
+def test_what_is_no_model_is_refused_in_one_line(
+    rlft: Rlft, here: Workspace, tmp_path: Path, tiny: Path
+) -> None:
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    for file in tiny.iterdir():
+        (torn / file.name).write_bytes(file.read_bytes())
+    weights = torn / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    for name, part in (
+        (tmp_path, "config.json"),
+        (tmp_path / "nope", "no such model folder"),
+        (torn, "cut short"),
+    ):
+        outcome = rlft("models", "pull", name)
+        assert outcome.code == 2
+        assert part in outcome.err
+        assert outcome.err.count("\n") == 1
+    assert rlft.well("models", "list", "--json").value == []
+
+
+def test_without_a_workspace_a_model_is_only_fetched(
+    rlft: Rlft, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = rlft.well("models", "pull", tiny)
+    assert outcome.out == f"{tiny}\n"
+    assert "No workspace here" in outcome.err
+
+
+def test_two_models_answer_one_prompt(rlft: Rlft, here: Workspace, tiny: Path) -> None:
+    rlft.well("models", "pull", tiny)
+    asked = ["compare", "Hello?", "--models", "tiny", "tiny", "--max-new-tokens", "12"]
+    sides = rlft.well(*asked, "--temperature", "0", "--json").value
+    assert [side["model"] for side in sides] == ["tiny", "tiny"]
+    assert sides[0]["text"] == sides[1]["text"]
+    assert all(0 < side["tokens"] <= 12 for side in sides)
+    shown = rlft.well(*asked)
+    assert {line[:3] for line in shown.out.splitlines()} == {"A │", "B │"}
+    assert not any(character in shown.out for character in "\x1b\x9b\r\x07")
+    unknown = rlft("compare", "Hello?", "--models", "tiny", "nope")
+    assert unknown.code == 2
+    assert "nope" in unknown.err
