@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from math import isfinite
 
 from rlft_tui.errors import NotFoundError, RlftError
+from rlft_tui.runs.exit_reason import one_line
 from rlft_tui.runs.run_event import RunEvent, number
 from rlft_tui.runs.run_status import Series
 
@@ -109,8 +110,8 @@ class Curve:
         while len(self._bins) > _BIN_SIZES_KEPT:
             del self._bins[next(iter(self._bins))]
         return Series(
-            key=self.key,
-            unit=self.unit,
+            key=one_line(self.key),
+            unit=one_line(self.unit),
             bin=1 << shift,
             steps=list(bins.first),
             mean=list(bins.mean),

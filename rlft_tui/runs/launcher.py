@@ -19,7 +19,7 @@ from typing import Any
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_process import is_alive, send_signal
-from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, write_spec
+from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, read_spec, write_spec
 
 MINIMUM_FREE_MB = {"dpo": 500, "generate": 50}
 """Free disk below which a run is not started: checkpoints, result and logs must fit."""
@@ -70,7 +70,7 @@ def resume(folder: RunFolder, *, command: Sequence[str] = ()) -> None:
     if is_active(folder):
         raise ConflictError("the run is still going", where=folder.id, remedy=f"rlft runs stop {folder.id}")
     attempt = folder.read_attempt()
-    _check_disk(folder.root, "dpo")
+    _check_disk(folder.root, read_spec(folder.spec).method)
     if attempt is not None and folder.exit.exists():
         folder.exit.replace(folder.root / f"exit-{attempt.number}.json")
     folder.stop_request.unlink(missing_ok=True)

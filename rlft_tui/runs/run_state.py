@@ -30,6 +30,7 @@ from rlft_tui.runs.run_status import ACTIVE, Alert, Exit, RunSummary, Status
 
 _RECENT_STEPS = 20
 _ALERTS_KEPT = 100
+_STOPS = ("stop", "SIGTERM", "SIGINT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class RunState:
                 )
             )
         elif event.kind == "control":
-            self.stop_seen = self.stop_seen or fields.get("asked") == "stop"
+            self.stop_seen = self.stop_seen or fields.get("asked") in _STOPS
         elif event.kind == "error":
             self.error = error_line(fields)
         elif event.kind == "end":
@@ -141,9 +142,9 @@ class RunState:
             stage=self.stage if spoken and active else "",
             stage_progress=self.stage_progress if spoken and active else None,
             seconds_left=self._seconds_left() if status == "running" and spoken else None,
-            metrics=dict(self.metrics),
-            first=dict(self.first),
-            units=dict(self.units),
+            metrics=_named(self.metrics),
+            first=_named(self.first),
+            units={one_line(key): one_line(unit) for key, unit in self.units.items()},
             device=self.device,
             memory_mb=self.memory_mb,
             checkpoint=self.checkpoint,
@@ -234,6 +235,11 @@ def _models(spec: DpoSpec | GenerateSpec) -> str:
 def _lost(attempt: Attempt | None) -> Exit:
     who = "it never started" if attempt is None else "keeper and job are both gone and left no record"
     return Exit(code=None, signal=None, reason=f"{who}; the machine may have gone down", ended=0.0)
+
+
+def _named(values: dict[str, float | str]) -> dict[str, float | str]:
+    """With keys that are safe to print."""
+    return {one_line(key): value for key, value in values.items()}
 
 
 def _whole(value: object, otherwise: int) -> int:

@@ -18,6 +18,7 @@ from rlft_tui.runs.run_status import ACTIVE, RunSummary
 from rlft_tui.samples.samples import RunSamples
 
 _SUMMARY_NAME = "summary.json"
+_BLOCK_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class FollowedRun:
         while True:
             before = self._reader.offset
             restarts = self._reader.restarts
-            for event in self._reader.read():
+            for event in self._reader.read(_BLOCK_BYTES):
                 if self._reader.restarts != restarts:
                     restarts = self._reader.restarts
                     self._forget_events()

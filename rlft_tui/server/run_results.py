@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from rlft_tui.pairs.pairs_table import add_pairs
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import DpoSpec
+
+log = logging.getLogger("rlft.server.runs")
 
 _BLOCK_BYTES = 8 << 20
 
@@ -89,8 +92,12 @@ def store_pairs(database: Database, folder: RunFolder, start: int) -> int:
 def record_result(folder: RunFolder, **result: str | int) -> None:
     """Mark the run's result as registered."""
     partial = folder.result_record.with_suffix(".partial")
-    partial.write_text(json.dumps(result))
-    partial.replace(folder.result_record)
+    try:
+        partial.write_text(json.dumps(result))
+        partial.replace(folder.result_record)
+    except OSError as error:
+        # The database has it; without the mark the next server only registers it once more.
+        log.warning("run %s: %s", folder.id, error)
 
 
 def _pair(line: bytes) -> ResponsePair | None:

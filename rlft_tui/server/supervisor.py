@@ -73,7 +73,6 @@ class Supervisor:
     def start(self) -> None:
         """Find all runs and follow those that are active."""
         self._find()
-        self._news.set()
         self._thread.start()
 
     def close(self) -> None:
@@ -229,6 +228,7 @@ class Supervisor:
             self._unreadable.pop(name, None)
             with self._lock:
                 self._runs.setdefault(name, run)
+            self._news.set()
 
     def _try_summary(self, run: FollowedRun) -> RunSummary | None:
         """None for a run whose folder vanished meanwhile."""
@@ -292,11 +292,11 @@ class Supervisor:
 
     def _poll(self) -> None:
         while not self._closed.is_set():
-            self._news.wait()
+            self._news.clear()
             with self._lock:
                 runs = [run for run in self._runs.values() if run.settled is None]
             if not runs:
-                self._news.clear()
+                self._news.wait()
                 continue
             for run in runs:
                 try:
