@@ -21,6 +21,7 @@ from rlft_tui.paths import Workspace
 MANIFEST = "backup.json"
 _FORMAT = 1
 _DAY = 86_400.0
+_BLOCK = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,10 @@ def restore_backup(path: Path, workspace: Workspace, *, keep_journal: bool = Tru
         try:
             _build(building, path, manifest)
         except duckdb.Error as error:
+            if "No space left" in str(error):
+                raise UnavailableError(
+                    "the disk is full", where=str(workspace.root), remedy="Free some space, then try again"
+                ) from None
             reason = str(error).splitlines()[0]
             raise RlftError(f"the backup cannot be read ({reason})", where=str(path)) from None
         return _replace(workspace, building, path, keep_journal)
@@ -224,8 +229,15 @@ def _copy_journal(journal: Path, target: Path) -> None:
         return
     shutil.copyfile(journal, target)
     with target.open("rb+") as copy:
-        content = copy.read()
-        copy.truncate(content.rfind(b"\n") + 1)
+        end = copy.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - _BLOCK)
+            copy.seek(start)
+            newline = copy.read(end - start).rfind(b"\n")
+            end = start + newline + 1
+            if newline >= 0:
+                break
+        copy.truncate(end)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

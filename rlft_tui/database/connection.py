@@ -16,6 +16,7 @@ from types import TracebackType
 import duckdb
 
 from rlft_tui.database.migrations import migrate
+from rlft_tui.database.place_table import relocate
 from rlft_tui.database.workspace_lock import WorkspaceLock
 from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.paths import Workspace
@@ -153,9 +154,16 @@ class Database(AbstractContextManager["Database"]):
             self._broken = False
 
     def _open(self) -> duckdb.DuckDBPyConnection:
+        missing = not self.path.exists() and _has_content(self._workspace.journal)
         connection = self._connect_or_repair()
+        if missing:
+            self.warnings.append(
+                "the database was missing and a new one was made: verdicts come back from the journal, "
+                f"pairs do not. {_restore_remedy(self._workspace)}"
+            )
         try:
             migrate(connection)
+            relocate(connection, str(self._workspace.root.resolve()))
         except duckdb.Error as error:
             connection.close()
             raise _unavailable(error, self.path) or _damaged(error, self._workspace) from error
@@ -254,10 +262,19 @@ def _unavailable(error: duckdb.Error, path: Path) -> UnavailableError | None:
 
 def _damaged(error: duckdb.Error, workspace: Workspace) -> RlftError:
     first_line = str(error).splitlines()[0]
-    folders = sorted(workspace.backups.glob("[0-9]*/backup.json")) if workspace.backups.is_dir() else []
-    remedy = (
-        f"Restore the newest backup: rlft restore {folders[-1].parent}"
-        if folders
-        else "There is no backup; move the file away to start anew, verdicts come back from the journal"
+    return RlftError(
+        f"the database is damaged ({first_line})",
+        where=str(workspace.database),
+        remedy=_restore_remedy(workspace),
     )
-    return RlftError(f"the database is damaged ({first_line})", where=str(workspace.database), remedy=remedy)
+
+
+def _restore_remedy(workspace: Workspace) -> str:
+    folders = sorted(workspace.backups.glob("[0-9]*/backup.json")) if workspace.backups.is_dir() else []
+    if folders:
+        return f"Restore the newest backup: rlft restore {folders[-1].parent}"
+    return "There is no backup; move the file away to start anew and import the pairs again"
+
+
+def _has_content(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0

@@ -117,7 +117,12 @@ def label_views(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables, label_views)
+def workspace_place(connection: duckdb.DuckDBPyConnection) -> None:
+    """Where the workspace lies (one row), so that moving the folder does not break stored paths."""
+    connection.execute("create table place (root varchar not null)")
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_tables, label_views, workspace_place)
 """Oldest first. A step that was released is never changed: add another."""
 
 

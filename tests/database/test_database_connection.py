@@ -247,6 +247,17 @@ def test_a_damaged_file_names_the_backup_to_restore(place: Workspace) -> None:
     assert str(backup) in caught.value.remedy
 
 
+def test_a_missing_file_is_told_when_there_were_verdicts(place: Workspace) -> None:
+    open_database(place).close()
+    place.journal.write_bytes(b"{}\n")
+    place.database.unlink()
+
+    with open_database(place) as database:
+        assert "the database was missing and a new one was made" in database.warnings[0]
+    with open_database(place) as database:
+        assert database.warnings == []
+
+
 def test_the_owner_never_drops_the_lock_that_duckdb_holds(database: Database, place: Workspace) -> None:
     from rlft_tui.database.backup import list_backups, make_backup
 

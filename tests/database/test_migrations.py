@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlft_tui.database.migrations import MIGRATIONS, applied_migrations, migrate
+from rlft_tui.database.place_table import relocate
 from rlft_tui.errors import RlftError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -124,3 +125,18 @@ def test_labeler_summary_counts_labels_and_agreement(fresh_db: duckdb.DuckDBPyCo
     ).fetchall()
 
     assert rows == [("ada", 4, pytest.approx(2 / 3)), ("bob", 3, pytest.approx(2 / 3)), ("eve", 1, None)]
+
+
+def test_moving_the_workspace_moves_the_paths_inside_it(fresh_db: duckdb.DuckDBPyConnection) -> None:
+    fresh_db.execute(
+        """insert into datasets values ('abc', '', '/old/w/datasets/abc', 1, 1, 0, '{}', '{}');
+           insert into models values ('tuned', 'adapter', '/old/w/r/model', 'base', '/cache/m', '', '', 0),
+                                     ('near', 'base', '/old/workspace2/m', '', '', '', '', 0)"""
+    )
+    assert relocate(fresh_db, "/old/w") == ""
+    assert relocate(fresh_db, "/new place/w") == "/old/w"
+    assert relocate(fresh_db, "/new place/w") == ""
+
+    paths = fresh_db.execute("select name, path, base_path from models order by name").fetchall()
+    assert paths == [("near", "/old/workspace2/m", ""), ("tuned", "/new place/w/r/model", "/cache/m")]
+    assert fresh_db.execute("select path from datasets").fetchall() == [("/new place/w/datasets/abc",)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlft_tui.database.connection import open_database
 from rlft_tui.database.migrations import migrate
 from rlft_tui.errors import RlftError
 from rlft_tui.pairs.import_pairs import import_pairs, read_pairs
 from rlft_tui.pairs.pair_row import PairRow
 from rlft_tui.pairs.pairs_table import count_pairs, pair_by_id, pairs_page
+from rlft_tui.paths import Workspace
 from rlft_tui.prompts.import_report import LineReport
 from rlft_tui.prompts.prompt import Message
 
@@ -291,6 +295,27 @@ def test_a_file_cut_short_leaves_nothing(tmp_path: Path, fresh_db: duckdb.DuckDB
     fresh_db.execute("rollback")
 
     assert count_pairs(fresh_db) == 0
+
+
+def test_an_import_that_is_killed_leaves_nothing_and_can_be_repeated(tmp_path: Path) -> None:
+    place = Workspace(tmp_path / "w")
+    place.root.mkdir()
+    rows = [{"prompt": f"p{n}", "response_a": "x" * 100, "response_b": f"y{n}"} for n in range(20_000)]
+    path = write(tmp_path, "x.jsonl", *rows)
+    command = [sys.executable, str(Path(__file__).with_name("importer.py")), str(place.root), str(path)]
+
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as importer:
+        assert importer.stdout is not None
+        assert importer.stdout.readline() == "20000\n"
+        importer.kill()
+
+    with open_database(place) as database:
+        with database.reader() as connection:
+            assert count_pairs(connection) == 0
+        with database.write() as connection:
+            assert import_pairs(connection, "x.jsonl", path, now=0.0).report.imported == 20_000
+    with open_database(place) as database, database.reader() as connection:
+        assert count_pairs(connection) == 20_000
 
 
 def test_a_text_file_holds_no_pairs(tmp_path: Path) -> None:
