@@ -70,24 +70,13 @@ class LabelBook:
         """
         with self._lock:
             queue = self._queue(operation.labeler_id)
-            with self._writing() as writing:
-                connection = writing.connection
-                if preferences_table.is_stored(connection, operation):
-                    return queue.progress()
-                operation = _stamped(operation)
-                target = self._checked(connection, operation, queue)
-                example_id = target.example_id
-                before = self._state(connection, queue, example_id)
-                preferences_table.insert_operation(connection, operation)
-                writing.operations.append(operation)
-                after: PairState = "judged"
-                if not isinstance(operation, Preference):
-                    after = preferences_table.pair_state(connection, queue.labeler, example_id)
-            queue.moved(example_id, before, after)
-            if isinstance(operation, Preference) and operation.source != "import":
-                queue.judged_at(operation.created_at)
-            elif isinstance(operation, Revocation):
-                queue.unjudged(target.created_at)
+            try:
+                self._store(_stamped(operation), queue)
+            except duckdb.ConstraintException:
+                # Looking for a verdict's id beforehand would cost every verdict a third more.
+                with self._database.reader() as connection:
+                    if not preferences_table.is_stored(connection, operation):
+                        raise
             return queue.progress()
 
     @contextmanager
@@ -144,6 +133,25 @@ class LabelBook:
             self._syncer.shutdown()
             self._journal.close()
 
+    def _store(self, operation: LabelOperation, queue: LabelQueue) -> None:
+        with self._writing() as writing:
+            connection = writing.connection
+            if not isinstance(operation, Preference) and preferences_table.is_stored(connection, operation):
+                return
+            target = self._checked(connection, operation, queue)
+            example_id = target.example_id
+            before = self._state(connection, queue, example_id)
+            preferences_table.insert_operation(connection, operation)
+            writing.operations.append(operation)
+            after: PairState = "judged"
+            if not isinstance(operation, Preference):
+                after = preferences_table.pair_state(connection, queue.labeler, example_id)
+        queue.moved(example_id, before, after)
+        if isinstance(operation, Preference) and operation.source != "import":
+            queue.judged_at(operation.created_at)
+        elif isinstance(operation, Revocation):
+            queue.unjudged(target.created_at)
+
     @contextmanager
     def _writing(self) -> Iterator[LabelTransaction]:
         """A write whose operations stand in the journal before the database commits.
@@ -173,8 +181,8 @@ class LabelBook:
             if length is not None and synced is not None:
                 wait([synced])
                 self._journal.cut_back(length)
-            # The commit may have reached the disk all the same: read again what stands.
-            self._queues.clear()
+                # The commit may have reached the disk all the same: read again what stands.
+                self._queues.clear()
             raise
 
     def _queue(self, labeler: str) -> LabelQueue:

@@ -13,7 +13,7 @@ from rlft_tui.labels.labeling_rate import VERDICTS, verdicts_per_hour
 from rlft_tui.labels.preference import Progress, Side
 from rlft_tui.labels.preferences_table import PairState
 
-REFILL = 200
+REFILL = 2000
 """Ids fetched by one scan of the pairs."""
 _SEED = "rlft-1"
 
