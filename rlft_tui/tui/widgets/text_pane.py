@@ -282,7 +282,8 @@ class TextPane(Widget, can_focus=True):
             return
         self._palette = colours
         self._kept.clear()
-        character = document.character_at(self._top) if self._top else 0
+        following = document.stream and self._follow
+        character = document.character_at(self._top) if self._top and not following else 0
         if document.stream:
             fresh = TextDocument(document.text, self._width, colours, markdown=self._markdown, stream=True)
         else:
@@ -294,6 +295,9 @@ class TextPane(Widget, can_focus=True):
             if fresh.characters_done >= character:
                 self._seek = None
         self._use(fresh)
+        if fresh.stream and self._flush_due is None:
+            # the stream may be silent from here on, and nothing else would reach its end
+            self._flush_due = self.set_timer(0.001, self._flush)
 
     def _kept_document(self, text: str, markdown: bool) -> TextDocument:
         key = (text, markdown)
