@@ -53,7 +53,7 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], what: str) -
 def page(pilot: Pilot[Any]) -> str:
     """Every row of the screen as text."""
     screen = pilot.app.screen
-    width, height = screen.size
+    height = screen.size.height
     return "\n".join(
         "".join(segment.text for segment in line) for line in screen._compositor.render_strips()[:height]
     )

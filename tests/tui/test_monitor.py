@@ -6,14 +6,16 @@ import asyncio
 import os
 import signal
 import time
+from functools import partial
 
 import pytest
+from textual.geometry import Region
+from textual.widget import Widget
 
 from rlft_tui.paths import Workspace
 from rlft_tui.runs.run_event import EventWriter
 from rlft_tui.runs.run_status import Exit
 from rlft_tui.tui.screens.monitor import MonitorScreen
-from rlft_tui.tui.views.curves_view import CurvesView
 from rlft_tui.tui.widgets.text_pane import TextPane
 from tests.tui.bench import SIZES, front, page, shows, until, vanishes, workbench
 from tests.tui.run_folders import (
@@ -96,10 +98,8 @@ def test_the_cursor_on_a_curve_turns_to_that_steps_samples(workspace: Workspace)
             await pilot.press("s")
             await shows(pilot, "step 40 (4 of 4)")
             await pilot.press("c")
-            charts = front(pilot, MonitorScreen).query_one(CurvesView)
-            next(iter(charts.query("Chart"))).set_cursor(25)  # type: ignore[attr-defined]
-            await shows(pilot, "at step 25")
-            assert page(pilot).count("at step 25") == 2
+            await pilot.press("tab", "shift+left", "shift+left", "shift+left")
+            await until(pilot, lambda: page(pilot).count("at step 2") == 2, "one step under both cursors")
             await pilot.press("s")
             await shows(pilot, "step 20 (2 of 4)")
 
@@ -203,6 +203,11 @@ def test_a_generate_run_shows_pairs_and_tokens_a_second(workspace: Workspace) ->
     asyncio.run(scenario())
 
 
+def note_and_refresh(painted: list[Widget], widget: Widget, *regions: Region, **how: bool) -> Widget:
+    painted.append(widget)
+    return type(widget).refresh(widget, *regions, **how)
+
+
 def test_an_ended_run_is_read_without_being_painted_again(workspace: Workspace) -> None:
     finished_run(workspace)
 
@@ -210,18 +215,17 @@ def test_an_ended_run_is_read_without_being_painted_again(workspace: Workspace) 
         async with workbench(workspace, "monitor") as pilot:
             await shows(pilot, "✓ finished", "rewards/margins")
             screen = front(pilot, MonitorScreen)
-            painted = []
+            await screen.look()
+            await pilot.pause()
+            before = page(pilot)
+            painted: list[Widget] = []
             for widget in screen.walk_children():
-                real = widget.refresh
-                widget.refresh = (  # type: ignore[method-assign]
-                    lambda *regions, real=real, name=repr(widget), **how: (
-                        painted.append(name), real(*regions, **how)
-                    )[1]
-                )  # fmt: skip
+                widget.refresh = partial(note_and_refresh, painted, widget)  # type: ignore[method-assign]
             for _ in range(3):
                 assert await screen.look() > 1.0
             await pilot.pause()
             assert painted == []
+            assert page(pilot) == before
 
     asyncio.run(scenario())
 

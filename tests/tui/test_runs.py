@@ -1,0 +1,141 @@
+"""The table of runs on real run folders through the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from rlft_tui.paths import Workspace
+from rlft_tui.runs.run_event import EventWriter
+from rlft_tui.runs.run_status import Exit
+from rlft_tui.tui.list_pane import ListPane
+from rlft_tui.tui.screens.launch import LaunchScreen
+from rlft_tui.tui.screens.monitor import MonitorScreen
+from rlft_tui.tui.screens.runs import RunsScreen
+from tests.tui.bench import SIZES, front, page, shows, until, vanishes, workbench
+from tests.tui.run_folders import (
+    begin,
+    dpo_folder,
+    end_killed,
+    end_well,
+    generate_folder,
+    go,
+    live_job,
+    train,
+)
+
+
+def three_runs(workspace: Workspace) -> None:
+    """A generate run, then a finished and a killed DPO run; the killed one is the newest."""
+    pairs = generate_folder(workspace, "generate-1129-1700-aaaa")
+    log = EventWriter(pairs.events)
+    begin(log, method="generate", steps=80)
+    log.metrics(80, {"tokens_per_second": 90.0}, {}, steps=80)
+    log.write("end", status="finished", pairs=str(pairs.pairs))
+    log.close()
+    pairs.pairs.write_text("")
+    pairs.write_exit(Exit(0, None, "finished", time.time()))
+    for run_id, last in (("dpo-1129-1710-bbbb", 40), ("dpo-1129-1720-cccc", 26)):
+        folder = dpo_folder(workspace, run_id)
+        log = EventWriter(folder.events)
+        begin(log)
+        train(log, 1, last)
+        log.write("checkpoint", step=20, path=str(folder.checkpoints / "checkpoint-20"), verified=True)
+        log.close()
+        if last == 40:
+            end_well(folder)
+        else:
+            end_killed(folder)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_runs_newest_first_with_status_in_shape_and_word(workspace: Workspace, size: tuple[int, int]) -> None:
+    three_runs(workspace)
+
+    async def scenario() -> None:
+        async with workbench(workspace, "runs", size) as pilot:
+            await shows(pilot, "✗ killed", "✓ finished", "80 pairs", "26/40")
+            lines = front(pilot, RunsScreen).query_one(ListPane).lines
+            assert [line.split()[0] for line in lines] == [
+                "dpo-1129-1720-cccc",
+                "dpo-1129-1710-bbbb",
+                "generate-1129-1700-aaaa",
+            ]
+            await shows(pilot, "killed by SIGKILL, perhaps out of memory", "r resumes from checkpoint 20")
+            if size == (160, 48):
+                assert all("smollm2-135m" in line for line in lines)
+
+    asyncio.run(scenario())
+
+
+def test_enter_opens_the_run_under_the_cursor(workspace: Workspace) -> None:
+    three_runs(workspace)
+
+    async def scenario() -> None:
+        async with workbench(workspace, "runs") as pilot:
+            await shows(pilot, "dpo-1129-1710-bbbb")
+            await pilot.press("down", "enter")
+            await until(pilot, lambda: isinstance(pilot.app.screen, MonitorScreen), "the monitor")
+            await shows(pilot, "✓ finished dpo-1129-1710-bbbb")
+            await pilot.press("escape")
+            await shows(pilot, "generate-1129-1700-aaaa")
+
+    asyncio.run(scenario())
+
+
+def test_deleting_asks_first(workspace: Workspace) -> None:
+    three_runs(workspace)
+    folder = workspace.runs / "dpo-1129-1720-cccc"
+
+    async def scenario() -> None:
+        async with workbench(workspace, "runs") as pilot:
+            await shows(pilot, "✗ killed")
+            await pilot.press("d")
+            await shows(pilot, "delete dpo-1129-1720-cccc and its folder?")
+            await pilot.press("n")
+            await vanishes(pilot, "and its folder?")
+            assert folder.exists()
+            await pilot.press("d", "y")
+            await vanishes(pilot, "dpo-1129-1720-cccc")
+            assert not folder.exists()
+
+    asyncio.run(scenario())
+
+
+def test_a_live_run_moves_and_the_cursor_stays_on_its_run(workspace: Workspace) -> None:
+    three_runs(workspace)
+    folder = dpo_folder(workspace, "dpo-1129-1730-dddd")
+    job = live_job(folder)
+    try:
+
+        async def scenario() -> None:
+            async with workbench(workspace, "runs") as pilot:
+                await shows(pilot, "▶ running")
+                await pilot.press("down")
+                await shows(pilot, "r resumes from checkpoint 20")
+                go(folder, 7)
+                await shows(pilot, "7/40")
+                newer = dpo_folder(workspace, "dpo-1129-1740-eeee")
+                begin(EventWriter(newer.events))
+                await shows(pilot, "dpo-1129-1740-eeee")
+                assert front(pilot, RunsScreen).query_one(ListPane).key == "dpo-1129-1720-cccc"
+
+        asyncio.run(scenario())
+    finally:
+        job.kill()
+        job.wait()
+
+
+def test_an_empty_workspace_says_how_to_begin(workspace: Workspace) -> None:
+    async def scenario() -> None:
+        async with workbench(workspace, "runs") as pilot:
+            await shows(pilot, "No runs yet: l launches one")
+            await pilot.press("enter", "x", "r", "d")
+            await pilot.press("l")
+            await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen), "the launch form")
+            await shows(pilot, "Train with DPO", "No model yet: rlft models pull smollm2-135m")
+            assert "Traceback" not in page(pilot)
+
+    asyncio.run(scenario())
