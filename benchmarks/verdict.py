@@ -41,10 +41,8 @@ def main() -> None:
             _row("verdict durable", _verdicts(client))
             _row("next 5 pairs", _measure(lambda: client.queue("ada", limit=5)))
             _row("verdict durable while statistics are read in a loop", _beside_readers(client))
-            pid = client.health().pid
-            print(
-                f"\nServer: first answer after {started:.2f} s, resident {_resident_mb(pid):.0f} MB at the end."
-            )
+            memory = _resident_mb(client.health().pid)
+            print(f"\nServer: first answer after {started:.2f} s, resident {memory:.0f} MB at the end.")
             client.shutdown()
 
 

@@ -41,9 +41,14 @@ def services_of(request: Request) -> Services:
     return services
 
 
+async def injected_services(request: Request) -> Services:
+    """Async, because FastAPI sends every other dependency through a thread."""
+    return services_of(request)
+
+
 async def body_of(request: Request) -> bytes:
     return await request.body()
 
 
-ServicesOf = Annotated[Services, Depends(services_of)]
+ServicesOf = Annotated[Services, Depends(injected_services)]
 Content = Annotated[bytes, Depends(body_of)]
