@@ -7,6 +7,7 @@ Start-up is part of the interface, so nothing is imported here that ``--version`
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -115,6 +116,8 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character must not end the command.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    # typer validates with pydantic, which would search every installed package for plugins.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         code = run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
