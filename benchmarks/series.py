@@ -20,6 +20,7 @@ from rlft_tui.runs.run_event import EventReader, RunEvent, encode_event
 from rlft_tui.runs.run_spec import parse_spec
 from rlft_tui.runs.run_state import RunState
 from rlft_tui.samples.samples import RunSamples
+from rlft_tui.server.curve_cache import read_cache, write_cache
 
 KEYS = ("loss", "rewards/margins", "rewards/accuracies", "grad_norm", "learning_rate")
 POINTS = 500
@@ -65,11 +66,18 @@ def measure(steps: int, keys: tuple[str, ...]) -> dict[str, float]:
         grown = time.perf_counter()
         answer = msgspec.json.encode(curves.series([], POINTS))
         again = time.perf_counter()
+        samples_again, curves_again = RunSamples("bench"), RunCurves()
+        write_cache(Path(folder), (1, 1), curves, samples)
+        began_again = time.perf_counter()
+        read_cache(Path(folder), (1, 1), curves_again, samples_again)
+        curves_again.series([], POINTS)
+        reopened = time.perf_counter() - began_again
     return {
         "load s": loaded - began,
         "events/s": events / (loaded - began),
         "first answer ms": 1000 * (answered - loaded),
         "next answer ms": 1000 * (again - grown),
+        "ended run reopened ms": 1000 * reopened,
         "answer kB": len(answer) / 1000,
         "memory MB": memory / 2**20,
     }

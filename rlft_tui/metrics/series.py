@@ -144,9 +144,13 @@ class RunCurves:
     def __init__(self) -> None:
         self._curves: dict[str, Curve] = {}
 
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return tuple(self._curves)
+    def all(self) -> tuple[Curve, ...]:
+        """In the order in which they were first logged."""
+        return tuple(self._curves.values())
+
+    def restore(self, curves: Sequence[Curve]) -> None:
+        """Take curves that were kept elsewhere in place of all others."""
+        self._curves = {curve.key: curve for curve in curves}
 
     def reset(self) -> None:
         """Forget all, for a log that is read again from its top."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
 
 from rlft_tui.runs.run_event import RunEvent, number
@@ -18,6 +19,10 @@ class RunSamples:
     def reset(self) -> None:
         """Forget all, for a log that is read again from its top."""
         self._samples.clear()
+
+    def restore(self, samples: Iterable[Sample]) -> None:
+        """Take samples that were kept elsewhere in place of all others."""
+        self._samples = {(sample.step, sample.index): sample for sample in samples}
 
     def apply(self, event: RunEvent) -> None:
         """Take a ``sample`` event; one without step or text is passed over."""

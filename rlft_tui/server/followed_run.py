@@ -16,6 +16,7 @@ from rlft_tui.runs.run_spec import read_spec
 from rlft_tui.runs.run_state import Processes, RunState
 from rlft_tui.runs.run_status import ACTIVE, RunSummary
 from rlft_tui.samples.samples import RunSamples
+from rlft_tui.server.curve_cache import SMALLEST_LOG, read_cache, write_cache
 
 _SUMMARY_NAME = "summary.json"
 _BLOCK_BYTES = 8 << 20
@@ -45,6 +46,7 @@ class FollowedRun:
         self.pairs_stored = 0
         """Bytes of the pairs file whose pairs are in the database."""
         self._reader = EventReader(folder.events)
+        self._from_cache = False
         self._settled: RunSummary | None = self._stored_summary()
 
     @property
@@ -53,7 +55,12 @@ class FollowedRun:
         return self._settled
 
     def read_events(self) -> None:
-        """Take every event completed since the last time."""
+        """Take every event completed since the last time; an ended run's curves may come from its cache."""
+        if self._settled is not None and self._reader.offset == 0:
+            events = _identity(self.folder.events)
+            if events[0] >= SMALLEST_LOG and read_cache(self.folder.root, events, self.curves, self.samples):
+                self._reader.offset = events[0]
+                self._from_cache = True
         while True:
             before = self._reader.offset
             restarts = self._reader.restarts
@@ -88,6 +95,8 @@ class FollowedRun:
         stored = _StoredSummary(size, changed, attempt.number if attempt else 0, summary)
         partial = self.folder.root / f".{_SUMMARY_NAME}"
         try:
+            if size >= SMALLEST_LOG and size == self._reader.offset:
+                write_cache(self.folder.root, (size, changed), self.curves, self.samples)
             partial.write_bytes(msgspec.json.encode(stored))
             partial.replace(self.folder.root / _SUMMARY_NAME)
         except OSError:
@@ -97,11 +106,15 @@ class FollowedRun:
     def unsettle(self) -> None:
         """A new attempt begins."""
         self._settled = None
+        if self._from_cache or self._reader.offset == 0:
+            # The state was not read along with the curves.
+            self.forget_curves()
         (self.folder.root / _SUMMARY_NAME).unlink(missing_ok=True)
 
     def forget_curves(self) -> None:
         """Free the memory of a settled run; it is read again when asked for."""
         self._forget_events()
+        self._from_cache = False
         self._reader = EventReader(self.folder.events)
 
     def _processes(self) -> Processes:

@@ -21,6 +21,7 @@ from rlft_tui.paths import Workspace
 from rlft_tui.runs.launcher import launch
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_status import ACTIVE, RunSummary
+from rlft_tui.server import followed_run
 from rlft_tui.server.supervisor import Supervisor
 from tests.conftest import wait_for
 from tests.runs.scripted import FINISHING, TRAINING, command, generate_spec, start_job, wait_for_end
@@ -227,6 +228,25 @@ def test_a_summary_of_another_log_is_not_believed(place: Workspace, opened: Open
     with folder.events.open("ab") as stream:
         stream.write(b'{"v":1,"t":99.0,"kind":"metrics","step":4,"values":{"loss":-9.0}}\n')
     assert opened().summary("dpo-test").metrics["loss"] == -9.0
+
+
+def test_curves_of_a_long_ended_run_come_from_a_copy_of_this_very_log(
+    place: Workspace, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed_run, "SMALLEST_LOG", 0)
+    folder = start_job(place.runs, FINISHING)
+    first = opened()
+    ended(first, "dpo-test")
+    curves = first.series("dpo-test", [], 100)
+    log, when = folder.events.read_bytes(), folder.events.stat()
+    # Only the copy can answer now: the log has the right size and date, but nothing in it.
+    folder.events.write_bytes(b"\n" * len(log))
+    os.utime(folder.events, ns=(when.st_atime_ns, when.st_mtime_ns))
+    assert opened().series("dpo-test", [], 100) == curves
+    folder.events.write_bytes(log + b'{"v":1,"t":99.0,"kind":"metrics","step":4,"values":{"loss":-9.0}}\n')
+    changed = opened()
+    ended(changed, "dpo-test")
+    assert changed.series("dpo-test", ["loss"], 100)[0].mean == [2.0, 1.0, 0.0, -9.0]
 
 
 def test_deleting_a_run_takes_its_folder_and_its_model(
