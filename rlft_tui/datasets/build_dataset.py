@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rlft_tui.database.connection import Database
 from rlft_tui.datasets.dataset import Dataset, DatasetSpec
 from rlft_tui.datasets.dataset_files import DatasetRow, content_hash, encode_rows, write_dataset
-from rlft_tui.datasets.datasets_table import Verdict, add_dataset, current_verdicts, dataset_by_name
+from rlft_tui.datasets.datasets_table import Verdict, add_dataset, current_verdicts, require_free_name
 from rlft_tui.errors import RlftError
 from rlft_tui.paths import Workspace
 from rlft_tui.prompts.prompt import Message, conversation
@@ -62,11 +62,12 @@ def build_dataset(database: Database, workspace: Workspace, spec: DatasetSpec, *
         created_at=now,
         left_out=selection.left_out,
     )
-    with database.write() as connection:
-        add_dataset(connection, dataset, spec)
-        write_dataset(folder, dataset, spec, train_file, heldout_file)
     with database.reader() as connection:
-        return dataset_by_name(connection, digest)
+        require_free_name(connection, spec.name, digest)
+    # Outside the transaction: a large file must not keep labellers waiting.
+    write_dataset(folder, dataset, spec, train_file, heldout_file)
+    with database.write() as connection:
+        return add_dataset(connection, dataset, spec)
 
 
 def select_rows(verdicts: Iterable[Verdict], *, min_confidence: int = 1) -> Selection:
@@ -86,7 +87,8 @@ def select_rows(verdicts: Iterable[Verdict], *, min_confidence: int = 1) -> Sele
     rows = []
     for votes in groups.values():
         chosen, losing = _majority(votes)
-        left_out.update(losing)
+        if losing:
+            left_out.update(losing)
         if chosen:
             rows.append(_row(votes, chosen))
     return Selection(tuple(rows), dict(sorted(left_out.items())))
@@ -102,17 +104,18 @@ def split_rows(
     or white space are one prompt. At least one prompt is held out when a share is asked
     for and there are two, and at least one is trained on.
     """
-    places = {prompt: _place(seed, prompt) for prompt in sorted({prompt_key(row) for row in rows})}
+    ordered = sorted(rows, key=lambda row: _place(seed, row.example_id))
+    keys = [prompt_key(row) for row in ordered]
+    places = {prompt: _place(seed, prompt) for prompt in set(keys)}
     heldout: set[str] = set()
     if heldout_fraction > 0 and len(places) > 1:
         ranked = sorted(places, key=places.__getitem__)
         heldout = {prompt for prompt in ranked if places[prompt] < heldout_fraction} or {ranked[0]}
         heldout.discard(ranked[-1])
-    ordered = sorted(rows, key=lambda row: _place(seed, row.example_id))
-    return (
-        [row for row in ordered if prompt_key(row) not in heldout],
-        [row for row in ordered if prompt_key(row) in heldout],
-    )
+    sides: tuple[list[DatasetRow], list[DatasetRow]] = ([], [])
+    for row, key in zip(ordered, keys, strict=True):
+        sides[key in heldout].append(row)
+    return sides
 
 
 def prompt_key(row: DatasetRow) -> str:
@@ -134,6 +137,8 @@ def _unfit(verdict: Verdict, min_confidence: int) -> str:
 
 def _majority(votes: Sequence[Verdict]) -> tuple[str, Counter[str]]:
     """The answer most verdicts chose (empty for none), and the verdicts it leaves out by reason."""
+    if len(votes) == 1 and (only := _chosen(votes[0])):
+        return only, Counter()
     count = Counter(_chosen(vote) for vote in votes)
     ranked = count.most_common()
     if len(ranked) > 1 and ranked[0][1] == ranked[1][1]:

@@ -77,20 +77,25 @@ def current_verdicts(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -
     ]
 
 
+def require_free_name(connection: duckdb.DuckDBPyConnection, name: str, digest: str) -> None:
+    """ConflictError when a name (other than the empty one) belongs to other content."""
+    taken = connection.execute(
+        "select hash from datasets where name = $1 and hash <> $2 and $1 <> ''", [name, digest]
+    ).fetchall()
+    if taken:
+        raise ConflictError(
+            f"there is another data set called {name}",
+            where=taken[0][0],
+            remedy="Choose another name",
+        )
+
+
 def add_dataset(connection: duckdb.DuckDBPyConnection, dataset: Dataset, spec: DatasetSpec) -> Dataset:
     """Record a frozen data set; one with the same hash is the same one and stays.
 
     Raises ConflictError when its name belongs to other content.
     """
-    taken = connection.execute(
-        "select hash from datasets where name = $1 and hash <> $2 and $1 <> ''", [dataset.name, dataset.hash]
-    ).fetchall()
-    if taken:
-        raise ConflictError(
-            f"there is another data set called {dataset.name}",
-            where=taken[0][0],
-            remedy="Choose another name",
-        )
+    require_free_name(connection, dataset.name, dataset.hash)
     connection.execute(
         f"""insert into datasets ({_COLUMNS}, spec) values ($1, $2, $3, $4, $5, $6, $7, $8)
             on conflict do nothing""",
