@@ -13,62 +13,45 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import ValidationError
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.ids import derived_id
-from rlft_tui.jobs.decoding import Decoding, Row, answer_text, derived_seed, end_ids, prompt_ids
 from rlft_tui.jobs.job import Job, run_job, say
-from rlft_tui.jobs.model_loading import (
-    AdapterBase,
-    choose_device,
-    choose_dtype,
-    device_name,
-    peak_memory_mb,
-    set_threads,
-)
 from rlft_tui.pairs.response_pair import ResponsePair
-from rlft_tui.prompts.prompt import Message
-from rlft_tui.runs.run_spec import GenerateSpec, GenerationPrompt, ModelSource
-
-Answers = dict[tuple[str, str], Row]
-"""Finished rows by (prompt id, side)."""
+from rlft_tui.runs.run_spec import GenerateSpec, GenerationPrompt
 
 
 def generate(job: Job, spec: GenerateSpec) -> int:
-    set_threads(spec.threads)
-    device = choose_device()
     prompts = read_prompts(job.folder.root / spec.prompts)
     done = repair_pairs(job.folder.pairs)
-    wanted = [prompt for prompt in prompts if derived_id(spec.id, prompt.id) not in done]
-    finished = len(prompts) - len(wanted)
-    job.started(spec, len(prompts), device_name(device))
-    if not wanted:
-        job.log.write("end", status="finished", pairs=str(job.folder.pairs))
-        return 0
+    pending = {prompt.id for prompt in prompts if derived_id(spec.id, prompt.id) not in done}
+    finished = len(prompts) - len(pending)
 
-    job.stage("loading", detail=spec.model_a.name)
-    bases = load_bases(spec, device)
-    pending = {prompt.id for prompt in wanted}
-    batches = [prompts[start : start + spec.batch_size] for start in range(0, len(prompts), spec.batch_size)]
-    job.stage("generating", progress=finished / len(prompts))
+    job.stage("starting", detail="loading torch and transformers")
+    from rlft_tui.jobs.answer_pairs import answer_batch, load_bases, make_pair
+    from rlft_tui.jobs.model_loading import choose_device, device_name, set_threads
+
+    set_threads(spec.threads)
+    device = choose_device()
+    job.started(spec, len(prompts), device_name(device))
+    if pending:
+        job.stage("loading", detail=spec.model_a.name)
+        bases = load_bases(spec, device)
+        job.stage("generating", progress=finished / len(prompts))
     with job.folder.pairs.open("ab") as output:
-        for batch in batches:
+        for start in range(0, len(prompts), spec.batch_size):
+            batch = prompts[start : start + spec.batch_size]
             if not any(prompt.id in pending for prompt in batch):
                 continue
             began = time.monotonic()
-            answers = answer_batch(job, spec, bases, batch)
+            answers = answer_batch(spec, bases, batch, lambda: bool(job.stop.asked))
             if answers is None:
-                job.log.write("control", asked=job.stop.asked, done=f"stopped after {finished} pairs")
-                job.log.write("end", status="stopped", pairs=str(job.folder.pairs))
-                say(f"stopped after {finished} of {len(prompts)} pairs")
-                return 0
+                return stopped(job, finished, len(prompts))
             for prompt in batch:
                 if prompt.id in pending:
                     append_pair(output, make_pair(spec, prompt, answers, bases))
@@ -76,6 +59,15 @@ def generate(job: Job, spec: GenerateSpec) -> int:
             tokens = sum(len(row.tokens) for row in answers.values())
             report(job, finished, len(prompts), tokens / (time.monotonic() - began))
     job.log.write("end", status="finished", pairs=str(job.folder.pairs))
+    say(f"finished: {finished} pairs in {job.folder.pairs}")
+    return 0
+
+
+def stopped(job: Job, finished: int, total: int) -> int:
+    """End on request; the pairs written so far stay."""
+    job.log.write("control", asked=job.stop.asked, done=f"stopped after {finished} pairs")
+    job.log.write("end", status="stopped", pairs=str(job.folder.pairs))
+    say(f"stopped after {finished} of {total} pairs")
     return 0
 
 
@@ -109,81 +101,6 @@ def repair_pairs(path: Path) -> set[str]:
     return {str(json.loads(line)["id"]) for line in content[:whole].splitlines() if line.strip()}
 
 
-def load_bases(spec: GenerateSpec, device: str) -> dict[str, AdapterBase]:
-    """Every base once, with the adapters that the two sides need."""
-    bases: dict[str, AdapterBase] = {}
-    for source in (spec.model_a, spec.model_b):
-        if source.path not in bases:
-            bases[source.path] = AdapterBase(source.path, choose_dtype(spec.precision, device), device)
-        bases[source.path].load(source.adapter)
-    return bases
-
-
-def sides(spec: GenerateSpec) -> Iterator[tuple[str, ModelSource, Any]]:
-    yield "a", spec.model_a, spec.sampling_a
-    yield "b", spec.model_b, spec.sampling_b
-
-
-def answer_batch(
-    job: Job, spec: GenerateSpec, bases: dict[str, AdapterBase], batch: list[GenerationPrompt]
-) -> Answers | None:
-    """Both answers to every prompt of a batch; None when a stop was asked for meanwhile.
-
-    Sides that come from the same weights are written in one batch.
-    """
-    groups: dict[tuple[str, str], Answers] = {}
-    for side, source, sampling in sides(spec):
-        tokenizer = bases[source.path].tokenizer
-        rows = groups.setdefault((source.path, source.adapter), {})
-        for prompt in batch:
-            messages = [*map(dict, prompt.context), {"role": "user", "content": prompt.prompt}]
-            rows[prompt.id, side] = Row(
-                prompt_ids(tokenizer, messages), sampling, derived_seed(spec.seed, prompt.id, side)
-            )
-    answers: Answers = {}
-    for (path, adapter), rows in groups.items():
-        base = bases[path]
-        base.select(adapter)
-        with torch.inference_mode():
-            ends = end_ids(base.model, base.tokenizer)
-            decoding = Decoding(base.model, list(rows.values()), ends, base.tokenizer.pad_token_id)
-            while decoding.open:
-                if job.stop.asked:
-                    return None
-                decoding.step()
-        answers.update(rows)
-    return answers
-
-
-def make_pair(
-    spec: GenerateSpec, prompt: GenerationPrompt, answers: Answers, bases: dict[str, AdapterBase]
-) -> ResponsePair:
-    texts = {}
-    settings = {}
-    for side, source, sampling in sides(spec):
-        row = answers[prompt.id, side]
-        texts[side] = answer_text(bases[source.path].tokenizer, row)
-        settings[side] = {
-            **sampling.model_dump(mode="json"),
-            "seed": row.seed,
-            "tokens": len(row.tokens),
-            "cut": row.ended == "length",
-        }
-    return ResponsePair(
-        id=derived_id(spec.id, prompt.id),
-        prompt=prompt.prompt,
-        response_a=texts["a"],
-        response_b=texts["b"],
-        model_a=spec.model_a.name,
-        model_b=spec.model_b.name,
-        category=prompt.category,
-        source=f"run:{spec.id}",
-        context=tuple(Message(**turn) for turn in prompt.context),  # type: ignore[arg-type]
-        settings=settings,
-        created_at=time.time(),
-    )
-
-
 def append_pair(output: Any, pair: ResponsePair) -> None:
     """One line, on disk before the next begins."""
     output.write(json.dumps(asdict(pair), ensure_ascii=False).encode() + b"\n")
@@ -192,6 +109,8 @@ def append_pair(output: Any, pair: ResponsePair) -> None:
 
 
 def report(job: Job, finished: int, total: int, rate: float) -> None:
+    from rlft_tui.jobs.model_loading import peak_memory_mb
+
     job.log.metrics(
         finished,
         {"tokens_per_second": rate},

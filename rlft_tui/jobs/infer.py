@@ -27,6 +27,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from rlft_tui.errors import RlftError
+from rlft_tui.jobs.environment import prepare_environment
 from rlft_tui.runs.run_spec import ModelSource, Sampling
 
 if TYPE_CHECKING:
@@ -135,9 +136,8 @@ class Worker:
                 sampling,
                 derived_seed(request.seed, "side", str(number)),
             )
-            decoding = Decoding(
-                base.model, [row], end_ids(base.model, base.tokenizer), base.tokenizer.pad_token_id
-            )
+            ends = end_ids(base.model, base.tokenizer)
+            decoding = Decoding(base.model, [row], ends, base.tokenizer.pad_token_id)
             sides.append(Side(request.id, number, base, source.adapter, row, decoding))
         self._sides += sides
 
@@ -224,7 +224,7 @@ def main() -> int:
     # What libraries print must not end up between the replies.
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    os.environ["HF_HUB_OFFLINE"] = "1"
+    prepare_environment()
     output.write(json.dumps({"kind": "ready", "pid": os.getpid()}).encode() + b"\n")
     output.flush()
     # Everything slow is imported before the first request has to wait for it.

