@@ -66,7 +66,7 @@ def build_dataset(database: Database, workspace: Workspace, spec: DatasetSpec, *
         require_free_name(connection, spec.name, digest)
     # Outside the transaction: a large file must not keep labellers waiting.
     write_dataset(folder, dataset, spec, train_file, heldout_file)
-    with database.write() as connection:
+    with database.write(checkpoint=True) as connection:
         return add_dataset(connection, dataset, spec)
 
 

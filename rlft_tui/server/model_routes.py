@@ -26,7 +26,7 @@ def list_models(services: ServicesOf) -> Response:
 @router.post("/models", response_model=Model)
 def add_model(services: ServicesOf, model: Model) -> Response:
     dated = model if model.created_at > 0 else replace(model, created_at=time.time())
-    with services.database.write() as connection:
+    with services.database.write(checkpoint=True) as connection:
         return reply(models_table.add_model(connection, dated))
 
 

@@ -26,7 +26,7 @@ router = APIRouter()
 @router.post("/pairs")
 def add_pairs(services: ServicesOf, content: Content) -> dict[str, int]:
     pairs = decode(content, list[ResponsePair])
-    with services.database.write() as connection:
+    with services.database.write(checkpoint=True) as connection:
         added = pairs_table.add_pairs(connection, pairs)
     if added:
         services.labels.pairs_changed()
@@ -55,6 +55,7 @@ def import_file(services: ServicesOf, upload: Upload, name: str, labeler: str) -
                 for verdict in found.verdicts
             ]
         )
+    services.database.checkpoint()
     return reply(found.report)
 
 

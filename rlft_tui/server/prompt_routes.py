@@ -22,7 +22,7 @@ router = APIRouter()
 @router.post("/prompts/import", response_model=ImportReport)
 def import_file(services: ServicesOf, upload: Upload, name: str) -> Response:
     """The body is the file, ``name`` tells its format by its ending."""
-    with services.database.write() as connection:
+    with services.database.write(checkpoint=True) as connection:
         report = import_prompts(connection, name, upload, now=time.time())
     return reply(report)
 

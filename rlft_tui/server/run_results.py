@@ -53,12 +53,12 @@ def register_model(database: Database, folder: RunFolder, spec: DpoSpec, created
 
     wanted = spec.output_name or spec.id
     try:
-        with database.write() as connection:
+        with database.write(checkpoint=True) as connection:
             name = add_model(connection, model(wanted)).name
     except ConflictError:
         if wanted == spec.id:
             raise
-        with database.write() as connection:
+        with database.write(checkpoint=True) as connection:
             name = add_model(connection, model(spec.id)).name
     record_result(folder, model=name)
     return name
@@ -84,7 +84,7 @@ def store_pairs(database: Database, folder: RunFolder, start: int) -> int:
         if not whole:
             return start
         pairs = [pair for line in block[:whole].split(b"\n") if (pair := _pair(line)) is not None]
-        with database.write() as connection:
+        with database.write(checkpoint=True) as connection:
             add_pairs(connection, pairs)
         start += whole
 

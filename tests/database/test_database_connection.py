@@ -247,6 +247,17 @@ def test_a_damaged_file_names_the_backup_to_restore(place: Workspace) -> None:
     assert str(backup) in caught.value.remedy
 
 
+def test_a_checkpointed_write_does_not_need_the_wal(place: Workspace) -> None:
+    with open_database(place) as database:
+        with database.reader() as reader:
+            reader.execute("select * from labelers").fetchall()
+            with database.write(checkpoint=True) as connection:
+                connection.execute("insert into labelers values ('ada', '', 0)")
+        wal = Path(f"{place.database}.wal")
+        assert not wal.exists() or wal.stat().st_size == 0
+        assert names(database) == ["ada"]
+
+
 def test_a_missing_file_is_told_when_there_were_verdicts(place: Workspace) -> None:
     open_database(place).close()
     place.journal.write_bytes(b"{}\n")
