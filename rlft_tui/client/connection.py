@@ -21,6 +21,8 @@ from rlft_tui.version import VERSION
 
 START_SECONDS = 30.0
 """How long a start may take, migrations and the replay of a long journal included."""
+_SPAWNS = 3
+"""Times to start one that came up and was killed before it answered."""
 _LOG_LIMIT = 4 << 20
 
 
@@ -73,7 +75,7 @@ def _reach(workspace: Workspace, *, start: bool, timeout: float) -> WorkspaceCli
         raise UnavailableError(
             "the workspace server is not running",
             where=str(workspace.root),
-            remedy="Any rlft command but this one starts it: try rlft labels stats",
+            remedy="Start it with any other command, such as rlft labels stats",
         )
     if found is not None:
         found[0].close()
@@ -94,14 +96,18 @@ def _start(workspace: Workspace, timeout: float) -> WorkspaceClient:
             return client
         with client, suppress(RlftError):
             client.shutdown()
-    error = _spawn(workspace)
-    found = find_server(workspace, timeout=timeout)
-    if found is not None:
-        return found[0]
+    error = ""
+    for _ in range(_SPAWNS):
+        error = _spawn(workspace)
+        found = find_server(workspace, timeout=timeout)
+        if found is not None:
+            return found[0]
+        if error:
+            break
     raise UnavailableError(
         f"the workspace server did not start: {error or _last_line(workspace.server_log)}",
         where=str(workspace.server_log),
-        remedy="rlft doctor tells what is wrong; rlft serve shows it start",
+        remedy="rlft doctor tells what is wrong; the whole log is in that file",
     )
 
 

@@ -195,6 +195,8 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
     def generate(self, request: GenerateRequest) -> Iterator[StreamedText]:
         """Stream the answers; leaving the iterator early cancels the generation."""
         decoder = msgspec.json.Decoder(StreamedText)
+        # Only so that a server that died is brought back before the stream begins.
+        self.health()
         try:
             with self._http.stream(
                 "POST",

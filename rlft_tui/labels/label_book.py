@@ -164,7 +164,7 @@ class LabelBook:
             raise UnavailableError(
                 "the label journal was moved or replaced; nothing was stored",
                 where=str(self._journal.path),
-                remedy="Restart the server: rlft serve --stop, then repeat",
+                remedy="Put it back, or restart the server: rlft server stop",
             )
         length: int | None = None
         synced: Future[None] | None = None

@@ -45,16 +45,20 @@ class DailyBackups:
         pause = _FIRST_SECONDS
         while not self._ended.wait(pause):
             pause = _EVERY_SECONDS
-            services = self._services
-            try:
-                services.guard.check()
-                if daily_due(services.workspace, time.time()):
-                    log.info(
-                        "daily backup: %s", make_backup(services.database, services.workspace, automatic=True)
-                    )
-                    prune_daily(services.workspace, services.settings.daily_backups)
-            except (RlftError, OSError) as error:
-                # The next hour tries again; meanwhile people should know.
-                log.error("no daily backup: %s", error)
-                services.warnings[:] = [w for w in services.warnings if not w.startswith("no daily backup")]
-                services.warnings.append(f"no daily backup: {error}")
+            back_up_daily(self._services)
+
+
+def back_up_daily(services: Services) -> None:
+    """Make the day's backup if it is due. A failure is a warning of the server until it succeeds."""
+    failed = "no daily backup: "
+    try:
+        services.guard.check()
+        if daily_due(services.workspace, time.time()):
+            made = make_backup(services.database, services.workspace, automatic=True)
+            log.info("daily backup: %s", made)
+            prune_daily(services.workspace, services.settings.daily_backups)
+        services.warnings[:] = [line for line in services.warnings if not line.startswith(failed)]
+    except (RlftError, OSError) as error:
+        log.error("%s%s", failed, error)
+        services.warnings[:] = [line for line in services.warnings if not line.startswith(failed)]
+        services.warnings.append(f"{failed}{error}")

@@ -81,12 +81,16 @@ class WorkspaceGuard:
             )
 
 
+FIRST_CLIENT_SECONDS = 30.0
+"""Whoever started the server may take this long, on a busy machine, to ask it something."""
+
+
 class Activity:
     """ASGI layer that knows when a client was last here."""
 
     def __init__(self, app: AsgiApp) -> None:
         self._app = app
-        self.last = time.monotonic()
+        self.last = time.monotonic() + FIRST_CLIENT_SECONDS
         self.requests = 0
         """Requests being answered now, streams included."""
 

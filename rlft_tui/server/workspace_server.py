@@ -50,7 +50,7 @@ def serve(root: Path, *, ready: Callable[[], None]) -> None:
     workspace = find_workspace(root)
     settings = read_settings(workspace.settings)
     database = _own(workspace)
-    services = _open(workspace, settings, database)
+    services = open_services(workspace, settings, database)
     listener = listen(workspace.socket)
     entry = SocketFile(workspace.socket)
     write_record(workspace, ServerRecord(os.getpid(), str(workspace.socket), VERSION, services.started))
@@ -82,7 +82,8 @@ def _is_answered(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-def _open(workspace: Workspace, settings: Settings, database: Database) -> Services:
+def open_services(workspace: Workspace, settings: Settings, database: Database) -> Services:
+    """Everything the routes need, with database and journal made to agree."""
     guard = WorkspaceGuard(workspace)
     labels = LabelBook(database, PreferenceJournal(workspace.journal), guard=guard.check)
     repaired = labels.reconcile()
