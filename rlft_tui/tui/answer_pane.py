@@ -26,6 +26,7 @@ class AnswerPane(TextPane):
         """Show a text from its start; ``serial`` comes back with ``Painted``."""
         self._serial = serial
         self.show(text)
+        self.refresh()  # also when hidden now: the first line drawn tells that it is painted
 
     def render_line(self, y: int) -> Strip:
         # The compositor asks for lines and writes the frame in one go on this thread, so

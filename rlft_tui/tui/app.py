@@ -17,6 +17,7 @@ from textual.screen import Screen
 from rlft_tui.config import Settings
 from rlft_tui.errors import RlftError
 from rlft_tui.paths import Workspace
+from rlft_tui.tui.garbage import tune_collector
 from rlft_tui.tui.label_writer import LabelWriter
 from rlft_tui.tui.messages import LinkChanged
 from rlft_tui.tui.screen_registry import SCREENS, screen_class
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
     from rlft_tui.tui.screens.base import WorkbenchScreen
 
+TUNE_AFTER_SECONDS = 1.5
+"""By then the first screen and the connection, which stay, are made."""
 FALLBACK_THEME = "textual-dark"
 QUIT_SECONDS = 5.0
 """How long leaving waits for a verdict that is not stored yet."""
@@ -107,6 +110,8 @@ class RlftApp(App[int]):
         self.run_worker(self.label_writer.run(), group="label-writer")
         if self.settings.keymap:
             self._use_keymap()
+        if not self.is_headless:
+            self.set_timer(TUNE_AFTER_SECONDS, tune_collector)
 
     async def _greet(self) -> None:
         with contextlib.suppress(RlftError):  # the top bar already says that there is no server

@@ -33,7 +33,21 @@ def key_name(key: str) -> str:
     return key
 
 
-class TopBar(Widget):
+class _Bar(Widget):
+    """One line with parts that can be clicked, drawn without the underline of links."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._targets: list[tuple[int, int, str]] = []
+        """First cell, cell after the last, and action of each part."""
+
+    async def on_click(self, event: events.Click) -> None:
+        for start, end, action in self._targets:
+            if start <= event.x < end:
+                await self.run_action(action)
+
+
+class TopBar(_Bar):
     """Screens with their keys on the left, workspace and connection on the right."""
 
     DEFAULT_CSS = """
@@ -55,28 +69,27 @@ class TopBar(Widget):
     def render(self) -> Content:
         here = self.get_visual_style("top-bar--here")
         width = self.size.width
-        lead = "g" if self._leader else ""
-        full = sum(len(entry.title) + len(lead) + 4 for entry in SCREENS.values() if entry.digit)
-        short = full > width
-        parts: list[Content] = []
+        lead = " g " if self._leader else ""
+        full = len(lead) + sum(len(entry.title) + 4 for entry in SCREENS.values() if entry.digit)
+        left = Content.styled(lead, "dim")
+        self._targets = []
         for key, entry in SCREENS.items():
             if not entry.digit:
                 continue
-            title = f" {lead}{entry.digit} {entry.title} "
-            if key == self._here:
-                part = Content.styled(title, here)
-            else:
-                text = f" {lead}{entry.digit} " if short else title
-                part = Content(text)
-            parts.append(part.stylize(f"@click=app.show_screen('{key}')"))
-        left = Content("").join(parts)
+            named = key == self._here or full <= width
+            title = f" {entry.digit} {entry.title} " if named else f" {entry.digit} "
+            start = left.cell_length
+            left += Content.styled(title, here) if key == self._here else Content(title)
+            self._targets.append((start, left.cell_length, f"app.show_screen('{key}')"))
         right = self.notice or self._place
         room = width - left.cell_length - 2
         if self.notice and room < len(right):
             left = Content.styled(f" {SCREENS[self._here].title} ", here)
             room = width - left.cell_length - 2
-        if room < 4:
+        if room < 6:
             return left
+        if cell_len(right) > room:
+            right = right.rpartition(" · ")[2]  # the labeller matters more than the folder
         right = right if cell_len(right) <= room else right[: room - 1] + "…"
         tail = (
             Content.styled(right, self.get_visual_style("top-bar--notice")) if self.notice else Content(right)
@@ -84,7 +97,7 @@ class TopBar(Widget):
         return left + Content(" " * max(1, width - left.cell_length - tail.cell_length - 1)) + tail
 
 
-class KeyBar(Widget):
+class KeyBar(_Bar):
     """The keys of the screen, most useful first, as many as fit; ? is always there."""
 
     DEFAULT_CSS = """
@@ -131,12 +144,15 @@ class KeyBar(Widget):
         last = Content.assemble((" ?", key_style), " help ")
         room = self.size.width - last.cell_length
         line = Content("")
+        self._targets = []
         for key, description, action in entries:
             entry = Content.assemble((f" {key}", key_style), f" {description} ")
             if line.cell_length + entry.cell_length > room:
                 break
-            line += entry.stylize(f"@click={action}")
-        return line + last.stylize("@click=app.help")
+            self._targets.append((line.cell_length, line.cell_length + entry.cell_length, action))
+            line += entry
+        self._targets.append((line.cell_length, line.cell_length + last.cell_length, "app.help"))
+        return line + last
 
     def on_resize(self, _: events.Resize) -> None:
         self.refresh()

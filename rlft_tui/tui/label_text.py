@@ -31,7 +31,7 @@ def prompt_text(pair: ResponsePair, whole: bool) -> str:
 
 def answer_heading(number: str, side: str, session: LabelSession, *, focused: bool) -> Content:
     """The key of a side; a mark when it is being stored, or was chosen before an undo."""
-    key = (f" {number} ", "$text-accent reverse bold" if focused else "$text-accent bold reverse")
+    key = (f" {number} ", "$text-accent bold reverse" if focused else "$text bold on $panel")
     words = "  scrolls alone (tab, esc)" if focused else ""
     pending = session.pending
     shown = session.current
@@ -76,7 +76,7 @@ def end_text(session: LabelSession) -> Content:
         ]
     else:
         progress = session.progress
-        count = f"{progress.labelled:,} verdicts stored" if progress is not None else "All stored"
+        count = _counted(progress.labelled, "verdict") + " stored" if progress is not None else "All stored"
         lines = [
             ("Every pair is labelled.", "bold"),
             f"\n\n{count}. Next:\n\n    ",
@@ -88,3 +88,7 @@ def end_text(session: LabelSession) -> Content:
             "            take the last one back\n\nNew pairs appear here by themselves.",
         ]
     return Content.assemble(*lines)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"

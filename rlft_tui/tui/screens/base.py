@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rlft_tui.tui.server_link import LinkState
 
 T = TypeVar("T")
+LEAVING_KEYS = ("q", "ctrl+q", "ctrl+c", "ctrl+z")
 
 
 class WorkbenchScreen(Screen[None]):
@@ -149,6 +150,8 @@ class WorkbenchScreen(Screen[None]):
 
     def take_key(self, key: str) -> bool:
         """Called by the app before any binding; True when the key was used up here."""
+        if self.has_class("-too-small"):  # nobody decides about what cannot be seen
+            return key not in LEAVING_KEYS
         if not self._leader:
             return False
         keys, self._leader = self._leader, {}

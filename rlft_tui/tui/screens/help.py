@@ -20,7 +20,7 @@ class HelpScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background 60%; }
     HelpScreen > VerticalScroll {
-        width: 76; max-width: 96%; height: auto; max-height: 90%;
+        width: 80; max-width: 96%; height: auto; max-height: 90%;
         background: $surface; border: round $primary; padding: 0 1;
     }
     HelpScreen Static { height: auto; }
@@ -56,7 +56,7 @@ class HelpScreen(ModalScreen[None]):
         ordered = [row for row in rows.values() if not row[3]] + [row for row in rows.values() if row[3]]
         for keys, text, name, _ in ordered:
             key = " ".join(keys)
-            parts = ((f"{key:>12}", "$text-accent bold"), f"  {text:<40}  ", (name, "dim"))
+            parts = ((f"{key:>11}", "$text-accent bold"), f"  {text:<44}  ", (name, "dim"))
             lines.append(Content.assemble(*parts))
         lines += [Content(""), Content('Change a key in rlft.toml, under [keymap]: "label.skip" = "x"')]
         return Content("\n").join(lines)

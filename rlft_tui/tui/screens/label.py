@@ -39,7 +39,7 @@ STACK_BELOW = 70
 """Columns under which the answers stand one above the other."""
 SLOW_SECONDS = 0.4
 """A verdict that takes longer to store says so."""
-LOOK_AGAIN_SECONDS = 5.0
+LOOK_AGAIN_SECONDS = 2.0
 """How often an ended queue is asked for new pairs."""
 HISTORY = 50
 OTHER = {"left": "right", "right": "left"}
@@ -104,7 +104,7 @@ class LabelScreen(WorkbenchScreen):
     def _size_prompt(self) -> None:
         """Always the same height for one terminal: nothing moves when the next pair comes."""
         height = self.size.height
-        rows = height // 2 if self.has_class("-prompt") else max(2, min(6, height // 8))
+        rows = height // 2 if self.has_class("-prompt") else max(2, min(4, height // 7))
         self.query_one("#prompt").styles.height = rows
 
     def _pane(self, side: str) -> AnswerPane:
@@ -185,6 +185,9 @@ class LabelScreen(WorkbenchScreen):
         if message.serial != self._serial:
             return
         self._unpainted.discard(message.pane)
+        self._perhaps_painted()
+
+    def _perhaps_painted(self) -> None:
         if not self._unpainted and self.session.phase == "painting":
             self.session.painted(time.monotonic())
             self._refill()
@@ -360,6 +363,8 @@ class LabelScreen(WorkbenchScreen):
         self.remove_class("-left", "-right")
         if after[now]:
             self.add_class(after[now])
+        self._unpainted &= set(self._panes())
+        self._perhaps_painted()
 
     def action_prompt(self) -> None:
         """Open the whole prompt, earlier turns included, or close it again."""

@@ -276,7 +276,12 @@ class TextPane(Widget, can_focus=True):
             return
         colours = palette_of(self)
         document = self._document
-        if (document.width, document.palette) == (self._width, colours):
+        shown = (document.width, document.palette, document.markdown) == (
+            self._width,
+            colours,
+            self._markdown,
+        )
+        if shown and (document.stream or document.text == self._text):
             self._wake()
             self._move(self._top)
             return

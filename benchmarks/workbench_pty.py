@@ -1,0 +1,179 @@
+"""The real workbench on a pseudo-terminal that is read as fast as it writes, for measuring."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import random
+import select
+import signal
+import struct
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import pyte
+
+from rlft_tui.client.connection import connect
+from rlft_tui.client.workspace_client import WorkspaceClient
+from rlft_tui.config import create_workspace
+from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.paths import Workspace
+
+DEADLINE = 120.0
+
+
+class Workbench:
+    """A running ``rlft`` and the screen that it paints."""
+
+    def __init__(self, workspace: Workspace, *, screen: str, columns: int, rows: int) -> None:
+        self.display = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.display)
+        self.received = 0
+        self._raw: list[bytes] = []
+        code = (
+            "import sys; from pathlib import Path; from rlft_tui.paths import Workspace;"
+            "from rlft_tui.tui.app import run_app;"
+            f"sys.exit(run_app(Workspace(Path({str(workspace.root)!r})), {screen!r}))"
+        )
+        self.started = time.monotonic()
+        self.pid, self._terminal = pty.fork()
+        if not self.pid:
+            os.environ.update(
+                TERM="xterm-256color", COLORTERM="truecolor", COLUMNS=str(columns), LINES=str(rows)
+            )
+            os.execv(sys.executable, [sys.executable, "-c", code])
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def __enter__(self) -> Workbench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self._terminal)
+
+    def press(self, keys: str) -> float:
+        """Write keys; when (time.monotonic)."""
+        at = time.monotonic()
+        os.write(self._terminal, keys.encode())
+        return at
+
+    def read(self, seconds: float) -> float | None:
+        """Take in what was written; when the last of it came, or None after ``seconds`` of silence."""
+        at = self.take(seconds)
+        self._interpret()
+        return at
+
+    def take(self, seconds: float) -> float | None:
+        """Like ``read``, but leaves the interpretation for later."""
+        if not select.select([self._terminal], [], [], seconds)[0]:
+            return None
+        data = os.read(self._terminal, 1 << 16)
+        at = time.monotonic()
+        self.received += len(data)
+        self._raw.append(data)
+        return at
+
+    def frame(self, silence: float) -> float:
+        """Take everything until ``silence`` seconds pass without a byte; when the last one came."""
+        last = self.take(DEADLINE)
+        if last is None:
+            raise TimeoutError("nothing was painted")
+        while (at := self.take(silence)) is not None:
+            last = at
+        self._interpret()
+        return last
+
+    def _interpret(self) -> None:
+        self._stream.feed(b"".join(self._raw))
+        self._raw.clear()
+
+    def text(self) -> str:
+        return "\n".join(self.display.display)
+
+    def wait_for(self, *texts: str) -> float:
+        """Seconds from the start until all the texts are on screen."""
+        deadline = time.monotonic() + DEADLINE
+        at = time.monotonic()
+        while not all(text in self.text() for text in texts):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{texts} never came:\n{self.text()}")
+            at = self.read(1.0) or at
+        return at - self.started
+
+    def quiet(self, seconds: float = 0.3) -> None:
+        """Read until nothing has come for so long."""
+        while self.read(seconds) is not None:
+            pass
+
+    def resident_mb(self) -> float:
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) / 1024
+        return 0.0
+
+
+@contextlib.contextmanager
+def isolated_workspace(folder: Path) -> Iterator[tuple[Workspace, WorkspaceClient]]:
+    """A fresh workspace with its own sockets and a running server, which is ended afterwards."""
+    with tempfile.TemporaryDirectory(prefix="rlft-run-", dir="/tmp") as runtime:
+        os.environ["XDG_RUNTIME_DIR"] = runtime
+        workspace = create_workspace(folder / "workspace")
+        workspace.settings.write_text('labeler = "ada"\ndaily_backups = 0\n')
+        client = connect(workspace)
+        try:
+            yield workspace, client
+        finally:
+            client.shutdown()
+            client.close()
+
+
+def sample_pairs(count: int, *, words: int, seed: int = 0) -> list[ResponsePair]:
+    """Pairs whose Markdown answers have about ``words`` words; each answer starts with its own number."""
+    chance = random.Random(seed)
+    texts = [_answer(chance, words) for _ in range(8)]
+    return [
+        ResponsePair(
+            id=f"pair-{words}-{n}",
+            prompt=f"Question {n}: explain it in plain words, with an example.",
+            response_a=f"Answer A{n}. {chance.choice(texts)}",
+            response_b=f"Answer B{n}. {chance.choice(texts)}",
+            category="science",
+        )
+        for n in range(count)
+    ]
+
+
+_WORDS = [
+    "gradient", "policy", "reward", "sample", "answer", "model", "token", "reference", "loss", "margin",
+    "reading", "light", "water", "because", "therefore", "slowly", "between", "several", "measured",
+    "example", "number", "table", "result", "simple",
+]  # fmt: skip
+
+
+def _answer(chance: random.Random, words: int) -> str:
+    def sentence(n: int) -> str:
+        line = [chance.choice(_WORDS) for _ in range(n)]
+        line[n // 2] = f"**{line[n // 2]}**"
+        return " ".join(line).capitalize() + "."
+
+    parts: list[str] = []
+    done = 0
+    while done < words:
+        parts.append(f"## {chance.choice(_WORDS).capitalize()} {len(parts)}")
+        parts.append(" ".join(sentence(14) for _ in range(4)))
+        parts.append("\n".join(f"- {sentence(9)}" for _ in range(3)))
+        parts.append("```python\ndef f(x: int) -> int:\n    return x + 1  # one more\n```")
+        parts.append("| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |")
+        done += 56 + 27 + 12 + 8
+    return "\n\n".join(parts)
