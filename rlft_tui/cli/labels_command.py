@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.options import Labeler, Offset
 from rlft_tui.cli.session import Session, duration, moment, table
 from rlft_tui.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from rlft_tui.labels.preference import HistoryEntry
 
 app = noun("labels")
 
@@ -147,14 +150,14 @@ def export(
     """
     from rlft_tui.cli.label_export import encode_csv, encode_trl, judged_pairs, refuse_own_files
     from rlft_tui.cli.options import write_file
-    from rlft_tui.cli.session import write_raw
+    from rlft_tui.cli.session import write_data
 
     refuse_own_files(session.workspace(), file)
     with session.connect() as client:
         rows = list(judged_pairs(client, labeler=labeler))
     written, content = encode_trl(rows) if form is ExportFormat.TRL else encode_csv(rows)
     if str(file) == "-":
-        write_raw(content.decode())
+        write_data(content.decode())
     else:
         write_file(file, content)
         session.show({"path": str(file), "rows": written, "ties": len(rows) - written}, str(file))
@@ -183,11 +186,9 @@ def undo(
     session.show({"id": target}, target)
 
 
-def _newest(history: tuple[object, ...], name: str) -> str:
-    from rlft_tui.labels.preference import HistoryEntry
-
+def _newest(history: tuple[HistoryEntry, ...], name: str) -> str:
     for entry in history:
-        if isinstance(entry, HistoryEntry) and not entry.revoked:
+        if not entry.revoked:
             return entry.operation.id
     raise NotFoundError("nothing to take back", where=name, remedy="Name another labeller: --as NAME")
 

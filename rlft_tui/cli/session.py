@@ -96,8 +96,16 @@ def write(text: str, *, newline: bool = True) -> None:
     write_raw(harmless(text) + ("\n" if newline and text else ""))
 
 
+def write_data(text: str) -> None:
+    """Print a file's content: exactly as it is into a pipe or file, harmless on a terminal."""
+    if sys.stdout.isatty():
+        write(text, newline=False)
+    else:
+        write_raw(text)
+
+
 def write_raw(text: str) -> None:
-    """Print as it is; for machine formats that are already free of control characters."""
+    """Print as it is."""
     stream = sys.stdout
     rest = text.encode(stream.encoding, stream.errors or "strict")
     try:
@@ -124,13 +132,14 @@ def as_json(value: Any) -> str:
 
     plain = _finite(msgspec.to_builtins(value, enc_hook=str))
     text = json.dumps(plain, ensure_ascii=False, indent=2, allow_nan=False)
-    if text.isascii():
-        return text.replace("\x7f", "\\u007f")
-    from rlft_tui.tui.widgets.harmless import harmless
+    if not text.isascii():
+        from rlft_tui.tui.widgets.harmless import harmless
 
-    # A character that harmless() would replace is written as an escape instead, so that
-    # the value stays what it is and the terminal still sees nothing that it would obey.
-    return text if harmless(text) == text else json.dumps(plain, indent=2, allow_nan=False)
+        # A character that harmless() would replace is written as an escape instead, so that
+        # the value stays what it is and the terminal still sees nothing that it would obey.
+        if harmless(text) != text:
+            text = json.dumps(plain, indent=2, allow_nan=False)
+    return text.replace("\x7f", "\\u007f")
 
 
 def _finite(value: Any) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -44,3 +46,15 @@ class Rlft:
         outcome = self(*arguments)
         assert outcome.code == 0, outcome.err
         return outcome
+
+
+def spawn(*arguments: object, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    """The command in a process of its own, which Ctrl+C reaches even where the tests ignore it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "rlft_tui.cli.main", *(str(argument) for argument in arguments)],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )

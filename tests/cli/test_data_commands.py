@@ -202,10 +202,10 @@ def test_lists_show_nothing_that_a_terminal_obeys(
     rlft: Rlft, client: WorkspaceClient, here: Workspace, tmp_path: Path
 ) -> None:
     file = tmp_path / "prompts.jsonl"
-    file.write_text(json.dumps({"prompt": "red \x1b[31m and \u202e back \x9b2J\r"}) + "\n")
+    file.write_text(json.dumps({"prompt": "red \x1b[31m and \u202e back \x9b2J\x7f\r"}) + "\n")
     rlft.well("prompts", "import", file)
     for arguments in (["prompts", "list"], ["prompts", "list", "--json"]):
         shown = rlft.well(*arguments).out
-        assert not any(character in shown for character in "\x1b\x9b\r\u202e")
+        assert not any(character in shown for character in "\x1b\x9b\x7f\r\u202e")
     stored = rlft.well("prompts", "list", "--json").value["prompts"][0]["prompt"]
     assert stored == client.prompts().prompts[0].prompt

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.paths import Workspace
-from tests.cli.run_rlft import Rlft
+from tests.cli.run_rlft import Rlft, spawn
 from tests.conftest import wait_for
 from tests.runs.conftest import end_all
 from tests.runs.scripted import FINISHING, TRAINING, start_job, wait_for_end
@@ -89,12 +88,7 @@ def test_a_run_is_followed_while_it_works_stopped_and_resumed(
     rlft: Rlft, client: WorkspaceClient, here: Workspace
 ) -> None:
     folder = start_job(here.runs, TRAINING, "dpo-live")
-    follower = subprocess.Popen(
-        [sys.executable, "-m", "rlft_tui.cli.main", "runs", "follow", "dpo-live", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    follower = spawn("runs", "follow", "dpo-live", "--json")
     wait_for(lambda: client.run("dpo-live").step > 2, "the run to work")
     assert rlft("runs", "rm", "dpo-live", "--yes").code == 2
     stopped = rlft.well("runs", "stop", "dpo-live", "--wait", "--json").value
@@ -105,6 +99,21 @@ def test_a_run_is_followed_while_it_works_stopped_and_resumed(
     assert json.loads(out)["status"] == "stopped"
     assert "step " in err
     assert rlft("runs", "stop", "nope").code == 2
+
+
+def test_a_run_goes_on_when_its_follower_is_interrupted(
+    rlft: Rlft, client: WorkspaceClient, here: Workspace
+) -> None:
+    start_job(here.runs, TRAINING, "dpo-live")
+    follower = spawn("runs", "follow", "dpo-live")
+    assert follower.stderr is not None
+    assert "dpo-live" in follower.stderr.readline()
+    follower.send_signal(signal.SIGINT)
+    out, err = follower.communicate(timeout=60)
+    assert follower.returncode == 130, err
+    assert out == ""
+    assert err.endswith("dpo-live goes on. Stop it: rlft runs stop dpo-live\n")
+    assert client.run("dpo-live").status == "running"
 
 
 def test_a_run_is_deleted_only_when_that_was_meant(rlft: Rlft, here: Workspace) -> None:
