@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -17,6 +18,7 @@ from rlft_tui.client.connection import connect
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.config import create_workspace
 from rlft_tui.database.migrations import migrate
+from rlft_tui.database.workspace_lock import lock_holder
 from rlft_tui.errors import RlftError
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.paths import Workspace
@@ -68,11 +70,12 @@ def client(workspace: Workspace) -> Iterator[WorkspaceClient]:
 
 def stop_server(workspace: Workspace) -> None:
     """End the workspace's server, if one runs, and wait until it is gone."""
-    record = read_record(workspace)
-    if record is None or not is_alive(record.pid):
+    pid = lock_holder(workspace.lock)
+    if pid is None:
         return
-    os.kill(record.pid, signal.SIGTERM)
-    wait_for(lambda: not is_alive(record.pid), "the server to end")
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    wait_for(lambda: not is_alive(pid), "the server to end")
 
 
 def kill_server(workspace: Workspace) -> int:

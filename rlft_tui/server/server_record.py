@@ -26,9 +26,14 @@ def record_path(workspace: Workspace) -> Path:
 
 
 def write_record(workspace: Workspace, record: ServerRecord) -> None:
+    """A full disk must not keep the workspace shut: then there is no record, and no old one either."""
     partial = workspace.root / "server.json.partial"
-    partial.write_text(json.dumps(asdict(record)))
-    partial.replace(record_path(workspace))
+    try:
+        partial.write_text(json.dumps(asdict(record)))
+        partial.replace(record_path(workspace))
+    except OSError:
+        for path in (partial, record_path(workspace)):
+            path.unlink(missing_ok=True)
 
 
 def read_record(workspace: Workspace) -> ServerRecord | None:

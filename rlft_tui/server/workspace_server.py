@@ -160,8 +160,12 @@ async def _answer(services: Services, listener: socket.socket, ready: Callable[[
 
 def _close(services: Services) -> None:
     """Checkpoint and close; a workspace that was moved away is left as it is on disk."""
-    services.inference.close()
-    services.supervisor.close()
+    for part in (services.inference, services.supervisor):
+        try:
+            part.close()
+        except Exception:
+            # Nothing may keep the database from being closed in order.
+            log.exception("ending %s", type(part).__name__)
     if not services.guard.is_in_place():
         # DuckDB would find its write-ahead log by path, which is another's now.
         log.warning("the workspace was moved or replaced: leaving it without a checkpoint")
