@@ -44,11 +44,11 @@ def train(job: Job, spec: DpoSpec) -> int:
         choose_dtype,
         device_name,
         load_base,
-        load_tokenizer,
         set_threads,
     )
     from rlft_tui.jobs.preference_rows import read_rows, tokenise
     from rlft_tui.jobs.sampler import Sampler
+    from rlft_tui.jobs.tokenizer_loading import load_tokenizer
 
     disable_progress_bars()
     set_threads(spec.threads)
@@ -176,7 +176,7 @@ def train(job: Job, spec: DpoSpec) -> int:
     else:
         if evaluate:
             job.stage("evaluating", detail=f"{len(heldout.chosen)} held-out pairs")
-            events.metrics(0, heldout.measure(policy))
+            events.metrics(0, heldout.measure(policy, untrained=True))
         events.sample(policy, 0)
     if job.stop.asked:
         return stopped(

@@ -38,11 +38,11 @@ class HeldOut:
                 self.chosen.append(Scored(tokens.prompt, tokens.chosen[:room]))
                 self.rejected.append(Scored(tokens.prompt, tokens.rejected[:room]))
 
-    def measure(self, model: Any) -> dict[str, float]:
+    def measure(self, model: Any, *, untrained: bool = False) -> dict[str, float]:
         """Shares (0..1) of comparisons in which the chosen answer wins; a tie counts half.
 
         ``heldout/reward_accuracy``: by the implicit reward beta * log(policy/reference) of
-        Rafailov et al. 2023, 0.5 before training by construction.
+        Rafailov et al. 2023. An ``untrained`` policy is its own reference: 0.5.
         ``heldout/likelihood_accuracy``: by log p of the whole answer.
         ``heldout/normalised_accuracy``: by log p divided by the answer's tokens.
         """
@@ -51,7 +51,9 @@ class HeldOut:
         model.eval()
         try:
             policy = answer_logps(model, items, self.batch_size)
-            if self._reference_logps is None:
+            if untrained:
+                self._reference_logps = policy
+            elif self._reference_logps is None:
                 with self.reference():
                     self._reference_logps = answer_logps(model, items, self.batch_size)
         finally:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.jobs.model_check import check_model_folder, check_safetensors_size
+from rlft_tui.jobs.tokenizer_loading import from_pretrained, load_tokenizer
 from rlft_tui.runs.run_spec import Precision
 
 transformers_logging.disable_progress_bar()
@@ -54,34 +55,11 @@ def peak_cuda_memory_mb() -> float | None:
     return torch.cuda.max_memory_allocated() / 1e6 if torch.cuda.is_available() else None
 
 
-def load_tokenizer(path: str) -> Any:
-    """The tokenizer of a folder or hub id; it must have a chat template and an end of sequence."""
-    tokenizer = _load(AutoTokenizer, path)
-    if not tokenizer.chat_template:
-        raise RlftError("the tokenizer has no chat template", where=path, remedy="Use an instruct model")
-    if tokenizer.eos_token_id is None:
-        raise RlftError("the tokenizer names no end-of-sequence token", where=path)
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    tokenizer.padding_side = "left"
-    return tokenizer
-
-
 def load_base(path: str, dtype: torch.dtype, device: str) -> Any:
     """A causal language model without adapter, ready to be trained or run."""
     if Path(path).is_dir():
         check_model_folder(Path(path))
-    return _load(AutoModelForCausalLM, path, dtype=dtype).to(device)
-
-
-def _load(factory: Any, path: str, **options: Any) -> Any:
-    if path.startswith(("/", ".", "~")) and not Path(path).is_dir():
-        raise NotFoundError("no such model folder", where=path, remedy="rlft models list shows what there is")
-    try:
-        return factory.from_pretrained(path, **options)
-    except (OSError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise RlftError(f"cannot load the model: {reason}", where=path) from error
+    return from_pretrained(AutoModelForCausalLM, path, dtype=dtype).to(device)
 
 
 def _cpu_has_bf16() -> bool:
