@@ -65,14 +65,26 @@ def import_pairs(connection: duckdb.DuckDBPyConnection, name: str, path: Path, *
             for row, identity in zip(good, stored.ids, strict=True)
             if row.chosen is not None
         ]
+    warnings += _contradictions(verdicts)
     report = ImportReport(
         read=read,
         imported=imported,
         duplicates=read - len(rejected) - imported,
         rejected=tuple(rejected),
-        warnings=tuple(warnings),
+        warnings=tuple(sorted(warnings, key=lambda warning: warning.line)),
     )
     return PairImport(report, tuple(verdicts))
+
+
+def _contradictions(verdicts: list[ImportedVerdict]) -> list[LineReport]:
+    """Verdicts of one file that prefer the answer an earlier line rejected."""
+    first: dict[str, ImportedVerdict] = {}
+    found = []
+    for verdict in verdicts:
+        earlier = first.setdefault(verdict.example_id, verdict)
+        if earlier.choice != verdict.choice:
+            found.append(LineReport(verdict.line, f"contradicts line {earlier.line}: the later one counts"))
+    return found
 
 
 def read_pairs(name: str, path: Path, *, now: float) -> Iterator[PairRow | LineReport]:

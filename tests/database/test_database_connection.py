@@ -173,6 +173,17 @@ def test_kill_9_loses_nothing_that_was_committed(place: Workspace) -> None:
     assert len(stored) == len(set(stored))
 
 
+def test_processes_that_race_to_open_lose_nothing(place: Workspace) -> None:
+    racers = [start_owner(place, first=1000 * number, count=15, then="race") for number in range(4)]
+    acknowledged = [line for racer in racers for line in racer.communicate(timeout=120)[0].split()]
+
+    assert [racer.returncode for racer in racers] == [0] * 4
+    assert len(acknowledged) == 60
+    with open_database(place) as database:
+        assert names(database) == sorted(acknowledged)
+        assert database.warnings == []
+
+
 @pytest.mark.parametrize("offset", [0.3, 0.6, 0.95])
 def test_a_damaged_wal_is_set_aside_and_its_sound_beginning_kept(place: Workspace, offset: float) -> None:
     wal = leave_a_wal(place)

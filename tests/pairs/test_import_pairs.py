@@ -6,6 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -152,21 +153,23 @@ def test_the_chosen_answer_is_on_either_side(tmp_path: Path) -> None:
     assert 0.35 < share < 0.65
 
 
-def test_a_mirrored_preference_is_the_same_pair_with_the_other_verdict(tmp_path: Path) -> None:
-    one, two = read_pairs(
+def test_a_mirrored_preference_is_the_same_pair_with_the_other_verdict(
+    tmp_path: Path, fresh_db: duckdb.DuckDBPyConnection
+) -> None:
+    path = write(
+        tmp_path,
         "x.jsonl",
-        write(
-            tmp_path,
-            "x.jsonl",
-            {"prompt": "p", "chosen": "x", "rejected": "y"},
-            {"prompt": "p", "chosen": "y", "rejected": "x"},
-        ),
-        now=0.0,
+        {"prompt": "p", "chosen": "x", "rejected": "y"},
+        {"prompt": "p", "chosen": "y", "rejected": "x"},
     )
+    one, two = read_pairs("x.jsonl", path, now=0.0)
     assert isinstance(one, PairRow)
     assert isinstance(two, PairRow)
     assert one.pair.id == two.pair.id
     assert {one.chosen, two.chosen} == {"a", "b"}
+    assert import_pairs(fresh_db, "x.jsonl", path, now=0.0).report.warnings == (
+        LineReport(2, "contradicts line 1: the later one counts"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -349,13 +352,24 @@ def test_any_row_gives_a_pair_or_a_reason(
             assert row.chosen is None or row.pair.response_a != row.pair.response_b
 
 
+@pytest.fixture(scope="module")
+def shared_db() -> Iterator[duckdb.DuckDBPyConnection]:
+    """For tests that try many examples: each rolls back what it did."""
+    connection = duckdb.connect(":memory:", config={"threads": 1})
+    migrate(connection)
+    yield connection
+    connection.close()
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(TEXT.filter(str.strip), TEXT, TEXT), min_size=1, max_size=8))
 def test_what_is_stored_is_what_the_file_says(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
+    tmp_path_factory: pytest.TempPathFactory,
+    shared_db: duckdb.DuckDBPyConnection,
+    rows: list[tuple[str, str, str]],
 ) -> None:
-    connection = duckdb.connect(":memory:", config={"threads": 1})
-    migrate(connection)
+    connection = shared_db.cursor()
+    connection.execute("begin transaction")
     values = [dict(zip(("prompt", "response_a", "response_b"), row, strict=True)) for row in rows]
     path = write(tmp_path_factory.mktemp("pairs"), "x.jsonl", *values)
 
@@ -365,4 +379,5 @@ def test_what_is_stored_is_what_the_file_says(
     assert [(one.prompt, one.response_a, one.response_b) for one in pairs] == list(dict.fromkeys(rows))
     assert (report.read, report.imported) == (len(rows), len(set(rows)))
     assert import_pairs(connection, "x.jsonl", path, now=0.0).report.imported == 0
+    connection.execute("rollback")
     connection.close()

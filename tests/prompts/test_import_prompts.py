@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlft_tui.database.migrations import migrate
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.prompts import row_reader
 from rlft_tui.prompts.import_prompts import PromptRow, import_prompts, read_prompts
@@ -320,15 +322,22 @@ def test_any_bytes_give_rows_reasons_or_one_clear_error(
                 assert row.reason
 
 
+@pytest.fixture(scope="module")
+def shared_db() -> Iterator[duckdb.DuckDBPyConnection]:
+    """For tests that try many examples: each rolls back what it did."""
+    connection = duckdb.connect(":memory:", config={"threads": 1})
+    migrate(connection)
+    yield connection
+    connection.close()
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(TEXT.filter(str.strip), min_size=1, max_size=6, unique=True))
 def test_any_text_comes_back_as_it_went_in(
-    tmp_path_factory: pytest.TempPathFactory, texts: list[str]
+    tmp_path_factory: pytest.TempPathFactory, shared_db: duckdb.DuckDBPyConnection, texts: list[str]
 ) -> None:
-    from rlft_tui.database.migrations import migrate
-
-    connection = duckdb.connect(":memory:", config={"threads": 1})
-    migrate(connection)
+    connection = shared_db.cursor()
+    connection.execute("begin transaction")
     path = write(tmp_path_factory.mktemp("text"), "x.jsonl", lines(*({"prompt": text} for text in texts)))
 
     report = import_prompts(connection, "x.jsonl", path, now=0.0)
@@ -336,6 +345,7 @@ def test_any_text_comes_back_as_it_went_in(
     assert report.imported == len(texts)
     assert [one.prompt for one in prompts_page(connection)[1]] == texts
     assert import_prompts(connection, "x.jsonl", path, now=0.0).imported == 0
+    connection.execute("rollback")
     connection.close()
 
 
