@@ -1,11 +1,11 @@
 """Curves: time to read an event log and to answer, for 5 × 100,000 steps and 1,000,000 steps.
 
-``python benchmarks/series.py``: cold is a server that has not seen the run, warm one that has.
+``load``: a server that has not seen the run reads its log. ``next answer``: after one more step.
+``ended run reopened``: from the copy of the curves beside the log.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import tempfile
@@ -84,12 +84,14 @@ def measure(steps: int, keys: tuple[str, ...]) -> dict[str, float]:
 
 
 def main() -> None:
-    for name, steps, keys in (("5 x 100k steps", 100_000, KEYS), ("1M steps", 1_000_000, KEYS[:1])):
-        print(
-            json.dumps(
-                {"what": name, **{key: round(value, 2) for key, value in measure(steps, keys).items()}}
-            )
-        )
+    results = {
+        "5 x 100k steps": measure(100_000, KEYS),
+        "1M steps": measure(1_000_000, KEYS[:1]),
+    }
+    print("| | " + " | ".join(results) + " |")
+    print("|---|" + "---|" * len(results))
+    for name in results["1M steps"]:
+        print(f"| {name} | " + " | ".join(f"{result[name]:,.1f}" for result in results.values()) + " |")
 
 
 if __name__ == "__main__":

@@ -59,6 +59,8 @@ class RunState:
         self.steps = self.spec.max_steps if isinstance(self.spec, DpoSpec) else 0
         self.started: float | None = None
         self.ended: float | None = None
+        self.heard: float | None = None
+        """Time of the last event."""
         self.stage = ""
         self.stage_progress: float | None = None
         self.metrics: dict[str, float | str] = {}
@@ -82,6 +84,7 @@ class RunState:
     def apply(self, event: RunEvent) -> None:
         """Take one event; unknown kinds and malformed fields are passed over."""
         fields = event.fields
+        self.heard = event.t
         if event.kind == "metrics":
             self._metrics(event.t, fields)
         elif event.kind == "start":
@@ -122,6 +125,8 @@ class RunState:
         status = self._status(processes, spoken)
         active = status in ACTIVE
         exit = processes.exit
+        if exit is None and status == "lost":
+            exit = _lost(attempt, self.heard or self.created)
         ended = None if active else exit.ended if exit else self.ended
         error = self.error if spoken else ""
         if not error and exit is not None and status == "failed":
@@ -138,7 +143,7 @@ class RunState:
             created=self.created,
             started=self.started,
             ended=ended,
-            exit=exit if exit or status != "lost" else _lost(attempt),
+            exit=exit,
             stage=self.stage if spoken and active else "",
             stage_progress=self.stage_progress if spoken and active else None,
             seconds_left=self._seconds_left() if status == "running" and spoken else None,
@@ -232,9 +237,9 @@ def _models(spec: DpoSpec | GenerateSpec) -> str:
     return " / ".join(names)
 
 
-def _lost(attempt: Attempt | None) -> Exit:
+def _lost(attempt: Attempt | None, heard: float) -> Exit:
     who = "it never started" if attempt is None else "keeper and job are both gone and left no record"
-    return Exit(code=None, signal=None, reason=f"{who}; the machine may have gone down", ended=0.0)
+    return Exit(code=None, signal=None, reason=f"{who}; the machine may have gone down", ended=heard)
 
 
 def _named(values: dict[str, float | str]) -> dict[str, float | str]:

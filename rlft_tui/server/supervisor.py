@@ -63,6 +63,8 @@ class Supervisor:
         self._runs: dict[str, FollowedRun] = {}
         self._launching: set[str] = set()
         self._unreadable: dict[str, str] = {}
+        self._complaints: dict[str, str] = {}
+        """Last warning logged about each run: it is not repeated four times a second."""
         self._recent: list[str] = []
         """Ended runs whose curves are in memory, oldest use first."""
         self._lock = threading.Lock()
@@ -224,6 +226,7 @@ class Supervisor:
                 run = FollowedRun(RunFolder(folders[name]))
             except (RlftError, OSError) as error:
                 self._unreadable[name] = str(error)
+                self._complain(name, f"cannot be read: {error}")
                 continue
             self._unreadable.pop(name, None)
             with self._lock:
@@ -236,7 +239,7 @@ class Supervisor:
             return self._summary(run)
         except OSError as error:
             if run.folder.root.exists():
-                log.warning("run %s cannot be read: %s", run.folder.id, error)
+                self._complain(run.folder.id, f"cannot be read: {error}")
             return None
 
     def _summary(self, run: FollowedRun) -> RunSummary:
@@ -248,7 +251,7 @@ class Supervisor:
             try:
                 summary = self._register(run, summary)
             except (RlftError, OSError) as error:
-                log.warning("the result of run %s is not registered yet: %s", run.folder.id, error)
+                self._complain(run.folder.id, f"its result is not registered yet: {error}")
                 return replace(summary, status="running", stage=f"registering the result: {error}")
             if summary.status not in ACTIVE:
                 run.settle(summary)
@@ -290,6 +293,11 @@ class Supervisor:
                 finally:
                     run.lock.release()
 
+    def _complain(self, run_id: str, complaint: str) -> None:
+        if self._complaints.get(run_id) != complaint:
+            self._complaints[run_id] = complaint
+            log.warning("run %s: %s", run_id, complaint)
+
     def _poll(self) -> None:
         while not self._closed.is_set():
             self._news.clear()
@@ -303,9 +311,9 @@ class Supervisor:
                     summary = self._try_summary(run)
                     if summary is not None and summary.status == "stopping":
                         launcher.enforce_stop(run.folder, run.spec.stop_seconds)
-                except Exception:
+                except Exception as error:
                     # One bad folder must not end the following of all others.
-                    log.exception("following run %s", run.folder.id)
+                    self._complain(run.folder.id, f"cannot be followed: {error!r}")
             self._closed.wait(POLL_SECONDS)
 
 

@@ -81,10 +81,10 @@ def test_launch_live_curve_server_kill_stop_resume_finish_compare(
         assert again.log("dpo-chain").text
         assert [model.name for model in again.models()] == ["tiny", "dpo-chain"]
 
-        compare(again)
+        compare(workspace, again)
 
 
-def compare(client: WorkspaceClient) -> None:
+def compare(workspace: Workspace, client: WorkspaceClient) -> None:
     request = GenerateRequest("Hello?", models=("tiny", "dpo-chain"), max_new_tokens=6, seed=1)
     pieces = list(client.generate(request))
     assert {piece.side for piece in pieces if piece.kind == "done"} == {0, 1}
@@ -95,5 +95,6 @@ def compare(client: WorkspaceClient) -> None:
     long.close()  # type: ignore[attr-defined]
     assert client.inference_status()["pid"] == worker["pid"]
     assert any(piece.kind == "done" for piece in client.generate(request))
-    client.shutdown()
+    assert is_alive(worker["pid"])
+    kill_server(workspace)
     wait_for(lambda: not is_alive(worker["pid"]), "the worker to end with its server")

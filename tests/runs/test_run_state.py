@@ -70,6 +70,7 @@ def test_a_lost_run_says_so() -> None:
     lost = summary([START])
     assert lost.exit is not None
     assert "gone" in lost.exit.reason
+    assert lost.ended == START.t
 
 
 def test_the_end_of_an_earlier_attempt_is_not_the_end_of_this_one() -> None:
