@@ -43,8 +43,9 @@ def make_backup(
     """Write ``backups/<utc stamp>/`` while others read and write; its folder.
 
     One snapshot of all tables, then the journal, which therefore holds every verdict of
-    the snapshot. The folder has another name until it is whole. Raises UnavailableError
-    when the disk is full.
+    the snapshot, and the data sets, whose files never change (hard links where possible).
+    The folder has another name until it is whole. Raises UnavailableError when the disk
+    is full.
     """
     created_at = time.time() if now is None else now
     folder = _free_name(workspace.backups / _stamp(created_at))
@@ -54,6 +55,7 @@ def make_backup(
         with database.reader() as connection:
             steps, rows = _export(connection, partial)
         _copy_journal(workspace.journal, partial / workspace.journal.name)
+        _copy_datasets(workspace.datasets, partial / workspace.datasets.name)
         manifest = {
             "format": _FORMAT,
             "created_at": created_at,
@@ -81,7 +83,7 @@ def restore_backup(path: Path, workspace: Workspace, *, keep_journal: bool = Tru
     The server must be down: ConflictError names its pid otherwise. The journal is kept, so
     that the next start brings back verdicts given after the backup was made; without
     ``keep_journal`` the backup's own is put in its place. If anything fails, the old
-    files stand as they stood.
+    files stand as they stood. Data sets that are missing come back too; runs are not touched.
     """
     manifest = _read_manifest(path)
     lock = WorkspaceLock.take(workspace.lock)
@@ -192,9 +194,11 @@ def _replace(workspace: Workspace, building: Path, path: Path, keep_journal: boo
     aside = _free_name(workspace.backups / f"replaced-{_stamp(time.time())}")
     aside.mkdir(parents=True)
     wal = Path(f"{workspace.database}.wal")
-    for old in (workspace.database, wal, workspace.journal):
+    for old in (workspace.database, wal):
         if old.exists():
             _link_or_copy(old, aside / old.name)
+    if workspace.journal.exists():
+        shutil.copy2(workspace.journal, aside / workspace.journal.name)
     # Killed between these two, the next start finds a WAL of another database and sets it aside.
     building.replace(workspace.database)
     wal.unlink(missing_ok=True)
@@ -203,6 +207,7 @@ def _replace(workspace: Workspace, building: Path, path: Path, keep_journal: boo
         staged = workspace.journal.with_name(f"{workspace.journal.name}.restoring")
         shutil.copyfile(saved, staged)
         staged.rename(workspace.journal)
+    _copy_datasets(path / workspace.datasets.name, workspace.datasets)
     _fsync_folder(workspace.root)
     return aside
 
@@ -240,11 +245,21 @@ def _copy_journal(journal: Path, target: Path) -> None:
         copy.truncate(end)
 
 
+def _copy_datasets(source: Path, target: Path) -> None:
+    """The data sets that ``target`` lacks."""
+    for folder in sorted(source.glob("[!.]*/")):
+        if (target / folder.name).exists():
+            continue
+        partial = target / f".{folder.name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for file in folder.iterdir():
+            _link_or_copy(file, partial / file.name)
+        partial.rename(target / folder.name)
+
+
 def _link_or_copy(source: Path, target: Path) -> None:
-    """A second name where the file system has them. A journal is appended to, so it is copied."""
-    if source.suffix == ".jsonl":
-        shutil.copy2(source, target)
-        return
+    """A second name for a file that will not be written to again, or else a copy."""
     try:
         os.link(source, target)
     except OSError:

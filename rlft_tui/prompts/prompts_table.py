@@ -75,7 +75,9 @@ def prompts_page(
     where: dict[str, Any] = {"search": search, "category": category}
     total = connection.execute(f"select count(*) from prompts where {_MATCH}", where).fetchall()[0][0]
     rows = connection.execute(
-        f"select {_COLUMNS} from prompts where {_MATCH} order by rowid limit $limit offset $offset",
+        f"""select {_COLUMNS} from prompts where rowid in (
+                select rowid from prompts where {_MATCH} order by rowid limit $limit offset $offset)
+            order by rowid""",
         {**where, "limit": max(limit, 0), "offset": max(offset, 0)},
     ).fetchall()
     return int(total), tuple(_prompt(row) for row in rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -115,6 +116,22 @@ def test_a_lost_workspace_comes_back_whole_from_its_backup(place: Workspace) -> 
 
     assert stored(place) == [PAIR]
     assert place.journal.read_bytes() == b'{"id": "v1"}\n'
+
+
+def test_data_sets_come_back_with_their_backup(place: Workspace) -> None:
+    for name in ("lost", "kept", ".half.partial"):
+        (place.datasets / name).mkdir(parents=True)
+        (place.datasets / name / "train.jsonl").write_text(name)
+    with open_database(place) as database:
+        path = make_backup(database, place)
+    shutil.rmtree(place.datasets / "lost")
+    (place.datasets / "kept" / "note").write_text("mine")
+
+    restore_backup(path, place)
+
+    assert (place.datasets / "lost" / "train.jsonl").read_text() == "lost"
+    assert (place.datasets / "kept" / "note").read_text() == "mine"
+    assert not (path / "datasets" / ".half.partial").exists()
 
 
 def test_a_backup_is_one_moment_while_others_write(place: Workspace) -> None:
