@@ -70,7 +70,7 @@ def ago(then: float | None, now: float) -> str:
     seconds = max(now - then, 0)
     if seconds < 60:
         return "just now"
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+    for size, unit in ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= size:
             return f"{int(seconds // size)}{unit} ago"
     return "just now"
