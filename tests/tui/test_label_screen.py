@@ -29,9 +29,8 @@ async def judging(app: RlftApp, not_pair: str = "") -> str:
     session = session_of(app)
 
     def ready() -> bool:
-        return (
-            session.phase == "judging" and session.current is not None and session.current.pair.id != not_pair
-        )
+        current = session.current
+        return session.phase == "judging" and current is not None and current.pair.id != not_pair
 
     await until(ready, "a pair to judge", app)
     assert session.current is not None
@@ -66,9 +65,8 @@ def test_each_key_stores_what_was_on_that_side(
 def test_no_model_name_is_on_screen_before_or_after_a_verdict(
     workspace: Workspace, client: WorkspaceClient
 ) -> None:
-    client.add_pairs(
-        [ResponsePair(f"p{n}", "Why?", "This.", "That.", "secret-one", "secret-two") for n in range(2)]
-    )
+    names = ("secret-one", "secret-two")
+    client.add_pairs([ResponsePair(f"p{n}", "Why?", "This.", "That.", *names) for n in range(2)])
 
     async def test() -> None:
         async with workbench(workspace, "label", (160, 48)) as (app, pilot):

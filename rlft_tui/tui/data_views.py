@@ -1,0 +1,166 @@
+"""The four tables of the data screen: columns, rows from the server, details of one row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from rlft_tui.datasets.dataset import Dataset
+from rlft_tui.labels.preference import Preference
+from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.prompts.prompt import Message, Prompt
+from rlft_tui.tui.run_text import ago, plain
+from rlft_tui.tui.widgets.row_window import Column, Row
+
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
+
+ViewName = Literal["prompts", "pairs", "labels", "datasets"]
+Item = Prompt | ResponsePair | Preference | Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class DataView:
+    """One table of the data screen."""
+
+    title: str
+    columns: tuple[Column, ...]
+    searchable: bool
+    empty: str
+    """What to do when there is nothing."""
+
+
+VIEWS: dict[ViewName, DataView] = {
+    "prompts": DataView(
+        "Prompts",
+        (Column("prompt"), Column("category", 14), Column("turns", 5, right=True), Column("source", 16)),
+        True,
+        "No prompts yet. In a shell:  rlft prompts import FILE",
+    ),
+    "pairs": DataView(
+        "Pairs",
+        (Column("prompt"), Column("category", 14), Column("model a", 14), Column("model b", 14)),
+        True,
+        "No pairs yet. In a shell:  rlft pairs import FILE   or   rlft pairs generate",
+    ),
+    "labels": DataView(
+        "Labels",
+        (
+            Column("verdict", 7),
+            Column("sure", 4, right=True),
+            Column("pair"),
+            Column("labeller", 12),
+            Column("time", 6, right=True),
+            Column("when", 9, right=True),
+        ),
+        False,
+        "No labels yet. Press 2 to label.",
+    ),
+    "datasets": DataView(
+        "Data sets",
+        (
+            Column("name"),
+            Column("hash", 12),
+            Column("train", 7, right=True),
+            Column("held out", 8, right=True),
+            Column("made", 9, right=True),
+        ),
+        True,
+        "No data sets yet. Press b to build one from the labels.",
+    ),
+}
+
+
+def fetch_page(
+    client: WorkspaceClient, view: ViewName, search: str, offset: int, limit: int
+) -> tuple[Sequence[Item], int]:
+    """Items of a view from ``offset``, and how many there are in all."""
+    if view == "prompts":
+        page = client.prompts(offset=offset, limit=limit, search=search)
+        return page.prompts, page.total
+    if view == "pairs":
+        page = client.pairs(offset=offset, limit=limit, search=search)
+        return page.pairs, page.total
+    if view == "labels":
+        return client.labels(offset=offset, limit=limit), client.label_stats().total
+    found = [one for one in client.datasets() if search.lower() in f"{one.name} {one.hash}".lower()]
+    return found[offset : offset + limit], len(found)
+
+
+def row_of(item: Item, now: float) -> Row:
+    """The cells of one item."""
+    if isinstance(item, Prompt):
+        return [plain(item.prompt), item.category, str(len(item.context) or ""), item.source]
+    if isinstance(item, ResponsePair):
+        return [plain(item.prompt), item.category, item.model_a, item.model_b]
+    if isinstance(item, Preference):
+        sure = "" if item.confidence is None else str(item.confidence)
+        seconds = f"{item.time_spent_ms / 1000:.0f} s" if item.time_spent_ms else ""
+        when = ago(item.created_at, now)
+        return [item.choice, sure, item.example_id, item.labeler_id, seconds, when]
+    name = (item.name or "–", "heading")
+    made = ago(item.created_at, now)
+    return [name, item.hash, f"{item.train_rows:,}", f"{item.heldout_rows:,}", made]
+
+
+def detail_of(item: Item, pair: ResponsePair | None = None) -> str:
+    """Everything about one item, as Markdown; ``pair`` is the one that a verdict is about."""
+    if isinstance(item, Prompt):
+        return _joined(
+            [_turns(item.context, item.prompt), _facts(category=item.category, source=item.source)]
+        )
+    if isinstance(item, ResponsePair):
+        return pair_detail(item)
+    if isinstance(item, Preference):
+        side = {"a": "a is better", "b": "b is better", "tie": "tie"}[item.choice]
+        verdict = f"**{side}**" + (f", confidence {item.confidence}" if item.confidence else "")
+        note = f"Note: {item.reasoning}" if item.reasoning else ""
+        seen = f"{item.labeler_id} ({item.source}) saw {item.shown_first} on the left"
+        parts = [verdict, note, seen]
+        return _joined([*parts, pair_detail(pair) if pair is not None else ""])
+    return _dataset_detail(item)
+
+
+def pair_detail(pair: ResponsePair) -> str:
+    facts = _facts(
+        category=pair.category, source=pair.source, **{k: str(v) for k, v in pair.settings.items()}
+    )
+    sides = [
+        f"**{side}**" + (f" · {model}" if model else "") + f"\n\n{text or '*(empty)*'}"
+        for side, model, text in (
+            ("a", pair.model_a, pair.response_a),
+            ("b", pair.model_b, pair.response_b),
+        )
+    ]
+    return "\n\n---\n\n".join([_turns(pair.context, pair.prompt), *sides, facts])
+
+
+def _dataset_detail(item: Dataset) -> str:
+    made = time.strftime("%Y-%m-%d %H:%M", time.localtime(item.created_at))
+    rows = f"{item.train_rows:,} rows to train on, {item.heldout_rows:,} held out"
+    left_out = "\n".join(f"- {count:,} × {reason}" for reason, count in item.left_out.items())
+    left = f"Left out:\n\n{left_out}" if left_out else "No verdict was left out."
+    check = f"Look at the exact tokens before training:\n\n    rlft data check {item.hash}"
+    return _joined(
+        [
+            f"**{item.name or item.hash}**",
+            rows,
+            left,
+            check,
+            _facts(hash=item.hash, path=item.path, made=made),
+        ]
+    )
+
+
+def _turns(context: tuple[Message, ...], prompt: str) -> str:
+    return _joined([*(f"**{turn.role}**\n\n{turn.content}" for turn in context), f"**user**\n\n{prompt}"])
+
+
+def _facts(**facts: Any) -> str:
+    return " · ".join(f"{name} {value}" for name, value in facts.items() if value)
+
+
+def _joined(parts: list[str]) -> str:
+    return "\n\n".join(part for part in parts if part)
