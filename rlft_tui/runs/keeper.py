@@ -99,6 +99,7 @@ class Keeper:
                 output_from=self._output_from,
             ),
             ended=time.time(),
+            asked=self._stop_asked,
         )
         _write_exit(self.folder, record)
         return record

@@ -170,7 +170,7 @@ class RunState:
         if end == "finished" or (end == "stopped" and exit.code == 0):
             return end
         if exit.signal is not None:
-            return "stopped" if asked and exit.signal == "SIGTERM" else "killed"
+            return "stopped" if (asked or exit.asked) and exit.signal == "SIGTERM" else "killed"
         return "failed"
 
     def _start(self, t: float, fields: dict[str, Any]) -> None:

@@ -24,6 +24,8 @@ class Exit:
     """One line a person can act on."""
     ended: float
     """Unix seconds."""
+    asked: bool = False
+    """The keeper had been asked to stop the job."""
 
 
 @dataclass(frozen=True, slots=True)

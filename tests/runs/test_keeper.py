@@ -71,7 +71,7 @@ def test_sigterm_to_the_keeper_reaches_the_job_which_ends_by_itself(runs: Path) 
     wait_for_end(folder)
     record = folder.read_exit()
     assert record is not None
-    assert (record.code, record.reason) == (0, "stopped on request")
+    assert (record.code, record.reason, record.asked) == (0, "stopped on request", True)
     assert list(folder.checkpoints.iterdir())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,6 +58,7 @@ def summary(
         ([START], KILLED, False, True, "killed"),
         ([START], TERMINATED, False, True, "stopped"),
         ([START], TERMINATED, False, False, "killed"),
+        ([START], replace(TERMINATED, asked=True), False, False, "stopped"),
         ([START, end("stopped")], None, False, False, "stopped"),
         ([START], None, False, False, "lost"),
         ([], None, False, False, "lost"),
