@@ -67,7 +67,7 @@ def find_server(workspace: Workspace, *, timeout: float = 30.0) -> tuple[Workspa
 
 def _reach(workspace: Workspace, *, start: bool, timeout: float) -> WorkspaceClient:
     found = find_server(workspace, timeout=timeout)
-    if found is not None and not _outdated(found[1]):
+    if found is not None and not is_outdated(found[1]):
         return found[0]
     if not start:
         if found is not None:
@@ -83,7 +83,7 @@ def _reach(workspace: Workspace, *, start: bool, timeout: float) -> WorkspaceCli
         return _start(workspace, timeout)
 
 
-def _outdated(health: Health) -> bool:
+def is_outdated(health: Health) -> bool:
     """A server of another version is replaced, unless runs hang on its supervision."""
     return health.version != VERSION and health.active_runs == 0
 
@@ -92,7 +92,7 @@ def _start(workspace: Workspace, timeout: float) -> WorkspaceClient:
     found = find_server(workspace, timeout=timeout)
     if found is not None:
         client, health = found
-        if not _outdated(health):
+        if not is_outdated(health):
             return client
         with client, suppress(RlftError):
             client.shutdown()

@@ -217,16 +217,21 @@ def list_current(
     return tuple(Preference(*row) for row in rows)
 
 
-def count_current(connection: duckdb.DuckDBPyConnection, since: float = 0.0) -> int:
-    """Everybody's current verdicts given after ``since`` (unix seconds)."""
-    return _count(connection, "select count(*) from current_preferences where created_at > ?", [since])
+def count_current(connection: duckdb.DuckDBPyConnection, since: float) -> tuple[int, int]:
+    """Everybody's current verdicts: all of them, and those given after ``since`` (unix seconds)."""
+    rows = connection.execute(
+        "select count(*), count(*) filter (where created_at > ?) from current_preferences", [since]
+    ).fetchall()
+    return rows[0][0], rows[0][1]
 
 
 def list_history(connection: duckdb.DuckDBPyConnection, labeler: str, limit: int) -> tuple[HistoryEntry, ...]:
     """The labeller's verdicts and marks, newest first, revoked ones included."""
-    query = """select {columns}, coalesce((select prompt from examples where id = example_id), ''),
-                      id in (select target_id from revocations)
-               from {table} where labeler_id = ? order by created_at desc, id desc limit ?"""
+    query = """with latest as (
+                   select {columns} from {table} where labeler_id = ?
+                   order by created_at desc, id desc limit ?)
+               select latest.*, coalesce(prompt, ''), latest.id in (select target_id from revocations)
+               from latest left join examples on examples.id = latest.example_id"""
     entries: list[HistoryEntry] = []
     for kind, columns, table in ((Preference, _PREFERENCE, "preferences"), (Mark, _MARK, "marks")):
         rows = connection.execute(query.format(columns=columns, table=table), [labeler, limit]).fetchall()
@@ -267,5 +272,5 @@ def _exists(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any]
     return bool(connection.execute(query, values).fetchall())
 
 
-def _count(connection: duckdb.DuckDBPyConnection, query: str, values: Sequence[Any] = ()) -> int:
-    return int(connection.execute(query, list(values)).fetchall()[0][0])
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    return int(connection.execute(query).fetchall()[0][0])

@@ -25,11 +25,12 @@ def home(services: ServicesOf, labeler: str) -> Response:
     with services.database.reader() as connection:
         datasets = list_datasets(connection)
         since = datasets[0].created_at if datasets else 0.0
+        labels, labels_since = count_current(connection, since)
         answer = Home(
             pairs=count_pairs(connection),
             prompts=count_prompts(connection),
-            labels=count_current(connection),
-            labels_since_dataset=count_current(connection, since),
+            labels=labels,
+            labels_since_dataset=labels_since,
             unlabelled=progress.remaining,
             datasets=datasets,
             runs=services.supervisor.summaries()[:_RUNS],

@@ -7,6 +7,8 @@ import signal
 import socket
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from rlft_tui.client import connection
 from rlft_tui.client.connection import connect
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.config import create_workspace, read_settings
+from rlft_tui.database.connection import open_database
 from rlft_tui.database.workspace_lock import lock_holder
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
 from rlft_tui.ids import new_id
@@ -206,7 +209,33 @@ def test_making_a_workspace_again_changes_nothing(workspace: Workspace, tmp_path
 def test_a_conflict_names_the_process_that_holds_the_workspace(
     client: WorkspaceClient, workspace: Workspace
 ) -> None:
-    from rlft_tui.database.connection import open_database
-
     with pytest.raises(ConflictError, match=str(client.health().pid)):
         open_database(workspace)
+
+
+def test_labellers_at_once_each_get_every_verdict_stored(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    pairs = [pair.id for pair in add_pairs(client, 40)]
+    names = ["ada", "bob", "cleo", "dan"]
+
+    def label(name: str) -> int:
+        with connect(workspace) as own:
+            for item in own.queue(name, limit=40).items:
+                own.add_label(Preference(new_id(), item.pair.id, name, "tie"))
+            return own.queue(name).progress.labelled
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        assert list(pool.map(label, names)) == [40] * len(names)
+    assert client.label_stats().by_labeler == dict.fromkeys(names, 40)
+    for name in names:
+        assert {one.example_id for one in client.labels(labeler=name)} == set(pairs)
+
+
+def test_a_server_with_active_runs_is_kept_after_an_upgrade(
+    client: WorkspaceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "VERSION", "99.0")
+    idle = client.health()
+    assert connection.is_outdated(idle)
+    assert not connection.is_outdated(replace(idle, active_runs=1))
