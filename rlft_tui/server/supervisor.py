@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from rlft_tui.config import Settings
 from rlft_tui.database.connection import Database
+from rlft_tui.datasets.checks import check_dataset
 from rlft_tui.datasets.datasets_table import dataset_by_name
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError
 from rlft_tui.models.models_table import list_models, name_hint, remove_models_of_run
@@ -122,6 +123,7 @@ class Supervisor:
                     values[key] = resolve_model(connection, values[key]).model_dump()
             if values.get("method") == "dpo" and isinstance(values.get("dataset"), str):
                 chosen = dataset_by_name(connection, values["dataset"])
+                check_dataset(chosen).raise_for_errors(chosen)
                 values["dataset"] = chosen.hash
                 dataset = self._workspace.root / chosen.path
             names = [model.name for model in list_models(connection)]
