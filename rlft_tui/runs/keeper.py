@@ -24,7 +24,7 @@ from types import FrameType
 
 from rlft_tui.runs.exit_reason import MemoryKills, describe_end
 from rlft_tui.runs.run_folder import Attempt, RunFolder
-from rlft_tui.runs.run_process import start_time
+from rlft_tui.runs.run_process import boot_id, start_time
 from rlft_tui.runs.run_status import Exit
 
 RESERVE_BYTES = 4096
@@ -50,7 +50,8 @@ class Keeper:
         attempt = Attempt(
             number=previous.number + 1 if previous else 1,
             keeper_pid=os.getpid(),
-            keeper_started=start_time(os.getpid()) or time.time(),
+            keeper_started=start_time(os.getpid()) or 0.0,
+            boot=boot_id(),
         )
         self._events_from = _size(self.folder.events)
         self._output_from = _size(self.folder.output)

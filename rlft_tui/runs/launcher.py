@@ -90,26 +90,27 @@ def stop(folder: RunFolder) -> bool:
     # A full disk costs only the mark: the stop itself needs none.
     with contextlib.suppress(OSError):
         folder.stop_request.write_text(f"{time.time()}\n")
-    if send_signal(attempt.keeper_pid, attempt.keeper_started, signal.SIGTERM):
+    if send_signal(attempt.keeper_pid, attempt.keeper_started, signal.SIGTERM, attempt.boot):
         return True
-    return send_signal(attempt.job_pid, attempt.job_started, signal.SIGTERM)
+    return send_signal(attempt.job_pid, attempt.job_started, signal.SIGTERM, attempt.boot)
 
 
 def enforce_stop(folder: RunFolder, grace: float) -> None:
     """Kill a job that lost its keeper and has not stopped ``grace`` seconds after it was asked."""
     attempt = folder.read_attempt()
-    if attempt is None or is_alive(attempt.keeper_pid, attempt.keeper_started):
+    if attempt is None or is_alive(attempt.keeper_pid, attempt.keeper_started, attempt.boot):
         return
     with contextlib.suppress(OSError, ValueError):
         if time.time() - float(folder.stop_request.read_text()) > grace:
-            send_signal(attempt.job_pid, attempt.job_started, signal.SIGKILL)
+            send_signal(attempt.job_pid, attempt.job_started, signal.SIGKILL, attempt.boot)
 
 
 def is_active(folder: RunFolder) -> bool:
     """Whether the keeper or the job of the current attempt is a living process."""
     attempt = folder.read_attempt()
     return attempt is not None and (
-        is_alive(attempt.keeper_pid, attempt.keeper_started) or is_alive(attempt.job_pid, attempt.job_started)
+        is_alive(attempt.keeper_pid, attempt.keeper_started, attempt.boot)
+        or is_alive(attempt.job_pid, attempt.job_started, attempt.boot)
     )
 
 

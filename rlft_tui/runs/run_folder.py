@@ -19,9 +19,11 @@ class Attempt:
     number: int
     keeper_pid: int
     keeper_started: float
-    """Process start time by psutil: with the pid, it names one process for good."""
+    """Seconds from boot to start (see run_process): with the pid, it names one process of this boot."""
     job_pid: int = 0
     job_started: float = 0.0
+    boot: str = ""
+    """Which boot of the machine; empty where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -142,6 +141,8 @@ def test_a_stranger_with_the_pid_of_an_old_job_is_neither_taken_for_it_nor_signa
         assert launcher.stop(folder) is False
         assert not send_signal(earlier.job_pid, earlier.job_started, signal.SIGKILL)
         assert stranger.poll() is None
+        folder.write_attempt(replace(earlier, job_started=began, boot="another boot"))
+        assert not launcher.is_active(folder)
         folder.write_attempt(replace(earlier, job_started=began))
         assert launcher.is_active(folder)
         stranger.kill()
@@ -158,8 +159,11 @@ def test_an_active_run_is_not_deleted(runs: Path) -> None:
 
 
 def test_a_zombie_is_not_alive() -> None:
-    began = time.time()
-    process = subprocess.Popen([sys.executable, "-c", ""])
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    began = start_time(process.pid)
+    assert began is not None
+    assert is_alive(process.pid, began)
+    process.kill()
     wait_for(lambda: start_time(process.pid) is None, "the process to end")
     assert not is_alive(process.pid, began)
     process.wait()

@@ -9,11 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
-
 from rlft_tui.paths import Workspace
 from rlft_tui.runs.run_event import EventWriter
 from rlft_tui.runs.run_folder import Attempt, RunFolder
+from rlft_tui.runs.run_process import start_time
 from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, ModelSource, write_spec
 from rlft_tui.runs.run_status import Exit
 
@@ -114,7 +113,7 @@ def live_job(folder: RunFolder) -> subprocess.Popen[bytes]:
         cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
-    started = psutil.Process(job.pid).create_time()
+    started = start_time(job.pid) or 0.0
     folder.write_attempt(Attempt(1, job.pid, started, job.pid, started))
     return job
 
