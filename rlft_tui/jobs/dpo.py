@@ -20,10 +20,15 @@ from typing import Any
 
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.job import Job, run_job, say
+from rlft_tui.jobs.preference_rows import read_rows, tokenise
 from rlft_tui.runs.run_spec import DpoSpec
 
 
 def train(job: Job, spec: DpoSpec) -> int:
+    # -- data: read and checked before anything slow is imported
+    rows = read_rows(job.folder.dataset / "train.jsonl")
+    heldout_rows = read_rows(job.folder.dataset / "heldout.jsonl", required=False)
+
     job.stage("starting", detail="loading torch, transformers and TRL")
     os.environ["TQDM_DISABLE"] = "1"
     import torch
@@ -46,7 +51,6 @@ def train(job: Job, spec: DpoSpec) -> int:
         load_base,
         set_threads,
     )
-    from rlft_tui.jobs.preference_rows import read_rows, tokenise
     from rlft_tui.jobs.sampler import Sampler
     from rlft_tui.jobs.tokenizer_loading import load_tokenizer
 
@@ -56,10 +60,6 @@ def train(job: Job, spec: DpoSpec) -> int:
     device = choose_device()
     dtype = choose_dtype(spec.precision, device)
     job.started(spec, spec.max_steps, f"{device_name(device)}, {str(dtype).removeprefix('torch.')}")
-
-    # -- data: read and checked before anything slow is loaded
-    rows = read_rows(job.folder.dataset / "train.jsonl")
-    heldout_rows = read_rows(job.folder.dataset / "heldout.jsonl", required=False)
 
     # -- where to go on from
     checkpoint, bad = find_last_good(job.folder.checkpoints)

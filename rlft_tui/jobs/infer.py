@@ -186,16 +186,10 @@ class Worker:
             )
 
     def _send_text(self, side: Side, *, last: bool) -> None:
-        from rlft_tui.jobs.decoding import answer_text
-
-        text = answer_text(side.base.tokenizer, side.row)
-        if not last:
-            # A character whose bytes are not all there yet decodes to U+FFFD: wait for the rest.
-            text = text.rstrip("\ufffd")
-        piece = text[len(side.sent) :]
+        piece = new_text(side.base.tokenizer, side.row.tokens, side.sent, last=last)
         if not piece:
             return
-        side.sent = text
+        side.sent += piece
         side.sent_at = time.monotonic()
         self._send(
             id=side.request,
@@ -209,6 +203,16 @@ class Worker:
     def _send(self, **reply: Any) -> None:
         self._output.write(json.dumps(reply, ensure_ascii=False).encode() + b"\n")
         self._output.flush()
+
+
+def new_text(tokenizer: Any, tokens: list[int], sent: str, *, last: bool) -> str:
+    """What the tokens say beyond ``sent``.
+
+    A character whose bytes are not all there yet decodes to U+FFFD: unless this is the
+    last piece, it waits for the rest.
+    """
+    text = str(tokenizer.decode(tokens, skip_special_tokens=True))
+    return (text if last else text.rstrip("\ufffd"))[len(sent) :]
 
 
 def one_line(error: Exception) -> str:

@@ -36,9 +36,7 @@ class TokenRow:
 def read_rows(path: Path, *, required: bool = True) -> list[PreferenceRow]:
     """Every row of a JSON lines file; RlftError names the first line that is none."""
     if not path.is_file():
-        raise NotFoundError(
-            "the data set has no such file", where=str(path), remedy="rlft data build makes one"
-        )
+        raise NotFoundError("no data set here", where=str(path), remedy="rlft data build makes one")
     rows = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if line.strip():

@@ -1,9 +1,9 @@
 """What the trainer will see, token by token.
 
-``python -m rlft_tui.jobs.token_check DATASET_DIR MODEL_PATH MAX_LENGTH --rows N`` prints one JSON object (``TokenReport``): every row of the data set is tokenised as
-the trainer does it, the first N are shown token by token. Exit code 2 and one line
-on stderr when data set or tokenizer cannot be read; problems in the rows are
-``errors`` and ``warnings`` in the report.
+``python -m rlft_tui.jobs.token_check DATASET_DIR MODEL_PATH MAX_LENGTH --rows N`` prints
+one JSON object (``TokenReport``): every row of the data set is tokenised as the trainer
+does it, the first N are shown. Exit code 2 and one line on stderr when data set or
+tokenizer cannot be read; problems in the rows are ``errors`` and ``warnings`` there.
 """
 
 from __future__ import annotations

@@ -1,0 +1,102 @@
+"""The token report shows what the trainer trains on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlft_tui.jobs.token_check import main
+from tests.jobs.job_process import ROWS, write_lines
+
+
+def report(
+    capsys: pytest.CaptureFixture[str], dataset: Path, model: Path, max_length: int, rows: int = 1
+) -> dict[str, Any]:
+    assert main([str(dataset), str(model), str(max_length), "--rows", str(rows)]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    write_lines(tmp_path / "train.jsonl", ROWS[:8])
+    write_lines(tmp_path / "heldout.jsonl", ROWS[8:])
+    return tmp_path
+
+
+def test_the_loss_falls_on_the_answer_and_its_end(
+    capsys: pytest.CaptureFixture[str], dataset: Path, tiny_model: Path
+) -> None:
+    found = report(capsys, dataset, tiny_model, 512, rows=2)
+    assert found["checked"] == {"train": 8, "heldout": 2}
+    assert [(row["file"], row["row"]) for row in found["rows"]] == [("train", 1), ("train", 2)]
+    tokens = found["rows"][0]["chosen"]["tokens"]
+    text = "".join(token["text"] for token in tokens)
+    counted = "".join(token["text"] for token in tokens if token["loss"])
+    assert text == "<|im_start|>user\nSay ash.<|im_end|>\n<|im_start|>assistant\nash<|im_end|>\n"
+    assert counted == "ash<|im_end|>\n"
+    assert found["rows"][0]["chosen"]["eos"]
+    assert (found["errors"], found["warnings"], found["truncated"]) == ([], [], 0)
+
+
+def test_lengths_are_over_all_rows(
+    capsys: pytest.CaptureFixture[str], dataset: Path, tiny_model: Path
+) -> None:
+    lengths = report(capsys, dataset, tiny_model, 512)["lengths"]
+    sizes = sorted(len(row["chosen"][0]["content"]) + 2 for row in ROWS)
+    assert (lengths["chosen"]["min"], lengths["chosen"]["max"]) == (sizes[0], sizes[-1])
+    assert lengths["longest"]["max"] == lengths["prompt"]["max"] + lengths["rejected"]["max"]
+
+
+def test_rows_that_are_cut_lose_their_end(
+    capsys: pytest.CaptureFixture[str], dataset: Path, tiny_model: Path
+) -> None:
+    found = report(capsys, dataset, tiny_model, 42)
+    assert found["truncated"] == 10
+    assert found["without_eos"] == 10
+    assert found["errors"] == []
+    assert "10 of 10 rows are cut at 42 tokens" in found["warnings"][0]
+    assert len(found["rows"][0]["rejected"]["tokens"]) == 42
+    assert not found["rows"][0]["rejected"]["eos"]
+
+
+def test_prompts_that_fill_everything_are_an_error(
+    capsys: pytest.CaptureFixture[str], dataset: Path, tiny_model: Path
+) -> None:
+    found = report(capsys, dataset, tiny_model, 16)
+    assert found["dropped"] == 10
+    assert "every prompt fills max_length" in found["errors"][0]
+
+
+def test_the_same_answer_twice_is_an_error(
+    capsys: pytest.CaptureFixture[str], dataset: Path, tiny_model: Path
+) -> None:
+    write_lines(dataset / "train.jsonl", [{**ROWS[0], "rejected": ROWS[0]["chosen"]}])
+    found = report(capsys, dataset, tiny_model, 512)
+    assert found["errors"] == ["train.jsonl:1: chosen and rejected are the same tokens"]
+
+
+def test_a_template_that_never_ends_an_answer_is_an_error(
+    capsys: pytest.CaptureFixture[str], dataset: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    endless = tmp_path / "endless"
+    endless.mkdir()
+    for path in tiny_model.iterdir():
+        (endless / path.name).write_bytes(path.read_bytes())
+    template = endless / "chat_template.jinja"
+    template.write_text(template.read_text().replace("<|im_end|>", ""))
+    found = report(capsys, dataset, endless, 512)
+    assert (found["without_eos"], found["unending"]) == (10, 10)
+    assert "would not learn to stop" in found["errors"][0]
+
+
+def test_no_data_set_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, tiny_model: Path
+) -> None:
+    assert main([str(tmp_path / "none"), str(tiny_model), "64"]) == 2
+    err = capsys.readouterr().err
+    assert "no data set here" in err
+    assert len(err.splitlines()) == 1
