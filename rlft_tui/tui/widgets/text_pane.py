@@ -101,6 +101,8 @@ class TextPane(Widget, can_focus=True):
         self._end_told = False
         self._slices: Timer | None = None
         self._yielded = 0
+        self._unpainted = False
+        """The text shown is still to be painted, and slices wait for that."""
         self._pieces: list[str] = []
         self._flush_due: Timer | None = None
         self._flushed_at = 0.0
@@ -324,8 +326,13 @@ class TextPane(Widget, can_focus=True):
         document.render_to(self._top + self.size.height - 1)
         self._top = max(0, min(self._top, len(document.lines) - self.size.height))
         self.refresh()
-        self._wake()
+        self._unpainted = True
+        self.call_after_refresh(self._painted)
         self._tell_end()
+
+    def _painted(self) -> None:
+        self._unpainted = False
+        self._wake()
 
     def _mark(self) -> int:
         """Row of the position mark, or -1 when the whole text is in view."""
@@ -350,7 +357,7 @@ class TextPane(Widget, can_focus=True):
             self.post_message(self.EndReached(self))
 
     def _wake(self) -> None:
-        if self._slices is not None and self._job() is not None:
+        if self._slices is not None and not self._unpainted and self._job() is not None:
             self._slices.resume()
 
     def _job(self) -> TextDocument | None:
@@ -369,7 +376,7 @@ class TextPane(Widget, can_focus=True):
         return None
 
     def _slice(self) -> None:
-        document = self._job()
+        document = None if self._unpainted else self._job()
         if document is None:
             if self._slices is not None:
                 self._slices.pause()
