@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from textual.message import Message
 from textual.strip import Strip
 
@@ -21,6 +23,13 @@ class AnswerPane(TextPane):
 
     _serial = 0
     _told = 0
+    painted_at = 0.0
+    """When the text with ``painted_serial`` was drawn (time.monotonic)."""
+
+    @property
+    def painted_serial(self) -> int:
+        """Serial of the last text that was drawn."""
+        return self._told
 
     def put(self, text: str, serial: int) -> None:
         """Show a text from its start; ``serial`` comes back with ``Painted``."""
@@ -33,5 +42,6 @@ class AnswerPane(TextPane):
         # a message posted here is handled after the frame was written.
         if self._told != self._serial:
             self._told = self._serial
+            self.painted_at = monotonic()
             self.post_message(self.Painted(self, self._serial))
         return super().render_line(y)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -76,7 +75,6 @@ class LabelScreen(WorkbenchScreen):
         super().__init__()
         self.session = LabelSession(self.bench.settings.labeler)
         self._serial = 0
-        self._unpainted: set[AnswerPane] = set()
         self._asking = False
         self._trouble = ""
         self._slow: Timer | None = None
@@ -172,7 +170,6 @@ class LabelScreen(WorkbenchScreen):
             return
         self.remove_class("-ended")
         self._serial += 1
-        self._unpainted = set(self._panes())
         self._pane("left").put(shown.left_text, self._serial)
         self._pane("right").put(shown.right_text, self._serial)
         self.query_one("#prompt", TextPane).show(prompt_text(shown.pair, self.has_class("-prompt")))
@@ -182,16 +179,17 @@ class LabelScreen(WorkbenchScreen):
 
     @on(AnswerPane.Painted)
     def _pane_painted(self, message: AnswerPane.Painted) -> None:
-        if message.serial != self._serial:
-            return
-        self._unpainted.discard(message.pane)
-        self._perhaps_painted()
-
-    def _perhaps_painted(self) -> None:
-        if not self._unpainted and self.session.phase == "painting":
-            self.session.painted(time.monotonic())
+        if message.serial == self._serial and self._note_painted():
             self._refill()
             self._prefetch()
+
+    def _note_painted(self) -> bool:
+        """Take note that every answer in view was drawn; a key may overtake the message about it."""
+        panes = self._panes()
+        if self.session.phase != "painting" or any(pane.painted_serial != self._serial for pane in panes):
+            return False
+        self.session.painted(max(pane.painted_at for pane in panes))
+        return True
 
     def _paint_headings(self) -> None:
         for number, side in (("1", "left"), ("2", "right")):
@@ -222,9 +220,11 @@ class LabelScreen(WorkbenchScreen):
 
     # verdicts
     def action_judge(self, place: Place) -> None:
+        self._note_painted()
         self._store(self.session.judge(place, self.key_time))
 
     def action_set_aside(self, kind: MarkKind) -> None:
+        self._note_painted()
         self._store(self.session.set_aside(kind, self.key_time))
 
     def _store(self, operation: LabelOperation | None) -> None:
@@ -263,6 +263,7 @@ class LabelScreen(WorkbenchScreen):
 
     # undo
     def action_undo(self) -> None:
+        self._note_painted()
         if self.session.begin_undo():
             self._find_last(HISTORY)
 
@@ -363,8 +364,7 @@ class LabelScreen(WorkbenchScreen):
         self.remove_class("-left", "-right")
         if after[now]:
             self.add_class(after[now])
-        self._unpainted &= set(self._panes())
-        self._perhaps_painted()
+        self._note_painted()
 
     def action_prompt(self) -> None:
         """Open the whole prompt, earlier turns included, or close it again."""
