@@ -190,8 +190,8 @@ class Database(AbstractContextManager["Database"]):
             except duckdb.Error as error:
                 if (unavailable := _unavailable(error, self.path)) is not None:
                     raise unavailable from error
-                last = attempt == _WAL_REPAIRS
-                if not (wal.is_file() and wal.stat().st_size) or last:
+                # Any other trouble is not the WAL's fault: it stays where it is.
+                if "replaying WAL" not in str(error) or attempt == _WAL_REPAIRS or not wal.is_file():
                     raise _damaged(error, self._workspace) from error
                 self._set_wal_aside(wal, str(error), keep_prefix=attempt < _WAL_REPAIRS - 1)
         raise AssertionError("unreachable")
@@ -252,6 +252,12 @@ def _unavailable(error: duckdb.Error, path: Path) -> UnavailableError | None:
     if "No space left" in text or "Disk quota" in text or "not enough disk space" in text.lower():
         return UnavailableError(
             "the disk is full", where=str(path.parent), remedy="Free some space, then try again"
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return UnavailableError(
+            f"the request needs more than the database's {MEMORY_LIMIT} of memory",
+            where=str(path),
+            remedy="Import the file in parts",
         )
     if "Permission denied" in text or "Read-only file system" in text:
         return UnavailableError(

@@ -174,11 +174,11 @@ def test_kill_9_loses_nothing_that_was_committed(place: Workspace) -> None:
 
 
 def test_processes_that_race_to_open_lose_nothing(place: Workspace) -> None:
-    racers = [start_owner(place, first=1000 * number, count=15, then="race") for number in range(4)]
+    racers = [start_owner(place, first=1000 * number, count=8, then="race") for number in range(4)]
     acknowledged = [line for racer in racers for line in racer.communicate(timeout=120)[0].split()]
 
     assert [racer.returncode for racer in racers] == [0] * 4
-    assert len(acknowledged) == 60
+    assert len(acknowledged) == 32
     with open_database(place) as database:
         assert names(database) == sorted(acknowledged)
         assert database.warnings == []
@@ -267,6 +267,31 @@ def test_a_checkpointed_write_does_not_need_the_wal(place: Workspace) -> None:
         wal = Path(f"{place.database}.wal")
         assert not wal.exists() or wal.stat().st_size == 0
         assert names(database) == ["ada"]
+
+
+def test_a_wal_beside_a_damaged_file_is_left_alone(place: Workspace) -> None:
+    wal = leave_a_wal(place)
+    before = wal.read_bytes()
+    place.database.write_bytes(b"\x00" * 20_000)
+
+    with pytest.raises(RlftError, match="database is damaged"):
+        open_database(place)
+
+    assert wal.read_bytes() == before
+    assert list(place.root.glob("*.damaged-*")) == []
+
+
+def test_a_database_that_another_program_has_open_is_told(place: Workspace) -> None:
+    open_database(place).close()
+    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(place.database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"1\n"
+        with pytest.raises(UnavailableError, match="another program has the database open"):
+            open_database(place)
+        other.communicate(b"", timeout=60)
+    open_database(place).close()
 
 
 def test_a_missing_file_is_told_when_there_were_verdicts(place: Workspace) -> None:
