@@ -92,16 +92,19 @@ def check(
 ) -> None:
     """Show what the trainer will see: the exact tokens of some rows, which of them count, and lengths.
 
-    Looks at every row; nothing is trained.
+    Looks at every row; nothing is trained. Exit code 1 when training on it would be useless.
     """
+    from rlft_tui.cli.models_command import find_model
     from rlft_tui.cli.token_report import check_tokens, token_text
 
     with session.connect() as client:
         found = client.dataset(dataset)
         models = client.models()
     name = model or session.settings().default_model
-    report = check_tokens(found, models, name, rows=rows, max_length=max_length)
+    report = check_tokens(found, find_model(models, name), rows=rows, max_length=max_length)
     session.show(report, lambda: token_text(report))
+    if report["errors"]:
+        raise typer.Exit(1)
 
 
 @command(app, "rlft data export latest ./first-round")

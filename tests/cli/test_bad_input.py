@@ -89,11 +89,12 @@ def test_names_of_things_that_are_not_there(rlft: Rlft, client: WorkspaceClient,
         ["runs", "resume", "nope"],
         ["runs", "rm", "nope", "--yes"],
         ["models", "show", "nope"],
-        ["data", "check", "nope"],
-        ["data", "export", "nope", str(here.exports)],
         ["restore", "nope"],
     ):
         assert_refused(rlft(*arguments), "nope")
+    assert_refused(rlft("data", "check", "nope"), "no data set yet", "rlft data build")
+    assert_refused(rlft("data", "export", "nope", here.exports), "no data set yet")
+    assert not here.exports.exists()
     assert client.label_stats().total == 0
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from rlft_tui.cli.token_report import token_text
+from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.paths import Workspace
 from tests.cli.run_rlft import Rlft
+from tests.conftest import add_pairs
 from tests.tiny_model import make_tiny_model
 
 
@@ -68,3 +71,35 @@ def test_two_models_answer_one_prompt(rlft: Rlft, here: Workspace, tiny: Path) -
     unknown = rlft("compare", "Hello?", "--models", "tiny", "nope")
     assert unknown.code == 2
     assert "nope" in unknown.err
+
+
+def test_a_data_set_is_checked_token_by_token_before_training(
+    rlft: Rlft, client: WorkspaceClient, here: Workspace, tiny: Path
+) -> None:
+    rlft.well("models", "pull", tiny)
+    for pair in add_pairs(client, 5):
+        rlft.well("labels", "add", pair.id, "--choice", "a")
+    built = rlft.well("data", "build", "--name", "first", "--json").value
+    asked = ["data", "check", "first", "--model", "tiny"]
+
+    report = rlft.well(*asked, "--rows", "1", "--json").value
+    assert report["dataset"] == built["hash"]
+    assert sum(report["checked"].values()) == 5
+    (row,) = report["rows"]
+    assert "".join(token["text"] for token in row["chosen"]["tokens"] if token["loss"]).startswith("Answer A")
+    assert not row["chosen"]["tokens"][0]["loss"]
+    assert row["chosen"]["eos"]
+
+    shown = token_text(report)
+    assert "chosen, " in shown
+    assert "A│n│s│w│e│r" in shown
+    assert "<|im_end|>" in shown
+    assert "chat template:" in shown
+    assert shown.endswith("Nothing wrong was found.")
+
+    useless = rlft(*asked, "--max-length", "16")
+    assert useless.code == 1
+    assert "error: every prompt fills max_length" in useless.out
+    unknown = rlft("data", "check", "first")
+    assert unknown.code == 2
+    assert "rlft models pull smollm2-135m" in unknown.err
