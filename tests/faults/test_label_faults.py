@@ -28,6 +28,7 @@ from tests.faults.labelling import Labeller, stored_ids
 KILLS = 50
 
 
+@pytest.mark.timeout(900)
 def test_fifty_kills_while_labelling_lose_nothing_and_double_nothing(
     client: WorkspaceClient, workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
