@@ -45,6 +45,7 @@ def launch(client: WorkspaceClient, run_id: str, model: str, **more: Any) -> Run
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_launch_live_curve_server_kill_stop_resume_finish_compare(
     workspace: Workspace, client: WorkspaceClient, tiny: str
 ) -> None:
