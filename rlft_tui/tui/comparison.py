@@ -58,6 +58,8 @@ class Comparison:
     """What is loading, or the error's line."""
     answers: tuple[Answer, Answer] = field(default_factory=lambda: (Answer(), Answer()))
     ready_at: float = 0.0
+    verdict: Verdict | None = None
+    """Set once it is stored."""
 
     def begin(
         self, prompt: str, context: tuple[Message, ...] = (), *, rng: random.Random | None = None
@@ -130,7 +132,8 @@ class Comparison:
         if self.hidden:
             return f"{'Answer 1' if place == 'left' else 'Answer 2'}{count}"
         speed = f" · {answer.tokens_per_second:.1f} tokens/s" if answer.tokens_per_second else ""
-        return f"{self.models[index]}{count}{speed}"
+        better = "✓ " if self.verdict == place else ""
+        return f"{better}{self.models[index]}{count}{speed}"
 
     def tokens_per_second(self) -> float | None:
         """Both sides together."""

@@ -16,7 +16,7 @@ from rlft_tui.paths import Workspace
 from rlft_tui.tui.app import RlftApp
 from rlft_tui.tui.screens.base import WorkbenchScreen
 
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 120.0
 SIZES = [(80, 24), (160, 48)]
 Screen = TypeVar("Screen", bound=WorkbenchScreen)
 

@@ -60,7 +60,7 @@ def test_the_form_suggests_checks_and_previews(
             await shows(pilot, "Train with DPO", "tiny-", dataset, "train ·", "held out", "Ready: ctrl+s")
             await shows(pilot, "epochs")
             for box in ("#field-lora-alpha", "#field-seed"):
-                assert not front(pilot, LaunchScreen).query_one(box).is_on_screen
+                assert front(pilot, LaunchScreen).query_one(box).is_on_screen == (size == (160, 48))
             field = front(pilot, LaunchScreen).query_one("#field-max_steps", Input)
             assert field.has_focus
             field.value = "0"
@@ -69,10 +69,11 @@ def test_the_form_suggests_checks_and_previews(
             assert isinstance(pilot.app.screen, LaunchScreen)
             field.value = "3"
             await shows(pilot, "--max-steps 3", "Ready: ctrl+s")
-            await pilot.press("ctrl+o")
-            await shows(pilot, "LoRA alpha")
-            await pilot.press("ctrl+o")
-            await vanishes(pilot, "LoRA alpha")
+            if size == (80, 24):
+                await pilot.press("ctrl+o")
+                await shows(pilot, "LoRA alpha")
+                await pilot.press("ctrl+o")
+                await vanishes(pilot, "LoRA alpha")
 
     asyncio.run(scenario())
 

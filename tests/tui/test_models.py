@@ -28,7 +28,8 @@ def test_win_rate_with_its_interval() -> None:
 
 def test_lineage_goes_back_to_the_labels() -> None:
     model = Model("tuned", "adapter", "/t", base="base", run_id="dpo-1", dataset="abc")
-    assert lineage(model, None) == "tuned ← base ← run dpo-1 ← data set abc"
+    assert lineage(model, None, 80) == ["tuned ← base ← run dpo-1 ← data set abc"]
+    assert lineage(model, None, 25) == ["tuned ← base ← run dpo-1", "  ← data set abc"]
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -57,6 +57,7 @@ class CompareScreen(WorkbenchScreen):
     CompareScreen #sides { height: 1fr; margin-top: 1; }
     CompareScreen .side { width: 1fr; }
     CompareScreen #right { margin-left: 1; }
+    CompareScreen TextPane { padding: 0 1; }
     CompareScreen .title { height: 1; padding: 0 1; background: $surface; text-style: bold; }
     CompareScreen #said { height: 1; padding: 0 1; text-style: bold; }
     CompareScreen #said.-wrong { color: $text-warning; }
@@ -82,7 +83,9 @@ class CompareScreen(WorkbenchScreen):
         with Horizontal(classes="controls"):
             for name, text in (("temperature", "0.7"), ("max-tokens", "256"), ("seed", "1")):
                 yield Static(name.replace("-", " "), markup=False)
-                yield Input(text, compact=True, id=name, select_on_focus=False)
+                box = Input(text, compact=True, id=name, select_on_focus=False)
+                box.cursor_blink = False
+                yield box
             yield Static("", id="blind", markup=False)
         with Horizontal(id="sides"):
             for side in SIDES:
@@ -276,7 +279,8 @@ class CompareScreen(WorkbenchScreen):
         self._paint()
 
     def on_screen_suspend(self) -> None:
-        self._cancel()
+        if self not in self.app.screen_stack:  # not for a dialog in front of it
+            self._cancel()
 
     def on_unmount(self) -> None:
         self._cancel()
@@ -336,7 +340,7 @@ class CompareScreen(WorkbenchScreen):
         except RlftError as error:
             self.bench.show_error(error)
         else:
-            shown.state = "judged"
+            shown.state, shown.verdict = "judged", verdict
             shown.note = (
                 "no difference"
                 if verdict == "tie"

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from rlft_tui.runs.run_status import RunSummary
 
 PAGE = 1000
+ROWS_AROUND = 10
+"""Lines of the screen that are not fields: with room for all fields, all are shown."""
+WIDE = 130
+"""Columns from which the help at each field is not cut."""
 TITLES: dict[Method, str] = {"dpo": "Train with DPO", "generate": "Generate pairs"}
 
 
@@ -62,7 +66,9 @@ class FieldRow(Horizontal):
                 id=name,
             )
         else:
-            yield Input(self._text, compact=True, id=name, select_on_focus=False)
+            box = Input(self._text, compact=True, id=name, select_on_focus=False)
+            box.cursor_blink = False
+            yield box
         yield Static("", classes="note", markup=False)
 
     def tell(self, note: str, *, wrong: bool) -> None:
@@ -119,12 +125,16 @@ class LaunchScreen(WorkbenchScreen):
         yield Static("reading models and data sets …", id="state", markup=False)
         yield Static("", id="command", markup=False)
 
-    def opened(self, method: Method = "dpo", **values: Any) -> None:
-        """``method`` dpo or generate; other values are fields to start with, such as ``dataset``."""
+    def opened(self, method: Method | None = None, **values: Any) -> None:
+        """``method`` dpo or generate; other values are fields to start with, such as ``dataset``.
+
+        Without any the form stands as it was left.
+        """
         self._launching = False
         self._wanted = {name: str(value) for name, value in values.items()}
-        if self.form is not None and not values and method == self.form.method:
+        if self.form is not None and not values and method in (None, self.form.method):
             method, self._wanted = self.form.method, dict(self.form.typed)
+        wanted_method: Method = method or "dpo"
 
         def read(client: WorkspaceClient) -> tuple[tuple[Model, ...], tuple[Dataset, ...]]:
             return client.models(), client.datasets()
@@ -132,7 +142,7 @@ class LaunchScreen(WorkbenchScreen):
         def done(answer: tuple[tuple[Model, ...], tuple[Dataset, ...]]) -> None:
             self._models = answer[0]
             self._datasets = tuple(sorted(answer[1], key=lambda each: -each.created_at))
-            self.run_worker(self._fill(method), group="fill", exclusive=True)
+            self.run_worker(self._fill(wanted_method), group="fill", exclusive=True)
 
         self.call(read, done, group="launch", latest=True)
 
@@ -161,6 +171,8 @@ class LaunchScreen(WorkbenchScreen):
                 FieldRow(field, self._choices(field), form.text(field.name)) for field in form.fields
             )
         self._check()
+        box.set_class(self.size.height < len(form.fields) + ROWS_AROUND, "-fewer")
+        self.query_one("#hint").display = self.size.width < WIDE
         first = "max_steps" if method == "dpo" else "prompts"
         self.query_one(f"#field-{first}").focus()
 

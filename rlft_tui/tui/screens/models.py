@@ -73,8 +73,10 @@ class ModelsScreen(WatchingScreen):
         self.models = tuple(sorted(models, key=lambda each: -each.created_at))
         self.ratings = {each.model: each for each in ratings}
         self.datasets = {each.hash: each for each in datasets}
-        self._read = True
+        first, self._read = not self._read, True
         self.paint()
+        if first:
+            self.refresh_bindings()
         return LOOK_SECONDS
 
     def look_failed(self, error: RlftError) -> None:
@@ -119,7 +121,7 @@ class ModelsScreen(WatchingScreen):
         text = Text()
         if model is not None:
             lines = [
-                lineage(model, self.datasets.get(model.dataset)),
+                *lineage(model, self.datasets.get(model.dataset), self.size.width - 2),
                 record(self.ratings.get(model.name)),
                 *self._hints(model),
                 *([model.path] if self._paths else []),
@@ -147,6 +149,7 @@ class ModelsScreen(WatchingScreen):
     @on(ListPane.Moved)
     def _moved(self) -> None:
         self._show_detail()
+        self.refresh_bindings()
 
     # actions
     @on(ListPane.Chosen)
@@ -159,6 +162,12 @@ class ModelsScreen(WatchingScreen):
         else:
             newest = next((m for m in self.models if m.base == model.name), model)
             self.bench.show_screen("compare", models=(model.name, newest.name))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("compare", "open_run", "train", "path"):
+            model = self.selected if self.is_mounted else None
+            return model is not None and (action != "open_run" or bool(model.run_id))
+        return super().check_action(action, parameters)
 
     def action_open_run(self) -> None:
         if (model := self.selected) is not None and model.run_id:
@@ -187,8 +196,8 @@ def record(rating: Rating | None) -> str:
     return f"{rating.wins} won · {rating.losses} lost · {rating.ties} tied of {rating.n}"
 
 
-def lineage(model: Model, dataset: Dataset | None) -> str:
-    """model ← base, run ← data set ← labels."""
+def lineage(model: Model, dataset: Dataset | None, width: int) -> list[str]:
+    """model ← base ← run ← data set ← labels, in as many lines as that takes."""
     parts = [model.name]
     if model.base:
         parts.append(model.base)
@@ -199,4 +208,10 @@ def lineage(model: Model, dataset: Dataset | None) -> str:
         parts.append(f"data set{name} {model.dataset}")
     if dataset is not None:
         parts.append(f"{dataset.train_rows + dataset.heldout_rows:,} labels")
-    return " ← ".join(parts)
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) + 3 <= width:
+            lines[-1] += f" ← {part}"
+        else:
+            lines.append(f"  ← {part}")
+    return lines

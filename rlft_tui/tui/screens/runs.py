@@ -61,8 +61,11 @@ class RunsScreen(WatchingScreen):
         yield Static("", id="detail")
 
     async def look(self) -> float:
+        before = [(run.id, run.status) for run in self.runs]
         self.runs = await self.bench.link.call(lambda client: client.runs())
         self.paint()
+        if before != [(run.id, run.status) for run in self.runs]:
+            self.refresh_bindings()
         return LIVE_SECONDS if any(run.status in ACTIVE for run in self.runs) else QUIET_SECONDS
 
     def look_failed(self, error: RlftError) -> None:
@@ -101,8 +104,24 @@ class RunsScreen(WatchingScreen):
     @on(ListPane.Moved)
     def _moved(self) -> None:
         self._show_detail(time.time())
+        self.refresh_bindings()
 
     # actions
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what the run under the cursor allows stands in the key bar."""
+        if action in ("open", "stop", "resume", "delete"):
+            run = self.selected if self.is_mounted else None
+            if run is None:
+                return False
+            allowed = {
+                "open": True,
+                "stop": run.status in ACTIVE,
+                "resume": run.status in run_text.RESUMABLE,
+                "delete": run.status not in ACTIVE,
+            }
+            return allowed[action]
+        return super().check_action(action, parameters)
+
     @on(ListPane.Chosen)
     def action_open(self) -> None:
         if (run := self.selected) is not None:
