@@ -22,6 +22,7 @@ from rlft_tui.datasets.checks import check_dataset
 from rlft_tui.datasets.datasets_table import dataset_by_name
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError
 from rlft_tui.models.models_table import list_models, name_hint, remove_models_of_run
+from rlft_tui.models.pull import require_training_stack
 from rlft_tui.paths import Workspace
 from rlft_tui.runs import launcher
 from rlft_tui.runs.log_page import read_page
@@ -138,6 +139,7 @@ class Supervisor:
             raise RlftError("no prompts to answer", remedy="Import some: rlft prompts import FILE")
         if (repeated := self._launched_already(spec)) is not None:
             return repeated
+        require_training_stack()
         with self._lock:
             self._launching.add(spec.id)
         try:
