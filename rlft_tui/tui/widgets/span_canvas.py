@@ -12,12 +12,13 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from rlft_tui.tui.widgets.changed_spans import Cell
+from rlft_tui.tui.widgets.partial_updates import crop_updates
 from rlft_tui.tui.widgets.widget_palette import palette_of
 
 Row = list[Cell]
 """One entry a cell: (character, style); the second cell of a wide character holds ''."""
 
-NEAR = 6
+NEAR = 10
 """Unchanged cells between two changed ones that are cheaper to send than to skip."""
 
 
@@ -55,6 +56,7 @@ class SpanCanvas(Widget):
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._frame: list[Row] = []
+        crop_updates()
 
     def draw(self, frame: list[Row]) -> int:
         """Show a frame of the widget's size; the number of cells that are repainted."""

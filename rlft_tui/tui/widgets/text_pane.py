@@ -23,6 +23,7 @@ from textual.widget import Widget
 
 from rlft_tui.tui.widgets.changed_spans import changed_span
 from rlft_tui.tui.widgets.palette import Palette, palette
+from rlft_tui.tui.widgets.partial_updates import crop_updates
 from rlft_tui.tui.widgets.styled_lines import Line
 from rlft_tui.tui.widgets.text_document import SLICE, TextDocument
 from rlft_tui.tui.widgets.widget_palette import palette_of
@@ -220,6 +221,7 @@ class TextPane(Widget, can_focus=True):
 
     def on_mount(self) -> None:
         """The slices' timer rests until there is something to do."""
+        crop_updates()
         self._slices = self.set_interval(_PAUSE, self._slice, pause=True)
 
     def on_resize(self, _: events.Resize) -> None:

@@ -1,0 +1,180 @@
+"""Bytes and processor time of a live chart refresh, and of a stream.
+
+    python -m benchmarks.charts [--refreshes 40]
+
+Four charts of two series each on a pseudo-terminal that answers position requests; every refresh
+appends one point to each series. Beside them plotext drawn the usual way: the same plotext 6
+pictures put into Static widgets. Then two text panes that stream 50 pieces a second each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import statistics
+import sys
+import time
+from typing import Any, ClassVar
+
+from benchmarks.widget_pty import PtyApp
+from rlft_tui.runs.run_status import Series
+
+SIZES = ((80, 24), (120, 40), (200, 50))
+START, TOTAL = 400, 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--refreshes", type=int, default=40)
+    parser.add_argument("--app", choices=("spans", "static", "stream"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.app:
+        (run_stream if options.app == "stream" else run_charts)(options.app)
+        return
+    print("| charts | size | bytes a refresh p50 | p95 | CPU ms a refresh |")
+    print("|---|---|---|---|---|")
+    for columns, rows in SIZES:
+        for technique, name in (("spans", "four charts, changed cells"), ("static", "plotext in Static")):
+            print(f"| {name} | {columns}x{rows} | {refreshes(technique, columns, rows, options.refreshes)} |")
+    print()
+    print(stream())
+
+
+def refreshes(technique: str, columns: int, rows: int, count: int) -> str:
+    with PtyApp("benchmarks.charts", ["--app", technique], columns, rows) as app:
+        app.until("ready")
+        app.quiet(1.0)
+        sizes = []
+        before = app.cpu_seconds()
+        for _ in range(count):
+            app.press(" ")
+            data = app.quiet(0.25)
+            sizes.append(len(data))
+        used = (app.cpu_seconds() - before) / count * 1000
+    ordered = sorted(sizes)
+    return f"{statistics.median(ordered):,.0f} | {ordered[int(count * 0.95)]:,} | {used:.1f}"
+
+
+def stream() -> str:
+    seconds = 6
+    with PtyApp("benchmarks.charts", ["--app", "stream"], 160, 45) as app:
+        app.until("ready")
+        app.quiet(0.5)
+        app.press(" ")
+        before, start, size = app.cpu_seconds(), time.monotonic(), 0
+        while time.monotonic() - start < seconds:
+            piece = app.take(0.1)
+            size += len(piece[0]) if piece else 0
+        used = app.cpu_seconds() - before
+    return (
+        f"Two streams of 50 pieces/s at 160x45: {size / seconds / 1000:.0f} KB/s, "
+        f"{used / seconds:.0%} of a core."
+    )
+
+
+def noisy(count: int, height: float, seed: int) -> Series:
+    chance = random.Random(seed)
+    mean: list[float | None] = [
+        height * math.exp(-index / 300) + chance.gauss(0, 0.02) * height for index in range(count)
+    ]
+    low = [None if value is None else value - 0.03 * height for value in mean]
+    high = [None if value is None else value + 0.03 * height for value in mean]
+    return Series("loss", "nats", 1, list(range(count)), mean, low, high, [0] * count, count)
+
+
+def run_charts(technique: str) -> None:
+    """The app under test."""
+    from rich.text import Text
+    from textual.app import App, ComposeResult
+    from textual.containers import Grid
+    from textual.widgets import Static
+
+    from rlft_tui.tui.widgets.chart import Chart
+    from rlft_tui.tui.widgets.chart_axis import step_axis, value_axis
+    from rlft_tui.tui.widgets.chart_plot import plot
+    from rlft_tui.tui.widgets.chart_points import trace, value_range
+    from rlft_tui.tui.widgets.terminal_pace import pace_of
+
+    class Charts(App[None]):
+        CSS = "Grid { grid-size: 2 2; height: 1fr; }"
+        BINDINGS: ClassVar[list[Any]] = [("space", "more", "More")]
+        count = START
+
+        def compose(self) -> ComposeResult:
+            yield Static("ready")
+            with Grid():
+                for number in range(4):
+                    yield Chart(id=f"c{number}") if technique == "spans" else Static(id=f"c{number}")
+
+        def on_mount(self) -> None:
+            self.animation_level = "none"
+            self.call_after_refresh(self.action_more)
+
+        def on_cursor_position(self) -> None:
+            pace_of(self).answered()
+
+        def action_more(self) -> None:
+            self.count += 1
+            for number in range(4):
+                lines = [noisy(self.count, 1.0, number), noisy(self.count, 0.6, number + 9)]
+                widget = self.query_one(f"#c{number}")
+                if isinstance(widget, Chart):
+                    widget.show(lines, steps=TOTAL, names=["base", "tuned"], live=True)
+                elif isinstance(widget, Static):
+                    width, height = widget.size
+                    x = step_axis(self.count, TOTAL)
+                    span = value_range(lines, x) or (0.0, 1.0)
+                    traces = [trace(one, x, width - 9) for one in lines]
+                    rows = plot(traces, x, value_axis(*span, None), width, height)
+                    text = Text()
+                    for row in rows:
+                        for glyph in row:
+                            text.append(
+                                glyph.character, f"color({glyph.line + 2})" if glyph.line >= 0 else ""
+                            )
+                        text.append("\n")
+                    widget.update(text)
+
+    Charts().run()
+
+
+def run_stream(_: str) -> None:
+    """The app under test."""
+    from textual.app import App, ComposeResult
+    from textual.containers import Horizontal
+    from textual.widgets import Static
+
+    from rlft_tui.tui.widgets.text_pane import TextPane
+
+    words = ["the", "**model**", "answers", "`slowly`", "and", "with", "several", "words", "because\n\n"]
+
+    class Streams(App[None]):
+        BINDINGS: ClassVar[list[Any]] = [("space", "begin", "Begin")]
+        number = 0
+
+        def compose(self) -> ComposeResult:
+            yield Static("ready")
+            with Horizontal():
+                yield TextPane()
+                yield TextPane()
+
+        def on_mount(self) -> None:
+            self.animation_level = "none"
+
+        def action_begin(self) -> None:
+            for pane in self.query(TextPane):
+                pane.stream_start()
+                pane.append("word " * 2000)
+            self.set_interval(0.02, self.more)
+
+        def more(self) -> None:
+            self.number += 1
+            for pane in self.query(TextPane):
+                pane.append(words[self.number % len(words)] + " ")
+
+    Streams().run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
