@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 
@@ -10,6 +11,8 @@ def prepare_environment() -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # It announces at every start that an optional package is missing.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     # By default idle OpenMP threads spin at a barrier. As soon as two jobs (a training run
     # and the inference worker, say) share the cores, each spins away the other's time:
     # two processes on two cores went from 1 to 24 tokens/s with this.

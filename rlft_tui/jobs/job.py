@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -20,7 +22,8 @@ from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, read_spec
 
 Spec = TypeVar("Spec", DpoSpec, GenerateSpec)
 PACKAGES = ("torch", "transformers", "trl", "peft")
-MEMORY_REMEDY = "Lower batch_size or max_length, or set precision to bf16"
+_NO_MEMORY = re.compile("can't allocate memory|not enough memory|Cannot allocate memory")
+"""Torch's CPU allocator raises a plain RuntimeError."""
 
 
 class Job:
@@ -66,30 +69,37 @@ def run_job(arguments: list[str], kind: type[Spec], work: Callable[[Job, Spec], 
         return work(Job(folder, log, stop), spec)
     except RlftError as error:
         return failed(log, "RlftError", str(error), "")
-    except MemoryError:
-        return failed(log, "OutOfMemory", f"out of memory. {MEMORY_REMEDY}", traceback.format_exc())
     except Exception as error:
-        trace = traceback.format_exc()
-        if is_out_of_memory(error):
-            return failed(log, "OutOfMemory", f"out of memory. {MEMORY_REMEDY}", trace)
-        message = (str(error).strip().splitlines() or ["no message"])[0]
-        return failed(log, type(error).__name__, message, trace)
+        return failed(log, *explained(error), traceback.format_exc())
     finally:
         log.close()
 
 
+def explained(error: Exception) -> tuple[str, str]:
+    """Kind and one line for an error that no code here raised."""
+    text = str(error).strip()
+    if (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or _NO_MEMORY.search(text)
+    ):
+        return "OutOfMemory", "out of memory. Lower batch_size or max_length, or set precision to bf16"
+    if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or "No space left on device" in text:
+        return "DiskFull", "the disk is full. Make room, then resume the run: the last good checkpoint stands"
+    return type(error).__name__, f"{type(error).__name__}: {(text.splitlines() or ['no message'])[0]}"
+
+
 def failed(log: EventWriter, kind: str, message: str, trace: str) -> int:
-    log.write("error", type=kind, message=message, traceback=trace)
-    log.write("end", status="failed")
+    """Tell the log and stderr, the message last; the log may be what cannot be written."""
     if trace:
         say(trace.rstrip())
-    say(message if kind in ("RlftError", "OutOfMemory") else f"{kind}: {message}")
+    try:
+        log.write("error", type=kind, message=message, traceback=trace)
+        log.write("end", status="failed")
+    except OSError as error:
+        say(f"the event log could not be written: {error.strerror}")
+    say(message)
     return 1
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Torch raises its own class on a GPU and a plain RuntimeError when the CPU allocator fails."""
-    return type(error).__name__ == "OutOfMemoryError" or "not enough memory" in str(error)
 
 
 def say(line: str) -> None:

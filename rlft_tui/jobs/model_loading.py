@@ -85,34 +85,49 @@ class AdapterBase:
 
     def __init__(self, path: str, dtype: torch.dtype, device: str) -> None:
         self.path = path
+        self.dtype = dtype
         self.device = device
         self.tokenizer = load_tokenizer(path)
-        self.model = load_base(path, dtype, device).eval()
+        self._load_base()
+
+    def _load_base(self) -> None:
+        self.model = load_base(self.path, self.dtype, self.device).eval()
         self._names: dict[str, str] = {}
+        self._written: dict[str, int] = {}
+        """When each adapter's file was written: one that was trained anew is loaded anew."""
+        self._loaded = 0
         self._selected = ""
 
     def load(self, adapter: str) -> None:
-        """Put an adapter folder on the base, once; the empty name is the base itself."""
-        if not adapter or adapter in self._names:
+        """Put an adapter folder on the base unless it is there; the empty name is the base itself."""
+        if not adapter:
             return
-        from peft import PeftModel
-
         check_adapter_folder(Path(adapter))
-        name = f"adapter_{len(self._names)}"
+        written = (Path(adapter) / "adapter_model.safetensors").stat().st_mtime_ns
+        if self._written.get(adapter) == written:
+            return
+        name = f"adapter_{self._loaded}"
         try:
-            if self._names:
+            if self._loaded:
                 self.model.load_adapter(adapter, adapter_name=name)
             else:
+                from peft import PeftModel
+
                 self.model = PeftModel.from_pretrained(self.model, adapter, adapter_name=name).eval()
-        except (RuntimeError, ValueError, KeyError) as error:
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            # Half of it may be in the model by now: begin with a clean base.
+            self._load_base()
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise RlftError(f"the adapter does not fit this base: {reason}", where=adapter) from error
+        self._loaded += 1
         self._names[adapter] = name
+        self._written[adapter] = written
         self._selected = "?"
 
     def select(self, adapter: str) -> None:
         """Answer with this adapter from the next forward pass on."""
-        self.load(adapter)
+        if adapter and adapter not in self._names:
+            self.load(adapter)
         if adapter == self._selected or not self._names:
             return
         if adapter:
