@@ -43,8 +43,8 @@ def dpo_folder(root: Path, model: Path, **settings: Any) -> RunFolder:
         "threads": 1,
         "precision": "fp32",
     }
-    source = ModelSource(name="tiny", path=str(model))
-    write_spec(DpoSpec(id=root.name, model=source, dataset="abc", **(defaults | settings)), folder.spec)
+    defaults["model"] = ModelSource(name="tiny", path=str(model))
+    write_spec(DpoSpec(id=root.name, dataset="abc", **(defaults | settings)), folder.spec)
     return folder
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from rlft_tui.jobs.checkpoints import MANIFEST, verify
 from rlft_tui.runs.run_event import number
 from rlft_tui.runs.run_folder import RunFolder
+from rlft_tui.runs.run_spec import ModelSource
 from tests.jobs.conftest import Ended
 from tests.jobs.job_process import ROWS, dpo_folder, events, finish, of_kind, start, values, write_lines
 
@@ -146,6 +147,23 @@ def test_a_resumed_run_is_the_run_it_would_have_been(runs: dict[str, Ended], res
     expected_weights = weights(runs["whole"].folder)
     for name, tensor in weights(resumed.folder).items():
         torch.testing.assert_close(tensor, expected_weights[name], rtol=1e-4, atol=1e-5)
+
+
+def test_an_adapter_is_continued_from_where_it_is(
+    runs: dict[str, Ended], tiny_model: Path, tmp_path: Path
+) -> None:
+    earlier = runs["whole"].folder
+    source = ModelSource(name="once", path=str(tiny_model), adapter=str(earlier.model))
+    folder = dpo_folder(tmp_path / "on", tiny_model, model=source, max_steps=2, checkpoint_every=1)
+    assert finish(start("dpo", folder.root))[0] == 0
+    found = events(folder)
+    # Its own beginning is its reference.
+    assert values(found, "loss")[1] == pytest.approx(math.log(2), abs=1e-4)
+    assert values(found, "kl/sequence")[0] == 0.0
+    assert values(found, "heldout/margin")[0] == 0.0
+    before, after = weights(earlier), weights(folder)
+    assert before.keys() == after.keys()
+    assert any(not torch.equal(before[name], after[name]) for name in before)
 
 
 def test_nan_is_recorded_told_and_never_kept(tiny_model: Path, tmp_path: Path) -> None:
