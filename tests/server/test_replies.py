@@ -1,0 +1,57 @@
+"""How errors leave the server: a status by class, always one line."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
+from rlft_tui.server.replies import add_error_replies
+
+
+def answer(error: Exception, path: str = "/fails") -> tuple[int, dict[str, str]]:
+    app = FastAPI()
+    add_error_replies(app)
+
+    @app.get("/fails")
+    def fails(number: int = 0) -> None:
+        raise error
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://rlft") as client:
+            return await client.get(path)
+
+    response = asyncio.run(ask())
+    return response.status_code, response.json()
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [(NotFoundError, 404), (ConflictError, 409), (UnavailableError, 503), (RlftError, 400)],
+)
+def test_an_error_for_people_keeps_its_three_parts(kind: type[RlftError], status: int) -> None:
+    error = kind("it broke", where="there", remedy="Mend it")
+    assert answer(error) == (status, {"what": "it broke", "where": "there", "remedy": "Mend it"})
+
+
+def test_what_nobody_expected_is_one_line_that_points_to_the_log() -> None:
+    status, body = answer(ValueError("first line\nsecond line"))
+    assert status == 500
+    assert body["what"] == "the server failed (ValueError: first line)"
+    assert "server.log" in body["remedy"]
+
+
+def test_a_parameter_of_the_wrong_type_is_named() -> None:
+    status, body = answer(ValueError(), "/fails?number=many")
+    assert status == 400
+    assert body["what"].startswith("number: ")
+    assert body["where"] == "/fails"
+
+
+def test_an_unknown_route_is_not_found() -> None:
+    status, body = answer(ValueError(), "/nowhere")
+    assert (status, body["what"], body["where"]) == (404, "not found", "GET /nowhere")
