@@ -22,7 +22,7 @@ from rlft_tui.server.answers import GenerateRequest
 from tests.conftest import add_pairs, is_alive, kill_server, wait_for
 from tests.tiny_model import make_tiny_model
 
-STEPS = 120
+STEPS = 60
 CHAIN_SECONDS = 240.0
 
 
@@ -39,7 +39,7 @@ def tiny(client: WorkspaceClient, tmp_path: Path) -> str:
 
 def launch(client: WorkspaceClient, run_id: str, model: str, **more: Any) -> RunSummary:
     values = {"id": run_id, "method": "dpo", "model": model, "dataset": "first", "max_steps": STEPS}
-    small = {"batch_size": 2, "threads": 1, "precision": "fp32", "checkpoint_every": 60, "sample_every": 60}
+    small = {"batch_size": 2, "threads": 1, "precision": "fp32", "checkpoint_every": 30, "sample_every": 30}
     short = {"evaluate": False, "sample_prompts": 1, "sampling": {"max_new_tokens": 4}}
     return client.launch({**values, **small, **short, **more})
 
