@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path, PurePath
 from typing import Literal
 
@@ -15,11 +14,10 @@ from rlft_tui.pairs.native_pairs import is_native, parse_native
 from rlft_tui.pairs.pair_row import PairRow
 from rlft_tui.pairs.pairs_table import store_pairs
 from rlft_tui.pairs.trl_pairs import is_trl, parse_trl
+from rlft_tui.prompts.batches import batches
 from rlft_tui.prompts.import_report import ImportReport, LineReport
 from rlft_tui.prompts.messages import RowError
 from rlft_tui.prompts.row_reader import SourceRow, file_format, read_rows
-
-_BATCH = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +50,7 @@ def import_pairs(connection: duckdb.DuckDBPyConnection, name: str, path: Path, *
     rejected: list[LineReport] = []
     warnings: list[LineReport] = []
     verdicts: list[ImportedVerdict] = []
-    rows = read_pairs(name, path, now=now)
-    while batch := list(islice(rows, _BATCH)):
+    for batch in batches(read_pairs(name, path, now=now), _size):
         read += len(batch)
         rejected += [row for row in batch if isinstance(row, LineReport)]
         good = [row for row in batch if isinstance(row, PairRow)]
@@ -74,6 +71,15 @@ def import_pairs(connection: duckdb.DuckDBPyConnection, name: str, path: Path, *
         warnings=tuple(sorted(warnings, key=lambda warning: warning.line)),
     )
     return PairImport(report, tuple(verdicts))
+
+
+def _size(row: PairRow | LineReport) -> int:
+    """Characters a row keeps in memory, about."""
+    if isinstance(row, LineReport):
+        return 100
+    pair = row.pair
+    turns = sum(len(turn.content) for turn in pair.context)
+    return 400 + len(pair.prompt) + len(pair.response_a) + len(pair.response_b) + turns
 
 
 def _contradictions(verdicts: list[ImportedVerdict]) -> list[LineReport]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
 import duckdb
 
+from rlft_tui.prompts.batches import batches
 from rlft_tui.prompts.import_report import ImportReport, LineReport
 from rlft_tui.prompts.messages import (
     RowError,
@@ -24,7 +24,6 @@ from rlft_tui.prompts.row_reader import read_rows
 
 COLUMNS = ("prompt", "instruction", "question", "messages")
 """Where the question is looked for, in this order."""
-_BATCH = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +43,7 @@ def import_prompts(
     """
     read = imported = 0
     rejected: list[LineReport] = []
-    rows = read_prompts(name, path, now=now)
-    while batch := list(islice(rows, _BATCH)):
+    for batch in batches(read_prompts(name, path, now=now), _size):
         read += len(batch)
         rejected += [row for row in batch if isinstance(row, LineReport)]
         imported += store_prompts(connection, [row.prompt for row in batch if isinstance(row, PromptRow)])
@@ -68,6 +66,13 @@ def read_prompts(name: str, path: Path, *, now: float) -> Iterator[PromptRow | L
             yield PromptRow(row.line, parse_prompt(row.values, source, now))
         except RowError as error:
             yield LineReport(row.line, str(error))
+
+
+def _size(row: PromptRow | LineReport) -> int:
+    """Characters a row keeps in memory, about."""
+    if isinstance(row, LineReport):
+        return 100
+    return 400 + len(row.prompt.prompt) + sum(len(turn.content) for turn in row.prompt.context)
 
 
 def parse_prompt(values: dict[str, Any], source: str, now: float) -> Prompt:

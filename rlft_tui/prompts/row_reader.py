@@ -30,7 +30,7 @@ FORMATS = {
     ".parquet": "parquet",
     ".txt": "txt",
 }
-_PARQUET_BATCH = 512
+_PARQUET_BATCH = 128
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rlft_tui.database.migrations import migrate
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.prompts import row_reader
+from rlft_tui.prompts.batches import batches
 from rlft_tui.prompts.import_prompts import PromptRow, import_prompts, read_prompts
 from rlft_tui.prompts.import_report import LineReport
 from rlft_tui.prompts.prompt import Message, Prompt
@@ -347,6 +348,14 @@ def test_any_text_comes_back_as_it_went_in(
     assert import_prompts(connection, "x.jsonl", path, now=0.0).imported == 0
     connection.execute("rollback")
     connection.close()
+
+
+def test_batches_are_bounded_in_rows_and_characters() -> None:
+    words = ["a" * 3] * 5 + ["b" * 50] + ["c"] * 4
+    found = list(batches(words, len, most_rows=4, most_characters=20))
+    assert [len(batch) for batch in found] == [4, 2, 4]
+    assert [word for batch in found for word in batch] == words
+    assert list(batches([], len)) == []
 
 
 @pytest.mark.parametrize(("name", "count"), [("gsm8k_test_300.jsonl", 300), ("HumanEval.jsonl.gz", 164)])
