@@ -22,6 +22,7 @@ from rlft_tui.tui.label_writer import LabelWriter
 from rlft_tui.tui.messages import LinkChanged
 from rlft_tui.tui.screen_registry import SCREENS, screen_class
 from rlft_tui.tui.server_link import LinkState, ServerLink
+from rlft_tui.tui.widgets.terminal_pace import pace_of
 
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
@@ -112,6 +113,10 @@ class RlftApp(App[int]):
             self._use_keymap()
         if not self.is_headless:
             self.set_timer(TUNE_AFTER_SECONDS, tune_collector)
+
+    def on_cursor_position(self) -> None:
+        """The terminal has read a live frame, so the next one may be drawn."""
+        pace_of(self).answered()
 
     async def _greet(self) -> None:
         with contextlib.suppress(RlftError):  # the top bar already says that there is no server

@@ -35,6 +35,8 @@ class TerminalPace:
         self._app = app
         self._waiting: dict[object, Callable[[], None]] = {}
         self._timer: Timer | None = None
+        self._due = False
+        """The terminal will be asked after the frame that is being made."""
         self._asked = False
         self._missed = 0
 
@@ -44,12 +46,13 @@ class TerminalPace:
         return not self._asked
 
     def frame_sent(self) -> None:
-        """A live frame was handed to Textual: ask the terminal once it is written."""
-        if self._asked or not self._can_ask():
-            return
-        self._asked = True
-        self._timer = self._app.set_timer(PATIENCE, self._gave_up)
-        self._app.call_after_refresh(self._ask)
+        """A live frame was handed to Textual: ask the terminal once it is written.
+
+        Several widgets may draw until then; they share the frame.
+        """
+        if not self._due and not self._asked and self._can_ask():
+            self._due = True
+            self._app.call_after_refresh(self._ask)
 
     def when_ready(self, who: object, draw: Callable[[], None]) -> None:
         """Call ``draw`` now or when the terminal has answered; the newest one of each ``who`` counts."""
@@ -76,8 +79,10 @@ class TerminalPace:
         )
 
     def _ask(self) -> None:
-        if self._asked:
-            self._write(ASK)
+        self._due = False
+        self._asked = True
+        self._timer = self._app.set_timer(PATIENCE, self._gave_up)
+        self._write(ASK)
 
     def _write(self, sequence: str) -> None:
         driver = self._app._driver
