@@ -128,13 +128,13 @@ def pair_detail(pair: ResponsePair) -> str:
         category=pair.category, source=pair.source, **{k: str(v) for k, v in pair.settings.items()}
     )
     sides = [
-        f"**{side}**" + (f" · {model}" if model else "") + f"\n\n{text or '*(empty)*'}"
+        f"**▌ {side}**" + (f" · {model}" if model else "") + f"\n\n{text or '*(empty)*'}"
         for side, model, text in (
             ("a", pair.model_a, pair.response_a),
             ("b", pair.model_b, pair.response_b),
         )
     ]
-    return "\n\n---\n\n".join([_turns(pair.context, pair.prompt), *sides, facts])
+    return _joined([_turns(pair.context, pair.prompt), *sides, facts])
 
 
 def _dataset_detail(item: Dataset) -> str:
@@ -155,6 +155,8 @@ def _dataset_detail(item: Dataset) -> str:
 
 
 def _turns(context: tuple[Message, ...], prompt: str) -> str:
+    if not context:
+        return prompt
     return _joined([*(f"**{turn.role}**\n\n{turn.content}" for turn in context), f"**user**\n\n{prompt}"])
 
 

@@ -122,6 +122,8 @@ class LabelSession:
         self._painted_at = 0.0
         self._done: set[str] = set()
         self._exhausted = False
+        self._drafts: dict[str, tuple[int | None, str]] = {}
+        """Confidence and note given to a pair that an undo moved out of the way."""
 
     # the queue
     def held(self) -> tuple[str, ...]:
@@ -220,11 +222,11 @@ class LabelSession:
             self._advance()
 
     def _advance(self) -> None:
-        self.confidence = None
-        self.note = ""
+        self.confidence, self.note = None, ""
         if self.upcoming:
             item = self.upcoming.pop(0)
             self.current = Shown(item.pair, item.left)
+            self.confidence, self.note = self._drafts.pop(item.pair.id, (None, ""))
             self.phase = "painting"
             return
         self.current = None
@@ -265,6 +267,7 @@ class LabelSession:
         self._done.discard(pair.id)
         if self.current is not None and self.current.pair.id != pair.id:
             self.upcoming.insert(0, QueueItem(self.current.pair, self.current.left))
+            self._drafts[self.current.pair.id] = (self.confidence, self.note)
         self.upcoming = [ahead for ahead in self.upcoming if ahead.pair.id != pair.id]
         left = former.shown_first if isinstance(former, Preference) else item.left
         self.current = Shown(pair, left, former)

@@ -183,6 +183,23 @@ def test_undo_brings_the_pair_back_as_it_was_and_keeps_the_other_next() -> None:
     assert (again.choice, again.id) == ("a", "id3")
 
 
+def test_a_note_on_a_pair_that_an_undo_moved_away_comes_back_with_it() -> None:
+    labelling = session("p", "q")
+    verdict = labelling.judge("left", 11.0)
+    assert verdict is not None
+    labelling.stored(progress(1))
+    labelling.painted(12.0)
+    labelling.confidence, labelling.note = 2, "half read"
+    labelling.begin_undo()
+    labelling.take_back(verdict)
+    labelling.bring_back(QueueItem(pair("p"), "a"), verdict, progress(0))
+    assert (labelling.confidence, labelling.note) == (None, "")
+    labelling.painted(13.0)
+    labelling.judge("left", 14.0)
+    labelling.stored(progress(1))
+    assert (labelling.confidence, labelling.note) == (2, "half read")
+
+
 def test_undo_with_nothing_to_take_back_changes_nothing() -> None:
     labelling = session("p")
     assert labelling.begin_undo()

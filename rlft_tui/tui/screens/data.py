@@ -53,8 +53,8 @@ class DataScreen(WorkbenchScreen):
     DataScreen RowWindow { padding: 0 1; width: 3fr; }
     DataScreen TextPane { padding: 0 1; width: 2fr; border-left: vkey $panel; }
     DataScreen.-stacked #tables { layout: vertical; }
-    DataScreen.-stacked RowWindow { width: 1fr; height: 3fr; }
-    DataScreen.-stacked TextPane { width: 1fr; height: 2fr; border-left: none; border-top: hkey $panel; }
+    DataScreen.-stacked RowWindow { width: 1fr; height: 1fr; }
+    DataScreen.-stacked TextPane { width: 1fr; height: 1fr; border-left: none; border-top: hkey $panel; }
     DataScreen #search { display: none; height: 1; padding: 0 1; border: none; background: $boost; }
     """
 

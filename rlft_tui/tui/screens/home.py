@@ -120,15 +120,18 @@ def loop_text(home: Home) -> Content:
     """The counts, in the order of the loop."""
     runs = len(home.runs)
     counts = (
-        (home.prompts, "prompts"),
-        (home.pairs, "pairs"),
-        (home.labels, "labels"),
-        (len(home.datasets), "data sets"),
-        (runs, "runs"),
-        (len(home.models), "models"),
+        (home.prompts, "prompt"),
+        (home.pairs, "pair"),
+        (home.labels, "label"),
+        (len(home.datasets), "data set"),
+        (runs, "run"),
+        (len(home.models), "model"),
     )
-    steps = [Content.assemble((f"{count:,}", "bold"), f" {name}") for count, name in counts]
-    lines = [Content.styled("  →  ", "dim").join(steps)]
+    steps = [
+        Content.assemble((f"{count:,}", "bold"), f" {name}" if count == 1 else f" {name}s")
+        for count, name in counts
+    ]
+    lines = [Content.styled(" → ", "dim").join(steps)]
     about = []
     if home.pairs:
         about.append(f"{home.unlabelled:,} pairs unlabelled")

@@ -1,0 +1,63 @@
+"""A small form: freeze the labels into a data set."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from rlft_tui.datasets.dataset import DatasetSpec
+
+
+class BuildDatasetScreen(ModalScreen[DatasetSpec | None]):
+    """Name and held-out share; Enter builds, Escape leaves."""
+
+    DEFAULT_CSS = """
+    BuildDatasetScreen { align: center middle; background: $background 60%; }
+    BuildDatasetScreen > Vertical {
+        width: 60; max-width: 96%; height: auto; background: $surface; border: round $primary; padding: 1 2;
+    }
+    BuildDatasetScreen Static { height: auto; }
+    BuildDatasetScreen Input { margin-bottom: 1; border: none; height: 1; background: $boost; padding: 0 1; }
+    BuildDatasetScreen #problem { color: $text-warning; text-style: bold; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave", id="build.leave", tooltip="Build nothing"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = "Build a data set"
+            box.border_subtitle = "enter builds · tab next field · esc leaves"
+            yield Static("Name (or nothing: its hash names it)", markup=False)
+            yield Input(id="name", compact=True)
+            yield Static("Percent of the prompts held out for measuring", markup=False)
+            yield Input("20", id="share", compact=True)
+            yield Static(id="problem", markup=False)
+
+    def on_mount(self) -> None:
+        for field in self.query(Input):
+            field.cursor_blink = False
+        self.query_one("#name", Input).focus()
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        text = self.query_one("#share", Input).value.strip().removesuffix("%").strip()
+        try:
+            share = float(text)
+        except ValueError:
+            share = -1.0
+        if not 0 <= share < 100:
+            self.query_one("#problem", Static).update("The held-out share is a number from 0 to 99")
+            self.query_one("#share", Input).focus()
+            return
+        name = self.query_one("#name", Input).value.strip()
+        self.dismiss(DatasetSpec(name=name, heldout_fraction=share / 100))
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

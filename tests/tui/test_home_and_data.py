@@ -1,0 +1,158 @@
+"""Where the loop stands, and the tables of what is stored."""
+
+from __future__ import annotations
+
+import pytest
+
+from rlft_tui.client.workspace_client import WorkspaceClient
+from rlft_tui.datasets.dataset import Dataset
+from rlft_tui.ids import new_id
+from rlft_tui.labels.preference import Preference
+from rlft_tui.models.model import Model
+from rlft_tui.paths import Workspace
+from rlft_tui.runs.run_status import RunSummary, Status
+from rlft_tui.server.answers import Home
+from rlft_tui.tui.next_step import next_step
+from rlft_tui.tui.screens.home import loop_text, runs_text
+from tests.conftest import add_pairs
+from tests.tui.workbench import SIZES, drive, shows, text_of, until, workbench
+
+
+def a_run(name: str, status: Status, *, method: str = "dpo", dataset: str = "") -> RunSummary:
+    return RunSummary(name, method, status, 10, 100, "base", dataset, f"runs/{name}", 1.0)
+
+
+def a_home(**values: object) -> Home:
+    plain = {"pairs": 0, "prompts": 0, "labels": 0, "labels_since_dataset": 0, "unlabelled": 0}
+    return Home(**{**plain, "datasets": (), "runs": (), "models": (), **values})  # type: ignore[arg-type]
+
+
+DATASET = Dataset("abcdef123456", "mine", "datasets/abcdef123456", 40, 10, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("home", "screen", "words"),
+    [
+        (a_home(), "", "Import answer pairs"),
+        (a_home(prompts=5), "", "no answers yet"),
+        (a_home(prompts=5, runs=(a_run("g", "running", method="generate"),)), "monitor", "generating"),
+        (a_home(pairs=9, unlabelled=9), "label", "9 pairs wait"),
+        (a_home(pairs=9, unlabelled=1, labels_since_dataset=8), "label", "1 pair waits"),
+        (a_home(pairs=60, unlabelled=9, labels_since_dataset=25), "data", "25 verdicts"),
+        (a_home(pairs=60, unlabelled=9, datasets=(DATASET,)), "runs", "mine"),
+        (
+            a_home(pairs=60, datasets=(DATASET,), runs=(a_run("r", "running", dataset="abcdef123456"),)),
+            "monitor",
+            "r is running",
+        ),
+        (
+            a_home(pairs=60, datasets=(DATASET,), runs=(a_run("r", "failed", dataset="abcdef123456"),)),
+            "monitor",
+            "ended badly",
+        ),
+        (
+            a_home(pairs=60, datasets=(DATASET,), runs=(a_run("r", "finished", dataset="abcdef123456"),)),
+            "compare",
+            "blind",
+        ),
+        (a_home(pairs=9, labels=9, labels_since_dataset=9), "", "Every pair is labelled"),
+    ],
+)
+def test_the_next_step_follows_the_loop(home: Home, screen: str, words: str) -> None:
+    step = next_step(home)
+    assert step.screen == screen
+    assert words in step.sentence
+    assert bool(step.command) != bool(step.screen)
+
+
+def test_home_counts_in_the_order_of_the_loop_and_shows_runs_that_need_a_look() -> None:
+    models = (Model("base", "base", "there"),)
+    home = a_home(pairs=1, prompts=2, labels=3, datasets=(DATASET,), models=models, warnings=("put back 2",))
+    assert str(loop_text(home)).startswith("2 prompts → 1 pair → 3 labels → 1 data set → 0 runs → 1 model")
+    runs = (a_run("live", "running"), a_run("bad\x1b[31m", "killed"))
+    text = str(runs_text(a_home(runs=runs, warnings=("put back 2",)), 100.0, 70))
+    assert "live" in text
+    assert "10/100" in text
+    assert "put back 2" in text
+    assert "killed" in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_data_tables_show_what_is_stored_with_its_details(
+    workspace: Workspace, client: WorkspaceClient, size: tuple[int, int]
+) -> None:
+    pairs = add_pairs(client, 4)
+    client.import_prompts("p.jsonl", b'{"prompt": "A lonely prompt", "category": "solo"}\n')
+    client.add_label(Preference(new_id(), pairs[2].id, "ada", "b", "a", 4, "clearer"))
+
+    async def test() -> None:
+        async with workbench(workspace, "data", size) as (app, pilot):
+            await shows(app, "Pairs 4", "Question 0 of pair?", "Answer A to")
+            await pilot.press("down")
+            await pilot.press("right")
+            await shows(app, "Labels 1", pairs[2].id, "b is better, confidence 4", "clearer")
+            await pilot.press("right")
+            await shows(app, "Data sets 0", "Press b to build one")
+            await pilot.press("right")
+            await shows(app, "Prompts 1", "A lonely prompt", "solo")
+            await pilot.press("left")
+            await shows(app, "Data sets 0")
+
+    drive(test)
+
+
+def test_search_narrows_a_table_and_escape_widens_it(workspace: Workspace, client: WorkspaceClient) -> None:
+    add_pairs(client, 3, prefix="cat")
+    add_pairs(client, 4, prefix="dog")
+
+    async def test() -> None:
+        async with workbench(workspace, "data") as (app, pilot):
+            await shows(app, "Pairs 7")
+            await pilot.press("slash", *"of dog", "enter")
+            await shows(app, "Pairs 4", "of dog?")
+            assert "of cat?" not in text_of(app)
+            await pilot.press("slash", *"x1", "enter")
+            await shows(app, "Nothing matches")
+            await pilot.press("escape")
+            await shows(app, "Pairs 7")
+
+    drive(test)
+
+
+def test_a_data_set_is_built_from_the_form(workspace: Workspace, client: WorkspaceClient) -> None:
+    for number, pair in enumerate(add_pairs(client, 10)):
+        client.add_label(Preference(new_id(), pair.id, "ada", "a" if number % 2 else "b"))
+
+    async def test() -> None:
+        async with workbench(workspace, "data") as (app, pilot):
+            await shows(app, "Pairs 10")
+            await pilot.press("b")
+            await shows(app, "Build a data set")
+            await pilot.press(*"mine", "tab", "x", "enter")
+            await shows(app, "number from 0 to 99")
+            await pilot.press("backspace", "2", "0", "enter")
+            await shows(app, "Data sets 1", "mine")
+            (built,) = client.datasets()
+            assert (built.name, built.train_rows + built.heldout_rows) == ("mine", 10)
+            await pilot.press("b")
+            await shows(app, "Build a data set")
+            await pilot.press("escape")
+            await until(lambda: "Build a data set" not in text_of(app), "the form to close", app)
+            assert len(client.datasets()) == 1
+
+    drive(test)
+
+
+def test_a_data_set_from_no_labels_is_one_clear_line(workspace: Workspace, client: WorkspaceClient) -> None:
+    async def test() -> None:
+        async with workbench(workspace, "data", (120, 30)) as (app, pilot):
+            await shows(app, "Pairs 0", "rlft pairs import")
+            await pilot.press("b", "enter")
+            await until(lambda: app._notifications, "a notice", app)
+            (notice,) = app._notifications
+            assert notice.severity == "error"
+            assert "\n" not in notice.message
+            assert client.datasets() == ()
+
+    drive(test)
