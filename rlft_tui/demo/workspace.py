@@ -22,11 +22,10 @@ def open_demo(folder: Path, report: Report) -> Workspace:
     model = pull_model(BASE, report)
     with connect(workspace) as client:
         client.add_model(model)
-        for name, put in (("prompts.jsonl", client.import_prompts), ("pairs.jsonl", client.import_pairs)):
-            file = demo_file(name)
-            extra = {"labeler": "demo"} if name == "pairs.jsonl" else {}
-            imported = put(file.name, file.read_bytes(), **extra).imported  # type: ignore[operator]
-            report(f"{imported} new rows of {name}")
+        prompts, pairs = demo_file("prompts.jsonl"), demo_file("pairs.jsonl")
+        new_prompts = client.import_prompts(prompts.name, prompts.read_bytes()).imported
+        new_pairs = client.import_pairs(pairs.name, pairs.read_bytes(), labeler="demo").imported
+        report(f"{new_prompts} new prompts, {new_pairs} new pairs")
     return workspace
 
 
