@@ -190,7 +190,6 @@ def as_json(result: LoopResult) -> str:
 
 def as_table(result: LoopResult, workspace: Path) -> str:
     """The result as a person reads it."""
-    rating = result.win_rate
     rows = [
         ("labeller's rule", result.rule),
         ("pairs labelled", f"{result.pairs_labelled} ({result.ties} ties)"),
@@ -198,18 +197,20 @@ def as_table(result: LoopResult, workspace: Path) -> str:
         ("run", f"{result.run} ({result.steps} steps)"),
         ("DPO loss", _change(result.loss_first, result.loss_last, "{:.3f}")),
         ("held-out accuracy", _change(result.accuracy_before, result.accuracy_after, "{:.1%}")),
-        (
-            "win rate over base",
-            f"{rating.win_rate:.1f} % [{rating.ci95[0]:.1f}, {rating.ci95[1]:.1f}] on {rating.n} unseen prompts"
-            if rating
-            else "not measured",
-        ),
+        ("win rate over base", _win_rate(result.win_rate)),
         ("seconds", ", ".join(f"{name} {seconds:.0f}" for name, seconds in result.seconds.items())),
         ("peak memory", f"{result.peak_memory_mb:.0f} MB"),
         ("workspace", str(workspace)),
     ]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def _win_rate(rating: Rating | None) -> str:
+    if rating is None:
+        return "not measured"
+    low, high = rating.ci95
+    return f"{rating.win_rate:.1f} % [{low:.1f}, {high:.1f}] on {rating.n} unseen prompts"
 
 
 def _change(before: float | None, after: float | None, form: str) -> str:
