@@ -77,7 +77,8 @@ def test_prompts_become_pairs_labels_a_model_and_pairs_again(rlft: Rlft, tmp_pat
     assert {"kl/sequence", "rewards/margins", "rewards/accuracies"} <= set(run["metrics"])
     assert trained in {model["name"] for model in rlft.json("models", "list")}
 
-    again = rlft("pairs", "generate", "--model-a", "tiny", "--model-b", trained, "-n", "3", *short, *small, "-f")
+    sides = ["--model-a", "tiny", "--model-b", trained]
+    again = rlft("pairs", "generate", *sides, "-n", "3", *short, *small, "--follow")
     fresh = [p for p in rlft.json("pairs", "list")["pairs"] if p["source"] == f"run:{again.split()[0]}"]
     assert [(pair["model_a"], pair["model_b"]) for pair in fresh] == [("tiny", trained)] * 3
     for pair in fresh:
@@ -91,9 +92,8 @@ def test_a_run_outlives_the_server_that_started_it(rlft: Rlft, tmp_path: Path) -
     (tmp_path / "prompts.jsonl").write_text("\n".join(json.dumps(row) for row in PROMPTS))
     rlft("models", "pull", str(tiny))
     rlft("prompts", "import", str(tmp_path / "prompts.jsonl"))
-    made = rlft(
-        "pairs", "generate", "--model-a", "tiny", "--model-b", "tiny", "--temperature-b", "1.5", "--threads", "1"
-    ).split()[0]
+    sides = ["--model-a", "tiny", "--model-b", "tiny", "--temperature-b", "1.5"]
+    made = rlft("pairs", "generate", *sides, "--threads", "1").split()[0]
     stop_server(rlft.workspace)
     wait_for((rlft.workspace.runs / made / "exit.json").exists, "the run to end without a server", 120)
     run = rlft.json("runs", "show", made)
