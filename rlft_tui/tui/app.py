@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import dataclasses
 import time
 import traceback
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.text import Text
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -17,6 +20,7 @@ from textual.screen import Screen
 from rlft_tui.config import Settings
 from rlft_tui.errors import RlftError
 from rlft_tui.paths import Workspace
+from rlft_tui.tui import run_text
 from rlft_tui.tui.garbage import tune_collector
 from rlft_tui.tui.label_writer import LabelWriter
 from rlft_tui.tui.messages import LinkChanged
@@ -110,7 +114,7 @@ class RlftApp(App[int]):
         self.run_worker(self._greet(), group="link")
         self.run_worker(self.label_writer.run(), group="label-writer")
         if self.settings.keymap:
-            self._use_keymap()
+            self.run_worker(self._use_keymap(), group="keymap")
         if not self.is_headless:
             self.set_timer(TUNE_AFTER_SECONDS, tune_collector)
 
@@ -135,13 +139,13 @@ class RlftApp(App[int]):
                 markup=False,
             )
 
-    def _use_keymap(self) -> None:
+    async def _use_keymap(self) -> None:
         from rlft_tui.tui.keymap import check_keymap
         from rlft_tui.tui.screens.base import WorkbenchScreen
 
         places: dict[str, list[BindingType]] = {}
         for key in SCREENS:
-            kind = screen_class(key)
+            kind = await asyncio.to_thread(screen_class, key)
             own = [*self.BINDINGS, *WorkbenchScreen.BINDINGS, *kind.BINDINGS]
             places[key] = own if kind.DIGITS_SWITCH else [_without_digit(binding) for binding in own]
         checked = check_keymap(self.settings.keymap, places)
@@ -245,13 +249,22 @@ class RlftApp(App[int]):
         """One notice: what, where and the remedy."""
         self.notify(str(error), severity="error", timeout=10, markup=False)
 
-    def _fatal_error(self) -> None:
-        """An unexpected exception: one line for the user, the traceback into the workspace."""
+    def show_unexpected(self) -> None:
+        """The exception being handled was nobody's plan: a notice, and the traceback in tui.log."""
+        self.notify(self._logged(), severity="error", timeout=15, markup=False)
+
+    def _logged(self) -> str:
+        """Write the traceback of the exception being handled into tui.log; one line about it."""
         log = self.workspace.root / "tui.log"
+        details = traceback.format_exc()
         with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')}\n{traceback.format_exc()}\n")
-        line = traceback.format_exc().strip().splitlines()[-1]
-        self._exit_renderables.append(f"rlft: unexpected error: {line}. The details are in {log}")
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')}\n{details}\n")
+        line = run_text.plain(details.strip().splitlines()[-1])
+        return f"unexpected error: {line}. The details are in {log}"
+
+    def _fatal_error(self) -> None:
+        """An exception in the app itself: leave with one line instead of a traceback."""
+        self._exit_renderables.append(Text(f"rlft: {self._logged()}"))
         self._close_messages_no_wait()
 
     # server
@@ -269,8 +282,6 @@ class RlftApp(App[int]):
 
     async def _reach_again(self) -> None:
         """Look for the server until it answers; each try starts it when it is not there."""
-        import asyncio
-
         while self.link.state == "lost":
             await asyncio.sleep(1.0)
             with contextlib.suppress(RlftError):
@@ -281,8 +292,6 @@ class RlftApp(App[int]):
 def _without_digit(binding: BindingType) -> BindingType:
     """The app's screen keys where digits have another meaning: the function key alone."""
     if isinstance(binding, Binding) and binding.action.startswith("show_screen("):
-        import dataclasses
-
         return dataclasses.replace(binding, key=binding.key.split(",")[-1])
     return binding
 
@@ -296,14 +305,13 @@ def run_app(workspace: Workspace, screen: str = "home", labeler: str | None = No
 
     ``labeler`` stands in for the name in rlft.toml.
     """
-    import asyncio
-    from dataclasses import replace
-
     from rlft_tui.config import read_settings
     from rlft_tui.tui.terminal import restored_by_signals
 
     settings = read_settings(workspace.settings)
-    app = RlftApp(workspace, replace(settings, labeler=labeler or settings.labeler), screen=screen)
+    app = RlftApp(
+        workspace, dataclasses.replace(settings, labeler=labeler or settings.labeler), screen=screen
+    )
 
     async def run() -> int:
         with restored_by_signals(lambda code: app.exit(code, return_code=code)):

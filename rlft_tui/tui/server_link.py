@@ -46,47 +46,50 @@ class ServerLink:
                 self._tell("up", "")
             return self._client
 
-    async def renew(self, failed: WorkspaceClient) -> WorkspaceClient:
-        """A new connection in place of one that failed; starts the server when it is gone."""
-        if self._client is failed:
-            self._client = None
-            await asyncio.to_thread(failed.close)
-        return await self.client()
-
     async def call(self, what: Callable[[WorkspaceClient], T], *, retry: bool = True) -> T:
-        """Run ``what`` in a thread. With ``retry`` a lost connection is renewed and it runs once more."""
+        """Run ``what`` in a thread; with ``retry`` once more when nobody answered.
+
+        The client itself starts a server that died and repeats what is safe to repeat.
+        """
         client = await self.client()
         try:
-            return await asyncio.to_thread(what, client)
+            answer = await asyncio.to_thread(what, client)
         except UnavailableError as error:
-            if not retry:
+            if not (self._is_lost(client, error) and retry):
                 raise
-            self._tell("lost", str(error))
-        client = await self.renew(client)
-        return await asyncio.to_thread(what, client)
+            await asyncio.sleep(RETRY_SECONDS[0])
+            answer = await asyncio.to_thread(what, client)
+        self._tell("up", "")
+        return answer
 
     async def keep(self, what: Callable[[WorkspaceClient], T], delayed: Callable[[RlftError], None]) -> T:
-        """Run ``what`` until the server could be asked; for idempotent writes that must not be lost.
+        """Run ``what`` until the server could do it; for idempotent writes that must not be lost.
 
         ``delayed`` is told of each failed attempt. Errors other than UnavailableError are raised.
         """
         attempt = 0
         while True:
-            client = self._client
             try:
                 client = await self.client()
-                answer = await asyncio.to_thread(what, client)
+                try:
+                    answer = await asyncio.to_thread(what, client)
+                except UnavailableError as error:
+                    self._is_lost(client, error)
+                    raise
             except UnavailableError as error:
-                self._tell("lost", str(error))
                 delayed(error)
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
                 attempt += 1
-                if client is not None and self._client is client:
-                    self._client = None
-                    await asyncio.to_thread(client.close)
             else:
                 self._tell("up", "")
                 return answer
+
+    def _is_lost(self, client: WorkspaceClient, error: UnavailableError) -> bool:
+        """Whether nobody answered, as against a server that says what it cannot do now."""
+        lost = error.where == str(client.socket)
+        if lost:
+            self._tell("lost", str(error))
+        return lost
 
     async def close(self) -> None:
         if self._client is not None:

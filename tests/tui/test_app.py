@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -223,3 +225,30 @@ def test_keymap_checks_name_the_nearest_action_and_the_clash() -> None:
     assert check_keymap({"two.a": "b"}, places).usable == {"two.a": "b"}
     assert "one.a" in check_keymap({"one.aa": "z"}, places).problems[0]
     assert "names no key" in check_keymap({"one.a": "x,"}, places).problems[0]
+
+
+def test_the_workbench_imports_nothing_heavy_before_its_first_frame() -> None:
+    heavy = ["torch", "transformers", "duckdb", "pydantic", "fastapi", "plotext", "numpy", "httpx"]
+    code = (
+        "import sys, rlft_tui.tui.app, rlft_tui.tui.screens.home, rlft_tui.tui.screens.label;"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_an_answer_that_nobody_planned_for_is_a_notice_and_the_workbench_goes_on(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    async def test() -> None:
+        async with workbench(workspace, "home", (120, 30)) as (app, _):
+            await shows(app, "Import answer pairs")
+
+            def stumble(_: WorkspaceClient) -> None:
+                raise ValueError("not planned")
+
+            app.screen.call(stumble, lambda _: None)  # type: ignore[attr-defined]
+            await shows(app, "unexpected error", "not planned")
+            assert "stumble" in (workspace.root / "tui.log").read_text()
+
+    drive(test)

@@ -137,6 +137,8 @@ class WorkbenchScreen(Screen[None]):
                     failed(error)
                 else:
                     self.bench.show_error(error)
+            except Exception:  # such as an answer that does not decode: the workbench goes on
+                self.bench.show_unexpected()
             else:
                 done(answer)
 
