@@ -92,6 +92,13 @@ def test_html_and_reference_definitions_stay_text() -> None:
     ]
 
 
+def test_entities_are_shown_and_hide_nothing() -> None:
+    assert shown("a &amp; b &lt;c&gt; &#x202e;d &#8203;&#x9b; &#27;[31m") == [
+        "a & b <c> ⟨U+202E⟩d ⟨U+200B⟩� �[31m"
+    ]
+    assert shown("[&#x202e;x](http://a/&#x202e;b)") == ["⟨U+202E⟩x (http://a/%E2%80%AEb)"]
+
+
 def test_mathematics_stays_as_written() -> None:
     assert shown(r"so $a_1 * b_2 * c$, \(x_1*y*z\), $5 and $6 and $$p_i*q*r$$.") == [
         r"so $a_1 * b_2 * c$, \(x_1*y*z\), $5 and $6 and $$p_i*q*r$$."

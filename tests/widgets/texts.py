@@ -85,6 +85,7 @@ MARKS = [
     "_",
 ]
 MARKS += ["`", "~~", "[x](y)", "![", "](", "---\n", "$x_1$", "\\[", "\\", "<br>", "- [ ] ", "\n\n"]
+MARKS += ["&#x202e;", "&#8203;", "&#x1b;[31m", "&NewLine;", "&Tab;", "&zwj;", "&shy;", "&amp;", "&#13;"]
 
 documents = st.lists(
     st.one_of(st.sampled_from(SCRIPTS), st.sampled_from(MARKS), st.text(max_size=12)), max_size=40

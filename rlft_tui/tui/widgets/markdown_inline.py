@@ -14,6 +14,7 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
+from rlft_tui.tui.widgets.harmless import harmless
 from rlft_tui.tui.widgets.palette import CODE, EMPHASIS, FAINT, LINK, MATHS, STRIKE, STRONG, Palette
 from rlft_tui.tui.widgets.styled_lines import Piece
 
@@ -105,4 +106,6 @@ def inline_pieces(token: Token, palette: Palette, base: str = "text", marks: int
             marks = marks | mark if child.nesting > 0 else marks & ~mark
         else:
             pieces.append((child.content, style(base, marks)))
+    if "&" in token.content:  # entities such as &#x202e; are only now what they stand for
+        return [(harmless(text), style) for text, style in pieces]
     return pieces
