@@ -34,7 +34,7 @@ def table(figures: dict[str, object]) -> str:
             f"{figures['heldout_rows']} held out",
         ),
         (
-            f"DPO loss over {figures['steps']} steps",
+            f"DPO loss over {figures['steps']} steps, first → mean of the last five",
             f"{loss_first:.3f} → {loss_last:.3f} ({loss_last / loss_first - 1:+.0%})",
         ),
         ("held-out preference accuracy", f"{before:.1%} → {after:.1%}"),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from rlft_tui.client.connection import connect
@@ -34,6 +35,7 @@ TRAINING_PROMPTS = 170
 LIVE_PROMPTS = 8
 """Prompts answered here and now, to show that pairs are made by a real model."""
 DPO: dict[str, Any] = {"max_steps": 40, "batch_size": 4, "learning_rate": 2e-4, "max_length": 256}
+LAST_STEPS = 5
 ANSWER = {"temperature": 0.7, "max_new_tokens": 120}
 
 Report = Callable[[str], None]
@@ -53,6 +55,7 @@ class LoopResult:
     steps: int = 0
     loss_first: float | None = None
     loss_last: float | None = None
+    """Mean of the last LAST_STEPS steps: a single batch is noisy."""
     accuracy_before: float | None = None
     """Held-out preference accuracy, 0..1, by DPO's implicit reward; a tie counts half."""
     accuracy_after: float | None = None
@@ -105,7 +108,9 @@ def _train(client: WorkspaceClient, result: LoopResult, report: Report) -> None:
     )
     run = _follow(client, launched.id, report)
     result.run, result.steps = run.id, run.step
-    result.loss_first, result.loss_last = number(run.first.get("loss")), number(run.metrics.get("loss"))
+    (loss,) = client.series(run.id, ["loss"], points=max(run.steps, 1))
+    values = [value for value in loss.mean if value is not None]
+    result.loss_first, result.loss_last = values[0], fmean(values[-LAST_STEPS:])
     result.accuracy_before = number(run.first.get("heldout/reward_accuracy"))
     result.accuracy_after = number(run.metrics.get("heldout/reward_accuracy"))
     _remember_memory(result, run)
@@ -195,7 +200,10 @@ def as_table(result: LoopResult, workspace: Path) -> str:
         ("pairs labelled", f"{result.pairs_labelled} ({result.ties} ties)"),
         ("data set", f"{result.dataset} ({result.train_rows} train, {result.heldout_rows} held out)"),
         ("run", f"{result.run} ({result.steps} steps)"),
-        ("DPO loss", _change(result.loss_first, result.loss_last, "{:.3f}")),
+        (
+            f"DPO loss, first → mean of last {LAST_STEPS}",
+            _change(result.loss_first, result.loss_last, "{:.3f}"),
+        ),
         ("held-out accuracy", _change(result.accuracy_before, result.accuracy_after, "{:.1%}")),
         ("win rate over base", _win_rate(result.win_rate)),
         ("seconds", ", ".join(f"{name} {seconds:.0f}" for name, seconds in result.seconds.items())),
