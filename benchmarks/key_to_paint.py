@@ -1,6 +1,6 @@
 """Verdict key to next pair painted, the verdict durable in between, in the real workbench.
 
-    python benchmarks/key_to_paint.py [--pairs 100000] [--keys 40] [--words 300 2000 6000]
+    python -m benchmarks.key_to_paint [--pairs 100000] [--keys 40] [--words 300 2000 6000]
 
 A store of ``--pairs`` short pairs; then, for each length, pairs with Markdown answers of that many
 words that come first in the queue. At 160x45 on a pseudo-terminal: one key every 300 ms, timed from
@@ -16,14 +16,11 @@ import json
 import os
 import re
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.workbench_pty import Workbench, isolated_workspace, sample_pairs
+from benchmarks._workbench_pty import Workbench, isolated_workspace, sample_pairs
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.ids import new_id
 from rlft_tui.labels.preference import Mark, Revocation

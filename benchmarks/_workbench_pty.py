@@ -134,8 +134,9 @@ def isolated_workspace(folder: Path) -> Iterator[tuple[Workspace, WorkspaceClien
         try:
             yield workspace, client
         finally:
-            client.shutdown()
             client.close()
+            with connect(workspace) as last:
+                last.shutdown()
 
 
 def sample_pairs(count: int, *, words: int, seed: int = 0) -> list[ResponsePair]:
