@@ -17,7 +17,7 @@ import sys
 import time
 from typing import Any, ClassVar
 
-from benchmarks.widget_pty import PtyApp
+from benchmarks._widget_pty import PtyApp
 from rlft_tui.runs.run_status import Series
 
 SIZES = ((80, 24), (120, 40), (200, 50))

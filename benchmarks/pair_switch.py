@@ -17,8 +17,8 @@ import sys
 import time
 from typing import ClassVar
 
-from benchmarks.widget_pty import FRAME_END, PtyApp, spread
-from benchmarks.workbench_pty import sample_pairs
+from benchmarks._widget_pty import FRAME_END, PtyApp, spread
+from benchmarks._workbench_pty import sample_pairs
 
 PAIRS = 60
 COLUMNS, ROWS = 160, 45

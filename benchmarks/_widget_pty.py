@@ -38,6 +38,7 @@ class PtyApp:
     """``python -m MODULE ARGUMENTS`` on a terminal of a given size, read as fast as it writes."""
 
     def __init__(self, module: str, arguments: list[str], columns: int, rows: int) -> None:
+        self._last = b""
         self.pid, self._terminal = pty.fork()
         if not self.pid:
             with contextlib.suppress(PermissionError):  # a busy machine would be measured otherwise
@@ -69,7 +70,12 @@ class PtyApp:
         """What comes within so many seconds, and when; the terminal's position is told when asked."""
         if not select.select([self._terminal], [], [], seconds)[0]:
             return None
-        data = os.read(self._terminal, 1 << 16)
+        try:
+            data = os.read(self._terminal, 1 << 16)
+        except OSError as error:
+            tail = self._last[-2000:].decode(errors="replace")
+            raise RuntimeError(f"the app ended; its last output:\n{tail}") from error
+        self._last = (self._last + data)[-4000:]
         if b"\x1b[6n" in data:
             os.write(self._terminal, b"\x1b[1;1R")
         return data, time.monotonic()
