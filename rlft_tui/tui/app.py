@@ -92,6 +92,7 @@ class RlftApp(App[int]):
         self.settings = settings
         self.animation_level = "none"
         self._arguments: dict[str, Any] = {}
+        self._listing = False
         self.link = ServerLink(connect or partial(_connect, workspace), self._tell_link)
         self.label_writer = LabelWriter(self.link)
         """Every verdict, from whatever screen, is stored through this."""
@@ -199,14 +200,17 @@ class RlftApp(App[int]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("leave", "help", "show_screen") and len(self.screen_stack) > 1:
-            return False
+            return self._listing  # rest while a dialog is open, but are offered by the command palette
         return super().check_action(action, parameters)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         from rlft_tui.tui.chrome import key_name
 
         seen: set[str] = set()
-        for active in screen.active_bindings.values():
+        self._listing = True
+        active_bindings = list(screen.active_bindings.values())
+        self._listing = False
+        for active in active_bindings:
             binding = active.binding
             if active.enabled and binding.id is not None and binding.action not in seen:
                 seen.add(binding.action)

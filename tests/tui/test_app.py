@@ -84,6 +84,18 @@ def test_every_action_of_a_screen_is_in_the_command_palette(
     drive(test)
 
 
+def test_the_command_palette_goes_to_a_screen(workspace: Workspace, client: WorkspaceClient) -> None:
+    async def test() -> None:
+        async with workbench(workspace) as (app, pilot):
+            await shows(app, "Import answer pairs")
+            await pilot.press("ctrl+p", *"data")
+            await shows(app, "Data (3)")
+            await pilot.press("enter")
+            await until(lambda: app.current_mode == "data", "the data screen", app)
+
+    drive(test)
+
+
 def test_every_binding_has_an_id_and_a_tooltip() -> None:
     from textual.binding import Binding
 
