@@ -25,7 +25,7 @@ ROWS = [
 ]
 
 
-def dpo_folder(root: Path, model: Path, **settings: Any) -> RunFolder:
+def dpo_folder(root: Path, model: Path | ModelSource, **settings: Any) -> RunFolder:
     """A run folder with eight training rows and two held-out rows, all in fp32 on one thread."""
     folder = RunFolder(root)
     folder.dataset.mkdir(parents=True)
@@ -43,8 +43,8 @@ def dpo_folder(root: Path, model: Path, **settings: Any) -> RunFolder:
         "threads": 1,
         "precision": "fp32",
     }
-    defaults["model"] = ModelSource(name="tiny", path=str(model))
-    write_spec(DpoSpec(id=root.name, dataset="abc", **(defaults | settings)), folder.spec)
+    source = ModelSource(name="tiny", path=str(model)) if isinstance(model, Path) else model
+    write_spec(DpoSpec(id=root.name, model=source, dataset="abc", **(defaults | settings)), folder.spec)
     return folder
 
 

@@ -154,7 +154,7 @@ def test_an_adapter_is_continued_from_where_it_is(
 ) -> None:
     earlier = runs["whole"].folder
     source = ModelSource(name="once", path=str(tiny_model), adapter=str(earlier.model))
-    folder = dpo_folder(tmp_path / "on", tiny_model, model=source, max_steps=2, checkpoint_every=1)
+    folder = dpo_folder(tmp_path / "on", source, max_steps=2, checkpoint_every=1)
     assert finish(start("dpo", folder.root))[0] == 0
     found = events(folder)
     # Its own beginning is its reference.
