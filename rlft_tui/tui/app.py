@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import os
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -320,7 +322,14 @@ def run_app(workspace: Workspace, screen: str = "home", labeler: str | None = No
     async def run() -> int:
         with restored_by_signals(lambda code: app.exit(code, return_code=code)):
             await app.run_async()
+        code = app.return_code or 0
+        if app.link.busy:
+            # A call that nobody waits for any more, such as a long generation, must not keep the
+            # shell waiting; what was to be stored is stored by now (see action_quit).
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
         await app.link.close()
-        return app.return_code or 0
+        return code
 
     return asyncio.run(run())

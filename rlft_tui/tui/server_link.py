@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from rlft_tui.errors import RlftError, UnavailableError
@@ -31,6 +33,8 @@ class ServerLink:
         self._client: WorkspaceClient | None = None
         self._lock: asyncio.Lock | None = None
         self.state: LinkState = "connecting"
+        self._running = 0
+        self._counting = threading.Lock()
 
     async def client(self) -> WorkspaceClient:
         """The connection, made now if there is none. UnavailableError when it cannot be made."""
@@ -39,7 +43,7 @@ class ServerLink:
         async with self._lock:
             if self._client is None:
                 try:
-                    self._client = await asyncio.to_thread(self._connect)
+                    self._client = await self._threaded(self._connect)
                 except RlftError as error:
                     self._tell("lost", str(error))
                     raise
@@ -53,12 +57,12 @@ class ServerLink:
         """
         client = await self.client()
         try:
-            answer = await asyncio.to_thread(what, client)
+            answer = await self._threaded(partial(what, client))
         except UnavailableError as error:
             if not (self._is_lost(client, error) and retry):
                 raise
             await asyncio.sleep(RETRY_SECONDS[0])
-            answer = await asyncio.to_thread(what, client)
+            answer = await self._threaded(partial(what, client))
         self._tell("up", "")
         return answer
 
@@ -72,7 +76,7 @@ class ServerLink:
             try:
                 client = await self.client()
                 try:
-                    answer = await asyncio.to_thread(what, client)
+                    answer = await self._threaded(partial(what, client))
                 except UnavailableError as error:
                     self._is_lost(client, error)
                     raise
@@ -91,10 +95,28 @@ class ServerLink:
             self._tell("lost", str(error))
         return lost
 
+    @property
+    def busy(self) -> bool:
+        """Whether a call runs in a thread; one that nobody waits for any more counts too."""
+        return self._running > 0
+
     async def close(self) -> None:
-        if self._client is not None:
+        """Close the connection, unless a thread is using it: the end of the process does that then."""
+        if self._client is not None and not self.busy:
             client, self._client = self._client, None
-            await asyncio.to_thread(client.close)
+            client.close()
+
+    async def _threaded(self, call: Callable[[], T]) -> T:
+        def run() -> T:
+            try:
+                return call()
+            finally:
+                with self._counting:
+                    self._running -= 1
+
+        with self._counting:
+            self._running += 1
+        return await asyncio.to_thread(run)
 
     def _tell(self, state: LinkState, reason: str) -> None:
         if state != self.state:

@@ -15,6 +15,7 @@ import pytest
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.labels.preference import Choice, Preference
 from rlft_tui.paths import Workspace
+from rlft_tui.server.server_record import read_record
 from tests.conftest import add_pairs, is_alive, wait_for
 from tests.tui.terminal_session import TerminalSession, rlft_command
 
@@ -167,3 +168,18 @@ def _choice(key: str, left: str) -> Choice:
 
 def _plain(raw: bytes) -> bytes:
     return re.sub(rb"\x1b\[[0-9;?<>=]*[A-Za-z]", b"", raw)
+
+
+def test_leaving_does_not_wait_for_a_call_that_hangs(workspace: Workspace, client: WorkspaceClient) -> None:
+    record = read_record(workspace)
+    assert record is not None
+    with TerminalSession.rlft(workspace) as session:
+        session.shows("rlft pairs import", "? help")
+        os.kill(record.pid, signal.SIGSTOP)
+        try:
+            session.press("3")
+            session.shows("loading")
+            session.press("\x11")
+            assert session.end() == 0
+        finally:
+            os.kill(record.pid, signal.SIGCONT)
