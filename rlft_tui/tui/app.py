@@ -268,6 +268,11 @@ class RlftApp(App[int]):
         line = run_text.plain(details.strip().splitlines()[-1])
         return f"unexpected error: {line}. The details are in {log}"
 
+    async def _shutdown(self) -> None:
+        """Cancel the workers first: one that comes back now would paint on a screen half taken apart."""
+        self.workers.cancel_all()
+        await super()._shutdown()
+
     def _fatal_error(self) -> None:
         """An exception in the app itself: leave with one line instead of a traceback."""
         self._exit_renderables.append(Text(f"rlft: {self._logged()}"))

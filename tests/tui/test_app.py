@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -264,3 +265,25 @@ def test_an_answer_that_nobody_planned_for_is_a_notice_and_the_workbench_goes_on
             assert "stumble" in (workspace.root / "tui.log").read_text()
 
     drive(test)
+
+
+def test_leaving_stops_what_still_works_for_a_screen_before_the_screen_is_taken_apart(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    seen: list[int] = []
+
+    async def test() -> None:
+        async with workbench(workspace) as (app, pilot):
+            screen = app.screen
+
+            async def wait() -> None:
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    seen.append(len(screen.query("TopBar")))
+
+            screen.run_worker(wait())
+            await pilot.pause()
+
+    drive(test)
+    assert seen == [1]
