@@ -35,7 +35,9 @@ def demo(
     place = folder or DEFAULT_FOLDER
     if headless or session.json or not has_terminal():
         from rlft_tui.demo.loop import as_json, as_table, run_loop
+        from rlft_tui.models.pull import require_training_stack
 
+        require_training_stack()
         workspace = fresh_workspace(place)
         result = run_loop(workspace, session.say)
         if session.json:
