@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -13,6 +15,11 @@ from textual.widgets import Static
 
 from rlft_tui.tui.chrome import key_name
 
+KEY_CELLS = 11
+WIDEST = 100
+AROUND = 5
+"""Border, padding and scroll bar of the box."""
+
 
 class HelpScreen(ModalScreen[None]):
     """Every action that can be done now, its key and its id in the key map."""
@@ -20,13 +27,15 @@ class HelpScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background 60%; }
     HelpScreen > VerticalScroll {
-        width: 80; max-width: 96%; height: auto; max-height: 90%;
+        height: auto; max-height: 90%;
         background: $surface; border: round $primary; padding: 0 1;
     }
     HelpScreen Static { height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark", "dismiss_help", "close", id="help.close", tooltip="Close"),
+        Binding("j", "scroll(1)", "down", show=False, id="help.down", tooltip="Line down"),
+        Binding("k", "scroll(-1)", "up", show=False, id="help.up", tooltip="Line up"),
         Binding("ctrl+q", "app.quit", "leave", show=False, id="help.quit", tooltip="Leave the workbench"),
     ]
 
@@ -40,26 +49,48 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll() as box:
             box.border_title = f"Keys · {getattr(self._under, 'KEY', '')}"
             box.border_subtitle = "esc closes · ^p finds any action"
-            yield Static(self._text())
+            yield Static()
 
-    def _text(self) -> Content:
+    def on_resize(self, event: events.Resize) -> None:
+        width = min(WIDEST, event.size.width * 96 // 100)
+        self.query_one(VerticalScroll).styles.width = width
+        self.query_one(Static).update(self._text(width - AROUND))
+
+    def _text(self, width: int) -> Content:
+        """Key, what it does and id, in three columns: the screen's own keys, moving about, everywhere."""
         about = getattr(self._under, "HELP", "")
-        lines: list[Content] = [Content(about), Content("")] if about else []
-        rows: dict[str, tuple[list[str], str, str, bool]] = {}
+        lines: list[Content] = [Content(about)] if about else []
+        groups = self._groups()
+        names = max((len(name) for rows in groups for _, _, name in rows), default=0)
+        room = max(16, width - KEY_CELLS - names - 4)
+        for rows in groups:
+            lines.append(Content(""))
+            for keys, text, name in rows:
+                first, *rest = textwrap.wrap(text, room) or [""]
+                key = (f"{keys:>{KEY_CELLS}}", "$text-accent bold")
+                lines.append(Content.assemble(key, f"  {first:<{room}}  ", (name, "dim")))
+                lines += [Content(" " * (KEY_CELLS + 2) + line) for line in rest]
+        lines += [Content(""), Content('Change a key in rlft.toml, under [keymap]: "label.skip" = "x"')]
+        return Content("\n").join(lines)
+
+    def _groups(self) -> list[list[tuple[str, str, str]]]:
+        """Keys, what they do and id of every action; groups that are empty are left out."""
+        keys: dict[str, list[str]] = {}
+        texts: dict[str, str] = {}
+        groups: tuple[list[str], ...] = ([], [], [])
         for active in self._listed:
             binding = active.binding
             if binding.id is None or binding.system:
                 continue
-            text = binding.tooltip or binding.description
-            row = rows.setdefault(binding.id, ([], text, binding.id, active.node is self.app))
-            row[0].append(key_name(binding.key))
-        ordered = [row for row in rows.values() if not row[3]] + [row for row in rows.values() if row[3]]
-        for keys, text, name, _ in ordered:
-            key = " ".join(keys)
-            parts = ((f"{key:>11}", "$text-accent bold"), f"  {text:<44}  ", (name, "dim"))
-            lines.append(Content.assemble(*parts))
-        lines += [Content(""), Content('Change a key in rlft.toml, under [keymap]: "label.skip" = "x"')]
-        return Content("\n").join(lines)
+            if binding.id not in keys:
+                everywhere = binding.id.startswith("app.")
+                groups[2 if everywhere else 0 if active.node is self._under else 1].append(binding.id)
+            texts.setdefault(binding.id, binding.tooltip or binding.description)
+            keys.setdefault(binding.id, []).append(key_name(binding.key))
+        return [[(" ".join(keys[name]), texts[name], name) for name in group] for group in groups if group]
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def action_dismiss_help(self) -> None:
         self.dismiss(None)
