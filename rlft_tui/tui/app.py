@@ -11,13 +11,18 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
 from textual import events
+from textual._context import active_message_pump
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.css.query import QueryError
+from textual.dom import DOMNode
+from textual.message_pump import MessagePump
 from textual.screen import Screen
+from textual.worker import WorkerFailed, active_worker
 
 from rlft_tui.config import Settings
 from rlft_tui.errors import RlftError
@@ -273,6 +278,17 @@ class RlftApp(App[int]):
         self.workers.cancel_all()
         await super()._shutdown()
 
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave, unless a widget that is being taken apart only missed a part of itself.
+
+        A worker or message of its may come late: the command palette's search does when Escape
+        follows it closely.
+        """
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        if isinstance(cause, QueryError) and _is_leaving(_at_work(error)):
+            return
+        super()._handle_exception(error)
+
     def _fatal_error(self) -> None:
         """An exception in the app itself: leave with one line instead of a traceback."""
         self._exit_renderables.append(Text(f"rlft: {self._logged()}"))
@@ -298,6 +314,19 @@ class RlftApp(App[int]):
             with contextlib.suppress(RlftError):
                 await self.link.call(lambda client: client.health())
                 return
+
+
+def _at_work(error: Exception) -> MessagePump | None:
+    """The node whose worker or message handler raised."""
+    if isinstance(error, WorkerFailed) and (worker := active_worker.get(None)) is not None:
+        return cast(MessagePump, worker.node)
+    return active_message_pump.get(None)
+
+
+def _is_leaving(node: MessagePump | None) -> bool:
+    if not isinstance(node, DOMNode) or isinstance(node, App):
+        return False
+    return any(each._pruning or each._closing or each._closed for each in node.ancestors_with_self)
 
 
 def _without_digit(binding: BindingType) -> BindingType:

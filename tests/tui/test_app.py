@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from textual.screen import ModalScreen
+from textual.worker import WorkerState
 
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.config import Settings
@@ -287,3 +290,26 @@ def test_leaving_stops_what_still_works_for_a_screen_before_the_screen_is_taken_
 
     drive(test)
     assert seen == [1]
+
+
+def test_what_comes_late_to_a_closed_dialog_does_not_end_the_workbench(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    async def test() -> None:
+        async with workbench(workspace) as (app, pilot):
+            dialog: ModalScreen[None] = ModalScreen()
+            await app.push_screen(dialog)
+
+            async def search() -> None:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+                dialog.query_one("#results")
+
+            late = dialog.run_worker(search())
+            await pilot.pause()
+            await dialog.dismiss()
+            await until(lambda: late.state is WorkerState.ERROR, "the late worker", app)
+            await pilot.press("2")
+            await until(lambda: app.current_mode == "label", "the next key", app)
+
+    drive(test)

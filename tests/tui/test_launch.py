@@ -21,7 +21,7 @@ from rlft_tui.paths import Workspace
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, read_spec
 from rlft_tui.runs.run_status import ACTIVE
-from rlft_tui.tui.screens.launch import LaunchScreen
+from rlft_tui.tui.screens.launch import FieldRow, LaunchScreen
 from rlft_tui.tui.screens.monitor import MonitorScreen
 from tests.conftest import wait_for
 from tests.tui.bench import SIZES, front, page, shows, until, vanishes, workbench
@@ -163,5 +163,21 @@ def test_what_the_server_refuses_is_one_line(
             await pilot.press("ctrl+s")
             await shows(pilot, "there are no prompts yet")
             assert isinstance(pilot.app.screen, LaunchScreen)
+
+    asyncio.run(scenario())
+
+
+def test_a_field_that_reports_before_the_rows_below_it_are_filled_is_no_accident(
+    workspace: Workspace, dataset: str
+) -> None:
+    async def scenario() -> None:
+        async with workbench(workspace, "launch", (80, 24)) as pilot:
+            await shows(pilot, "Ready: ctrl+s")
+            screen = front(pilot, LaunchScreen)
+            row = screen.query(FieldRow).last()
+            await row.remove_children()
+            screen.query(Input).first().value = "7"
+            await shows(pilot, "$ rlft train dpo", "7")
+            row.tell("now it is there", wrong=False)
 
     asyncio.run(scenario())

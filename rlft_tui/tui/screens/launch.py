@@ -73,10 +73,11 @@ class FieldRow(Horizontal):
 
     def tell(self, note: str, *, wrong: bool) -> None:
         """Show help, or the error in its place."""
-        if note == self._note:
+        line = next(iter(self.query(".note").results(Static)), None)
+        # A field may report its first value while the rows below it have not been filled yet.
+        if note == self._note or line is None:
             return
         self._note = note
-        line = self.query_one(".note", Static)
         line.set_class(wrong, "-wrong")
         line.update(f"✗ {note}" if wrong else note)
         for box in self.query(Input):
