@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from datasets import load_dataset
 from peft import LoraConfig
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 from trl import DPOConfig, DPOTrainer
 
 from rlft_tui.jobs.model_loading import choose_dtype
@@ -20,6 +20,7 @@ spec = read_spec(folder / "run.toml")
 assert isinstance(spec, DpoSpec)
 if spec.threads:
     torch.set_num_threads(spec.threads)
+set_seed(spec.seed)
 dtype = choose_dtype(spec.precision, "cpu")
 rows = [json.loads(line) for line in (folder / "dataset" / "train.jsonl").read_text().splitlines()]
 trainer = DPOTrainer(
