@@ -59,6 +59,8 @@ def build(
     with session.connect() as client:
         built = client.build_dataset(spec)
     session.show(built, lambda: _dataset_text(built))
+    if name and built.name != name:
+        session.say(f"The same rows are frozen already, as {built.name or built.hash}: that name stays")
 
 
 @command(app, "rlft data list", "rlft data list --json", name="list")

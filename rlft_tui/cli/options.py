@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,9 @@ def read_input(path: Path) -> tuple[str, bytes]:
 
         return "stdin.jsonl", sys.stdin.buffer.read()
     try:
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            # Opening a pipe without a writer would wait, and a device may never end.
+            raise RlftError("not an ordinary file", where=str(path), remedy="Use - for standard input")
         return path.name, path.read_bytes()
     except FileNotFoundError:
         raise NotFoundError("no such file", where=str(path), remedy="Check the name") from None

@@ -293,7 +293,9 @@ _KINDS: dict[int, type[RlftError]] = {404: NotFoundError, 409: ConflictError, 50
 
 
 def _segment(value: str) -> str:
-    """A name as one part of a path, whatever is in it."""
+    """A name as one part of a path; NotFoundError for one that would lead elsewhere."""
+    if value in (".", "..") or "/" in value:
+        raise NotFoundError(f"nothing is called {value!r}")
     return quote(value, safe="") or "%20"
 
 

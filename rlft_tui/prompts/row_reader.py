@@ -69,7 +69,7 @@ def read_rows(name: str, path: Path) -> Iterator[SourceRow | LineReport]:
         if kind == "parquet":
             yield from _parquet_rows(shown, path)
             return
-        with _open(path) as stream:
+        with _open(shown, path) as stream:
             if kind == "jsonl":
                 yield from _json_rows(shown, stream)
             elif kind == "txt":
@@ -88,11 +88,11 @@ def read_rows(name: str, path: Path) -> Iterator[SourceRow | LineReport]:
         raise UnavailableError(f"cannot read the file ({error.strerror})", where=shown) from None
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(name: str, path: Path) -> IO[bytes]:
     with path.open("rb") as head:
         magic = head.read(2)
     if magic in (b"\xff\xfe", b"\xfe\xff"):
-        raise RlftError("the file is UTF-16", where=path.name, remedy="Save it as UTF-8")
+        raise RlftError("the file is UTF-16", where=name, remedy="Save it as UTF-8")
     return cast(IO[bytes], gzip.open(path, "rb")) if magic == b"\x1f\x8b" else path.open("rb")
 
 

@@ -141,11 +141,13 @@ def parse_spec(values: object, *, where: str = "run") -> DpoSpec | GenerateSpec:
         return _adapter.validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
+        generate = isinstance(values, dict) and values.get("method") == "generate"
+        command = "pairs generate" if generate else "train dpo"
         field = ".".join(str(part) for part in first["loc"] if part not in METHODS)
         raise RlftError(
             f"{field or 'spec'}: {first['msg'].lower()}",
             where=where,
-            remedy="rlft train dpo --help lists every setting",
+            remedy=f"rlft {command} --help lists every setting",
         ) from None
 
 

@@ -70,6 +70,32 @@ def test_files_that_cannot_be_read(rlft: Rlft, here: Workspace, tmp_path: Path) 
         assert_refused(rlft(noun, "import", tmp_path), str(tmp_path), "a folder")
 
 
+@pytest.mark.parametrize("noun", ["prompts", "pairs"])
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(
+    rlft: Rlft, here: Workspace, tmp_path: Path, noun: str
+) -> None:
+    os.mkfifo(tmp_path / "rows.jsonl")
+    assert_refused(rlft(noun, "import", tmp_path / "rows.jsonl"), "rows.jsonl", "not an ordinary file")
+    (tmp_path / "endless.jsonl").symlink_to("/dev/zero")
+    assert_refused(rlft(noun, "import", tmp_path / "endless.jsonl"), "not an ordinary file")
+
+
+def test_a_file_as_a_whole_that_cannot_be_read_is_called_by_its_own_name(
+    rlft: Rlft, client: WorkspaceClient, here: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "wide.jsonl").write_text('{"prompt": "Hello"}', encoding="utf-16")
+    assert_refused(rlft("prompts", "import", tmp_path / "wide.jsonl"), "wide.jsonl", "UTF-16")
+
+
+@pytest.mark.parametrize("name", [".", "..", "../../etc", "a/b"])
+def test_a_name_never_leads_to_another_address_of_the_server(
+    rlft: Rlft, client: WorkspaceClient, here: Workspace, name: str
+) -> None:
+    for command in ("show", "logs", "follow", "stop", "resume", "rm"):
+        assert_refused(rlft("runs", command, name), f"{name!r}")
+    assert_refused(rlft("labels", "add", name, "--choice", "a"), f"{name!r}")
+
+
 def test_files_of_no_known_format(rlft: Rlft, here: Workspace, tmp_path: Path) -> None:
     (tmp_path / "prompts.doc").write_bytes(b"\x00\x01")
     (tmp_path / "prompts.parquet").write_bytes(b"not parquet")
@@ -127,7 +153,9 @@ def test_settings_of_a_run_are_checked_before_anything_starts(
         assert_refused(rlft("train", "dpo", "--spec", spec), "dpo.toml", part)
     spec.write_text("lora = 3")
     assert_refused(rlft("train", "dpo", "--spec", spec, "--lora-r", "8"), "dpo.toml", "lora")
-    assert_refused(rlft("pairs", "generate", "--top-p-a", "0"), "sampling_a.top_p")
+    assert_refused(
+        rlft("pairs", "generate", "--top-p-a", "0"), "sampling_a.top_p", "rlft pairs generate --help"
+    )
     assert list(here.runs.iterdir()) == []
 
 

@@ -155,6 +155,17 @@ def test_labels_become_a_data_set(
     assert set(json.loads(train[0])) >= {"prompt", "chosen", "rejected"}
 
 
+def test_the_same_rows_under_another_name_are_said_to_keep_the_first(
+    rlft: Rlft, client: WorkspaceClient, here: Workspace
+) -> None:
+    for pair in add_pairs(client, 4):
+        rlft.well("labels", "add", pair.id, "--choice", "a")
+    assert rlft.well("data", "build", "--name", "first").err == ""
+    again = rlft.well("data", "build", "--name", "second", "--json")
+    assert again.value["name"] == "first"
+    assert "as first" in again.err
+
+
 def test_ratings_have_the_shape_that_scripts_rely_on(
     rlft: Rlft, client: WorkspaceClient, here: Workspace
 ) -> None:
