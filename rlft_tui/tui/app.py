@@ -17,6 +17,7 @@ from rich.text import Text
 from textual import events
 from textual._context import active_message_pump
 from textual.app import App, SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.css.query import QueryError
 from textual.dom import DOMNode
@@ -199,6 +200,13 @@ class RlftApp(App[int]):
                 return
         self.exit(0)
 
+    def pop_screen(self) -> AwaitComplete:
+        """Close the dialog in front; one that is closed already and asks again closes no other."""
+        asking = active_message_pump.get(None)
+        if isinstance(asking, Screen) and asking not in self.screen_stack:
+            return AwaitComplete()
+        return super().pop_screen()
+
     def action_help(self) -> None:
         from rlft_tui.tui.screens.help import HelpScreen
 
@@ -238,7 +246,14 @@ class RlftApp(App[int]):
                     screen.key_time = event.time
                     if screen.take_key(event.key) or self._means_nothing(screen, event):
                         return
-        await super().on_event(event)
+        try:
+            await super().on_event(event)
+        except Exception as error:
+            if not isinstance(event, events.InputEvent):
+                raise
+            # Such as a key that meets a dialog which is not made yet: no reason to leave.
+            self._exception = self._exception or error  # tests fail on it
+            self.show_unexpected()
 
     def _means_nothing(self, screen: WorkbenchScreen, event: events.Key) -> bool:
         """Whether a digit would fall through to the screen keys where digits have another meaning."""

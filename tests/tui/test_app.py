@@ -7,8 +7,11 @@ import contextlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from textual.binding import BindingType
+from textual.events import Paste
 from textual.screen import ModalScreen
 from textual.worker import WorkerState
 
@@ -19,6 +22,7 @@ from rlft_tui.paths import Workspace
 from rlft_tui.tui.app import RlftApp
 from rlft_tui.tui.keymap import check_keymap
 from rlft_tui.tui.screen_registry import SCREENS, screen_class
+from rlft_tui.tui.screens.help import HelpScreen
 from tests.conftest import add_pairs, kill_server
 from tests.tui.workbench import SIZES, drive, shows, text_of, until, workbench
 
@@ -311,5 +315,47 @@ def test_what_comes_late_to_a_closed_dialog_does_not_end_the_workbench(
             await until(lambda: late.state is WorkerState.ERROR, "the late worker", app)
             await pilot.press("2")
             await until(lambda: app.current_mode == "label", "the next key", app)
+
+    drive(test)
+
+
+def test_a_dialog_that_is_dismissed_twice_closes_once(workspace: Workspace, client: WorkspaceClient) -> None:
+    class Twice(ModalScreen[str]):
+        def on_paste(self) -> None:
+            self.dismiss("done")
+            self.dismiss("again")
+
+    async def test() -> None:
+        async with workbench(workspace) as (app, pilot):
+            answers: list[str | None] = []
+            await app.push_screen(HelpScreen(app.screen))
+            dialog = Twice()
+            await app.push_screen(dialog, answers.append)
+            dialog.post_message(Paste(""))
+            await until(lambda: isinstance(app.screen, HelpScreen), "the dialog below", app)
+            await pilot.pause()
+            assert isinstance(app.screen, HelpScreen)
+            assert answers == ["done"]
+
+    drive(test)
+
+
+def test_a_key_that_fails_is_a_notice_and_the_workbench_goes_on(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    class Early(ModalScreen[None]):
+        BINDINGS: ClassVar[list[BindingType]] = [("j", "scroll", "scroll"), ("escape", "dismiss", "close")]
+
+        def action_scroll(self) -> None:
+            self.query_one("#not-yet-there")
+
+    async def test() -> None:
+        async with workbench(workspace, "home", (120, 30)) as (app, pilot):
+            await app.push_screen(Early())
+            await pilot.press("j")
+            await shows(app, "unexpected error", "not-yet-there")
+            await pilot.press("escape", "2")
+            await until(lambda: app.current_mode == "label", "the next key", app)
+            app._exception = None
 
     drive(test)
