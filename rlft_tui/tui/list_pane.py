@@ -36,12 +36,12 @@ class ListPane(Widget, can_focus=True):
     """Rows below a fixed header. Without scrollbar: the header's right end says where one is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False, id="list.up", tooltip="Line before"),
-        Binding("down,j", "move(1)", "Down", show=False, id="list.down", tooltip="Next line"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="list.page_up", tooltip="Page before"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="list.page_down", tooltip="Next page"),
-        Binding("home", "edge(0)", "First", show=False, id="list.first", tooltip="First line"),
-        Binding("end", "edge(1)", "Last", show=False, id="list.last", tooltip="Last line"),
+        Binding("up,k", "move(-1)", "up", show=False, id="list.up", tooltip="Line before"),
+        Binding("down,j", "move(1)", "down", show=False, id="list.down", tooltip="Next line"),
+        Binding("pageup", "page(-1)", "page up", show=False, id="list.page_up", tooltip="Page before"),
+        Binding("pagedown", "page(1)", "page down", show=False, id="list.page_down", tooltip="Next page"),
+        Binding("home", "edge(0)", "first", show=False, id="list.first", tooltip="First line"),
+        Binding("end", "edge(1)", "last", show=False, id="list.last", tooltip="Last line"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"list-pane--cursor", "list-pane--head"}
     DEFAULT_CSS = """

@@ -10,6 +10,7 @@ from textual.widgets import Input, Select, TextArea
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.paths import Workspace
 from rlft_tui.tui.screens.compare import CompareScreen
+from rlft_tui.tui.widgets.text_pane import TextPane
 from tests.tui.bench import SIZES, front, page, shows, until, vanishes, workbench
 
 
@@ -57,6 +58,24 @@ def test_blind_comparison_is_stored_as_an_ordinary_preference(
             await shows(pilot, "cancelled; ctrl+r generates again")
             await pilot.press("1")
             assert len(client.labels()) == 2
+
+    asyncio.run(scenario())
+
+
+def test_answers_that_are_done_stand_at_their_start_and_escape_is_offered_in_a_field_only(
+    workspace: Workspace, client: WorkspaceClient, tiny_models: tuple[str, str]
+) -> None:
+    async def scenario() -> None:
+        async with workbench(workspace, "compare") as pilot:
+            await shows(pilot, "ctrl+r answers the prompt with both models", "esc leave field")
+            screen = front(pilot, CompareScreen)
+            screen.query_one("#max-tokens", Input).value = "400"
+            await pilot.press("h", "i", "ctrl+r")
+            await shows(pilot, "Which is better?")
+            panes = list(screen.query(TextPane))
+            assert any(pane.line_count > pane.size.height for pane in panes)
+            assert [pane.top for pane in panes] == [0, 0]
+            await vanishes(pilot, "leave field")
 
     asyncio.run(scenario())
 

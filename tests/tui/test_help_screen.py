@@ -60,3 +60,13 @@ def test_j_and_k_scroll_and_the_width_follows_the_terminal(
 
 def test_no_screen_lacks_a_line_on_what_it_is_for() -> None:
     assert [key for key in SCREENS if not screen_class(key).HELP] == []
+
+
+def test_the_words_of_the_key_bar_are_written_alike_on_every_screen() -> None:
+    words = {
+        binding.description
+        for key in SCREENS
+        for binding in Binding.make_bindings(screen_class(key).BINDINGS)
+        if binding.show
+    }
+    assert sorted(word for word in words if word != word.lower()) == []

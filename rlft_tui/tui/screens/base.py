@@ -50,7 +50,7 @@ class WorkbenchScreen(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("g", "leader", "Go to screen", show=False, id="app.go", tooltip="Then 1–7: that screen"),
+        Binding("g", "leader", "go to screen", show=False, id="app.go", tooltip="Then 1–7: that screen"),
     ]
 
     def __init__(self) -> None:

@@ -37,16 +37,17 @@ class CompareScreen(WorkbenchScreen):
     DIGITS_SWITCH = False
     HELP = "Blind: the sides are shuffled and the names hidden until the verdict."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r", "generate", "Generate", id="compare.generate",
+        Binding("ctrl+r", "generate", "generate", id="compare.generate",
                 tooltip="Answer the prompt with both models; again: with a new seed"),
-        Binding("1", "judge('left')", "Left", id="compare.left", tooltip="The left answer is better"),
-        Binding("2", "judge('right')", "Right", id="compare.right", tooltip="The right answer is better"),
-        Binding("3", "judge('tie')", "Tie", id="compare.tie", tooltip="Neither answer is better"),
-        Binding("escape", "leave", "Cancel", id="compare.cancel", tooltip="Cancel the stream, leave a field"),
-        Binding("e", "edit", "Edit prompt", id="compare.edit", tooltip="Write in the prompt"),
-        Binding("p", "pick", "Prompts", id="compare.pick", tooltip="Pick one of the stored prompts"),
-        Binding("b", "blind", "Blind", id="compare.blind", tooltip="Hide or show names before generating"),
-        Binding("tab", "app.focus_next", "Next field", show=False, id="compare.next", tooltip="Next field"),
+        Binding("1", "judge('left')", "left", id="compare.left", tooltip="The left answer is better"),
+        Binding("2", "judge('right')", "right", id="compare.right", tooltip="The right answer is better"),
+        Binding("3", "judge('tie')", "tie", id="compare.tie", tooltip="Neither answer is better"),
+        Binding("escape", "leave", "leave field", id="compare.cancel",
+                tooltip="Cancel the stream, or leave the field"),
+        Binding("e", "edit", "edit prompt", id="compare.edit", tooltip="Write in the prompt"),
+        Binding("p", "pick", "stored prompts", id="compare.pick", tooltip="Pick one of the stored prompts"),
+        Binding("b", "blind", "blind", id="compare.blind", tooltip="Hide or show names before generating"),
+        Binding("tab", "app.focus_next", "next field", show=False, id="compare.next", tooltip="Next field"),
     ]  # fmt: skip
     DEFAULT_CSS = """
     CompareScreen #prompt { height: 4; border: none; padding: 0 1; background: $surface; }
@@ -72,7 +73,9 @@ class CompareScreen(WorkbenchScreen):
         self._storing = False
 
     def body(self) -> Iterable[Widget]:
-        prompt = TextArea(id="prompt", placeholder="Write a prompt, or esc then p picks a stored one")
+        prompt = TextArea(
+            id="prompt", placeholder="Write a prompt. Or esc, which leaves this field, then p: a stored one"
+        )
         prompt.cursor_blink = False
         yield prompt
         with Horizontal(classes="controls"):
@@ -177,6 +180,8 @@ class CompareScreen(WorkbenchScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "judge":
             return self.round.state == "ready" and not self._storing
+        if action == "leave":
+            return self.round.state == "streaming" or self._in_field()
         if action == "blind":
             return self.round.state not in ("streaming", "ready")
         return super().check_action(action, parameters)
@@ -256,7 +261,11 @@ class CompareScreen(WorkbenchScreen):
                 break
             await asyncio.sleep(FRAME_SECONDS)
         for side in SIDES:
-            self.query_one(f"#answer-{side}", TextPane).stream_end()
+            pane = self.query_one(f"#answer-{side}", TextPane)
+            followed = pane.following
+            pane.stream_end()
+            if followed and shown.state == "ready":
+                pane.scroll_start()  # to judge one reads from the start; who scrolled back stays there
         self._paint()
 
     def _take(self, stream: AnswerStream) -> None:
@@ -296,8 +305,11 @@ class CompareScreen(WorkbenchScreen):
         if self.round.state == "streaming":
             self._cancel()
             self._paint()
-        elif self.focused is not None and not isinstance(self.focused, TextPane):
+        elif self._in_field():
             self.query_one("#answer-left").focus()
+
+    def _in_field(self) -> bool:
+        return self.focused is not None and not isinstance(self.focused, TextPane)
 
     def action_edit(self) -> None:
         self.query_one("#prompt").focus()

@@ -32,6 +32,20 @@ WIDE = 130
 TITLES: dict[Method, str] = {"dpo": "Train with DPO", "generate": "Generate pairs"}
 
 
+class FieldList(VerticalScroll, inherit_bindings=False, can_focus=False):
+    """The rows; scrolls to the field one is in, so that up and down are free to go from field to field."""
+
+
+class FieldChoice(Select[str], inherit_bindings=False):
+    """A list to choose from that up and down pass by, as they do every other field."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter,space", "show_overlay", "choose", show=False, id="launch.choose", tooltip="Open the list"
+        ),
+    ]
+
+
 class FieldRow(Horizontal):
     """Label, what is typed or chosen, and one line: the field's help, or what is wrong with it."""
 
@@ -39,6 +53,7 @@ class FieldRow(Horizontal):
     FieldRow { height: 1; }
     FieldRow > .label { width: 17; padding-left: 1; color: $text-muted; }
     FieldRow > Input, FieldRow > Select { width: 26; }
+    FieldRow:focus-within > .label { color: $text-accent; text-style: bold; }
     FieldRow > .note { width: 1fr; padding-left: 2; color: $text-muted;
                        text-wrap: nowrap; text-overflow: ellipsis; }
     FieldRow > .note.-wrong { color: $text-warning; text-style: bold; }
@@ -57,7 +72,7 @@ class FieldRow(Horizontal):
         name = "field-" + self.field.name.replace(".", "-")
         if self._choices:
             known = self._text in [value for _, value in self._choices]
-            yield Select(
+            yield FieldChoice(
                 self._choices,
                 value=self._text if known else Select.NULL,
                 allow_blank=not known,
@@ -91,15 +106,15 @@ class LaunchScreen(WorkbenchScreen):
     DIGITS_SWITCH = False
     HELP = "The fields come from the run's spec. The line at the bottom is the command that does the same."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "start", "Launch", id="launch.start", tooltip="Start the run and watch it"),
-        Binding("ctrl+o", "more", "More/fewer", id="launch.more", tooltip="Show or hide the other settings"),
+        Binding("ctrl+s", "start", "launch", id="launch.start", tooltip="Start the run and watch it"),
+        Binding("ctrl+o", "more", "all settings", id="launch.more", tooltip="All settings, or the first few"),
         Binding(
-            "ctrl+g", "other_method", "DPO/generate", id="launch.method",
+            "ctrl+g", "other_method", "train/generate", id="launch.method",
             tooltip="Change between training with DPO and generating pairs",
         ),
-        Binding("down", "next_field", "Next", show=False, id="launch.next", tooltip="Next field"),
-        Binding("up", "previous_field", "Previous", show=False, id="launch.previous", tooltip="Field before"),
-        Binding("escape", "leave", "Back", id="launch.back", tooltip="Back to the runs"),
+        Binding("down", "next_field", "next", show=False, id="launch.next", tooltip="Next field"),
+        Binding("up", "previous_field", "previous", show=False, id="launch.previous", tooltip="Field before"),
+        Binding("escape", "leave", "back", id="launch.back", tooltip="Back to the runs"),
     ]  # fmt: skip
     DEFAULT_CSS = """
     LaunchScreen #title { height: 1; padding: 0 1; margin-bottom: 1; text-style: bold; }
@@ -118,10 +133,11 @@ class LaunchScreen(WorkbenchScreen):
         self._datasets: tuple[Dataset, ...] = ()
         self._launching = False
         self._wanted: dict[str, str] = {}
+        self._behind_dialog = False
 
     def body(self) -> Iterable[Widget]:
         yield Static("", id="title", markup=False)
-        yield VerticalScroll(id="form", classes="-fewer", can_focus=False)
+        yield FieldList(id="form", classes="-fewer")
         yield Static("", id="hint", markup=False)
         yield Static("reading models and data sets …", id="state", markup=False)
         yield Static("", id="command", markup=False)
@@ -131,6 +147,9 @@ class LaunchScreen(WorkbenchScreen):
 
         Without any the form stands as it was left.
         """
+        behind, self._behind_dialog = self._behind_dialog, False
+        if behind and method is None and not values:
+            return  # help was closed: nothing has changed, and one is still in the same field
         self._launching = False
         self._wanted = {name: str(value) for name, value in values.items()}
         if self.form is not None and not values and method in (None, self.form.method):
@@ -146,6 +165,9 @@ class LaunchScreen(WorkbenchScreen):
             self.run_worker(self._fill(wanted_method), group="fill", exclusive=True)
 
         self.call(read, done, group="launch", latest=True)
+
+    def on_screen_suspend(self) -> None:
+        self._behind_dialog = self in self.app.screen_stack and self.form is not None
 
     async def _fill(self, method: Method) -> None:
         form = LaunchForm(method)
@@ -165,7 +187,7 @@ class LaunchScreen(WorkbenchScreen):
         if "threads" not in self._wanted:
             form.set("threads", str(self.bench.settings.threads))
         self.query_one("#title", Static).update(TITLES[method])
-        box = self.query_one("#form", VerticalScroll)
+        box = self.query_one("#form", FieldList)
         async with self.batch():
             await box.remove_children()
             await box.mount_all(

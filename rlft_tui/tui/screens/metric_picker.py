@@ -22,11 +22,11 @@ class MetricPicker(ModalScreen[None]):
     """Type to search, arrows to move, enter to pick or put back; the picked ones are shown alone."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Close", id="metrics.close", tooltip="Back to the curves"),
-        Binding("enter", "pick", "Pick", priority=True, id="metrics.pick", tooltip="Pick or put back"),
-        Binding("ctrl+u", "clear", "All", priority=True, id="metrics.all", tooltip="Show all metrics again"),
-        Binding("down", "move(1)", "Next", priority=True, id="metrics.next", tooltip="Next metric"),
-        Binding("up", "move(-1)", "Previous", priority=True, id="metrics.previous", tooltip="Metric before"),
+        Binding("escape", "dismiss(None)", "close", id="metrics.close", tooltip="Back to the curves"),
+        Binding("enter", "pick", "pick", priority=True, id="metrics.pick", tooltip="Pick or put back"),
+        Binding("ctrl+u", "clear", "all", priority=True, id="metrics.all", tooltip="Show all metrics again"),
+        Binding("down", "move(1)", "next", priority=True, id="metrics.next", tooltip="Next metric"),
+        Binding("up", "move(-1)", "previous", priority=True, id="metrics.previous", tooltip="Metric before"),
     ]
     DEFAULT_CSS = """
     MetricPicker { align: center middle; }

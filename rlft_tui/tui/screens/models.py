@@ -40,11 +40,11 @@ class ModelsScreen(WatchingScreen):
     AUTO_FOCUS = "#models"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "enter", "compare", "Compare", id="models.compare", tooltip="Compare it with its base, blind"
+            "enter", "compare", "compare", id="models.compare", tooltip="Compare it with its base, blind"
         ),
-        Binding("o", "open_run", "Its run", id="models.run", tooltip="Open the run that made it"),
-        Binding("t", "train", "Train", id="models.train", tooltip="Launch form with this model"),
-        Binding("p", "path", "Path", id="models.path", tooltip="Show or hide where its weights are"),
+        Binding("o", "open_run", "its run", id="models.run", tooltip="Open the run that made it"),
+        Binding("t", "train", "train", id="models.train", tooltip="Launch form with this model"),
+        Binding("p", "path", "path", id="models.path", tooltip="Show or hide where its weights are"),
     ]
     DEFAULT_CSS = """
     ModelsScreen #models { height: 1fr; }

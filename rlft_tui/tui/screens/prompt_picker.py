@@ -25,10 +25,10 @@ class PromptPicker(ModalScreen[Prompt | None]):
     """Type to search, arrows to choose, enter to take; the prompt goes back to the caller."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Close", id="prompts.close", tooltip="Take none"),
-        Binding("enter", "take", "Take", priority=True, id="prompts.take", tooltip="Take this prompt"),
-        Binding("down", "move(1)", "Next", priority=True, id="prompts.next", tooltip="Next prompt"),
-        Binding("up", "move(-1)", "Previous", priority=True, id="prompts.previous", tooltip="Prompt before"),
+        Binding("escape", "dismiss(None)", "close", id="prompts.close", tooltip="Take none"),
+        Binding("enter", "take", "take", priority=True, id="prompts.take", tooltip="Take this prompt"),
+        Binding("down", "move(1)", "next", priority=True, id="prompts.next", tooltip="Next prompt"),
+        Binding("up", "move(-1)", "previous", priority=True, id="prompts.previous", tooltip="Prompt before"),
     ]
     DEFAULT_CSS = """
     PromptPicker { align: center middle; }

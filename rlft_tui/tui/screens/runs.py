@@ -40,11 +40,11 @@ class RunsScreen(WatchingScreen):
     HELP = "Runs go on without this screen, without the server and without the connection."
     AUTO_FOCUS = "#runs"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Monitor", id="runs.open", tooltip="Watch this run"),
-        Binding("l", "launch", "Launch", id="runs.launch", tooltip="Launch form for training or generating"),
-        Binding("x", "stop", "Stop", id="runs.stop", tooltip="Save a checkpoint, verify it, end the run"),
-        Binding("r", "resume", "Resume", id="runs.resume", tooltip="Go on from the last verified checkpoint"),
-        Binding("d", "delete", "Delete", id="runs.delete", tooltip="Delete the run and its folder"),
+        Binding("enter", "open", "monitor", id="runs.open", tooltip="Watch this run"),
+        Binding("l", "launch", "launch", id="runs.launch", tooltip="Launch form for training or generating"),
+        Binding("x", "stop", "stop", id="runs.stop", tooltip="Save a checkpoint, verify it, end the run"),
+        Binding("r", "resume", "resume", id="runs.resume", tooltip="Go on from the last verified checkpoint"),
+        Binding("d", "delete", "delete", id="runs.delete", tooltip="Delete the run and its folder"),
     ]
     DEFAULT_CSS = """
     RunsScreen #runs { height: 1fr; }

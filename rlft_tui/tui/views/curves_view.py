@@ -46,7 +46,10 @@ class CurvesView(RunView):
 
     def compose(self) -> ComposeResult:
         yield Static("no metrics yet", id="no-curves")
-        yield Grid(*(Chart(id=f"chart-{at}") for at in range(MOST)))
+        charts = [Chart(id=f"chart-{at}") for at in range(MOST)]
+        for chart in charts:
+            chart.display = False
+        yield Grid(*charts)
 
     @property
     def place(self) -> str:

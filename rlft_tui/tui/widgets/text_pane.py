@@ -135,6 +135,11 @@ class TextPane(Widget, can_focus=True):
         """Whether the last row is in view."""
         return self._document.finished and self._top + self.size.height >= len(self._document.lines)
 
+    @property
+    def following(self) -> bool:
+        """Whether the end of the stream stays in view: until the reader scrolls back."""
+        return self._follow
+
     def show(self, text: str, *, markdown: bool = True, keep_scroll: bool = False) -> None:
         """Show a text from its start, or where the reader is with ``keep_scroll``."""
         self._stop_stream()
