@@ -110,7 +110,7 @@ class RlftApp(App[int]):
     @property
     def place(self) -> str:
         """What the top bar says on the right: workspace and labeller."""
-        return f"{self.workspace.root.name} · {self.settings.labeler}"
+        return f"{self.workspace.root.name} · as {self.settings.labeler}"
 
     # start
     def on_mount(self) -> None:
@@ -256,13 +256,21 @@ class RlftApp(App[int]):
             self.show_unexpected()
 
     def _means_nothing(self, screen: WorkbenchScreen, event: events.Key) -> bool:
-        """Whether a digit would fall through to the screen keys where digits have another meaning."""
+        """Whether a digit would fall through to the screen keys where digits have another meaning.
+
+        The keys that do change the screen there are told.
+        """
         if screen.DIGITS_SWITCH or not event.key.isdigit():
             return False
         if screen.focused is not None and screen.focused.check_consume_key(event.key, event.character):
             return False
         active = screen.active_bindings.get(event.key)
-        return active is not None and active.node is self
+        if active is None or active.node is not self:
+            return False
+        title = next(entry.title for entry in SCREENS.values() if entry.digit == event.key)
+        self.clear_notifications()
+        self.notify(f"Here g{event.key} or F{event.key} opens {title}", timeout=3, markup=False)
+        return True
 
     def on_app_blur(self) -> None:
         from rlft_tui.tui.screens.base import WorkbenchScreen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from rlft_tui.labels.preference import Preference
@@ -46,8 +47,11 @@ def answer_heading(number: str, side: str, session: LabelSession, *, focused: bo
     return Content.assemble(key, words)
 
 
-def status_text(session: LabelSession, trouble: str) -> Content:
-    """Trouble, or what was taken back, or where one stands; confidence and note when they are set."""
+def status_text(session: LabelSession, trouble: str, width: int) -> Content:
+    """Trouble, or what was taken back, or where one stands; confidence and note when they are set.
+
+    Of the counts as many as fit into ``width`` cells, so that none is cut in the middle.
+    """
     own: list[str] = []
     if session.confidence is not None:
         own.append(f"confidence {session.confidence}")
@@ -57,10 +61,19 @@ def status_text(session: LabelSession, trouble: str) -> Content:
     if trouble:
         return Content.assemble(mine, (plain(trouble), "$text-warning bold"))
     if session.current is not None and (former := former_line(session.current)):
-        return Content.assemble(mine, (former, "bold"), f"   {progress_line(session.progress)}")
+        start = Content.assemble(mine, (former, "bold"), "   ")
+        return start + _as_fits(progress_line(session.progress), width - start.cell_length)
     if session.current is None and session.phase == "loading":
         return Content("looking for the next pair…")
-    return Content.assemble(mine, progress_line(session.progress))
+    start = Content.assemble(mine)
+    return start + _as_fits(progress_line(session.progress), width - start.cell_length)
+
+
+def _as_fits(line: str, width: int) -> str:
+    """The first parts of a line, as many as fit wholly."""
+    while cell_len(line) > width and " · " in line:
+        line = line.rpartition(" · ")[0]
+    return line if cell_len(line) <= width else ""
 
 
 def end_text(session: LabelSession) -> Content:

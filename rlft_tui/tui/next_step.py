@@ -32,6 +32,9 @@ def next_step(home: Home) -> NextStep:
     training = next((run for run in active if run.method == "dpo"), None)
     if training is not None:
         return NextStep(f"{training.id} is running. Watch its curves and samples.", "monitor")
+    tuned = any(run.method == "dpo" and run.status == "finished" for run in home.runs)
+    if tuned and not home.labels_since_dataset and not _unused(home):
+        return NextStep("Compare the tuned model with its base, blind.", "compare")
     if home.unlabelled and home.labels_since_dataset < ENOUGH_LABELS and not _unused(home):
         missing = ENOUGH_LABELS - home.labels_since_dataset
         wait = "1 pair waits" if home.unlabelled == 1 else f"{home.unlabelled:,} pairs wait"
@@ -43,7 +46,7 @@ def next_step(home: Home) -> NextStep:
         )
     if (unused := _unused(home)) is not None:
         return NextStep(f"Data set {unused} has not been trained on. Launch a run.", "runs")
-    if any(run.method == "dpo" and run.status == "finished" for run in home.runs):
+    if tuned:
         return NextStep("Compare the tuned model with its base, blind.", "compare")
     if home.unlabelled:
         return NextStep(f"{home.unlabelled:,} pairs wait for your verdict.", "label")

@@ -55,6 +55,27 @@ DATASET = Dataset("abcdef123456", "mine", "datasets/abcdef123456", 40, 10, 5.0)
             "compare",
             "blind",
         ),
+        (
+            a_home(
+                pairs=60,
+                unlabelled=9,
+                datasets=(DATASET,),
+                runs=(a_run("r", "finished", dataset="abcdef123456"),),
+            ),
+            "compare",
+            "blind",
+        ),
+        (
+            a_home(
+                pairs=60,
+                unlabelled=9,
+                labels_since_dataset=1,
+                datasets=(DATASET,),
+                runs=(a_run("r", "finished", dataset="abcdef123456"),),
+            ),
+            "label",
+            "9 pairs wait",
+        ),
         (a_home(pairs=9, labels=9, labels_since_dataset=9), "", "Every pair is labelled"),
     ],
 )

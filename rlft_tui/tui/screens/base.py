@@ -45,8 +45,8 @@ class WorkbenchScreen(Screen[None]):
     DEFAULT_CSS = """
     WorkbenchScreen { layout: vertical; }
     WorkbenchScreen > #too-small { display: none; width: 1fr; height: 1fr; }
-    WorkbenchScreen.-too-small > * { display: none; }
-    WorkbenchScreen.-too-small > #too-small { display: block; }
+    WorkbenchScreen.-too-small > * { display: none !important; }
+    WorkbenchScreen.-too-small > #too-small { display: block !important; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -61,6 +61,8 @@ class LabelScreen(WorkbenchScreen):
     LabelScreen #right-side { border-left: vkey $panel; }
     LabelScreen AnswerPane { padding: 0 1; }
     LabelScreen #status { height: 1; padding: 0 1; color: $text-muted; }
+    LabelScreen.-noting #status { display: none; }
+    LabelScreen.-noting #note { display: block; }
     LabelScreen #note { display: none; height: 1; padding: 0 1; border: none; background: $boost; }
     LabelScreen #ended { display: none; height: 1fr; padding: 2 3; }
     LabelScreen.-ended #ended { display: block; }
@@ -98,12 +100,18 @@ class LabelScreen(WorkbenchScreen):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < STACK_BELOW, "-stacked")
         self._size_prompt()
+        self._paint_status()
 
     def _size_prompt(self) -> None:
-        """Always the same height for one terminal: nothing moves when the next pair comes."""
-        height = self.size.height
-        rows = height // 2 if self.has_class("-prompt") else max(2, min(4, height // 7))
-        self.query_one("#prompt").styles.height = rows
+        """Always the same height for one terminal: nothing moves when the next pair comes.
+
+        Opened it takes what the prompt needs, up to half of the terminal.
+        """
+        prompt, height = self.query_one("#prompt", TextPane), self.size.height
+        rows = max(2, min(4, height // 7))
+        if self.has_class("-prompt"):
+            rows = max(rows, min(height // 2, prompt.line_count))
+        prompt.styles.height = rows
 
     def _pane(self, side: str) -> AnswerPane:
         return self.query_one(f"#{side}", AnswerPane)
@@ -173,6 +181,7 @@ class LabelScreen(WorkbenchScreen):
         self._pane("left").put(shown.left_text, self._serial)
         self._pane("right").put(shown.right_text, self._serial)
         self.query_one("#prompt", TextPane).show(prompt_text(shown.pair, self.has_class("-prompt")))
+        self._size_prompt()
         self._set("#prompt-heading", prompt_heading(shown.pair))
         self._paint_headings()
         self._paint_status()
@@ -199,7 +208,7 @@ class LabelScreen(WorkbenchScreen):
                 heading.update(content)
 
     def _paint_status(self) -> None:
-        self._set("#status", status_text(self.session, self._trouble))
+        self._set("#status", status_text(self.session, self._trouble, self.size.width - 2))
 
     def _show_end(self) -> None:
         self.add_class("-ended")
@@ -313,8 +322,7 @@ class LabelScreen(WorkbenchScreen):
             return
         note = self.query_one("#note", Input)
         note.value = self.session.note
-        self.query_one("#status").display = False
-        note.display = True
+        self.add_class("-noting")
         note.focus()
 
     @on(Input.Submitted, "#note")
@@ -323,8 +331,7 @@ class LabelScreen(WorkbenchScreen):
         self._close_note()
 
     def _close_note(self) -> None:
-        self.query_one("#note").display = False
-        self.query_one("#status").display = True
+        self.remove_class("-noting")
         self.set_focus(None)
         self._paint_status()
 
@@ -370,14 +377,14 @@ class LabelScreen(WorkbenchScreen):
         """Open the whole prompt, earlier turns included, or close it again."""
         self.toggle_class("-prompt")
         opened = self.has_class("-prompt")
-        self._size_prompt()
         prompt = self.query_one("#prompt", TextPane)
         if self.session.current is not None:
             prompt.show(prompt_text(self.session.current.pair, opened))
+        self._size_prompt()
         self.set_focus(prompt if opened else None)
 
     def action_release(self) -> None:
-        if self.query_one("#note").display:
+        if self.has_class("-noting"):
             self._close_note()
         elif self.has_class("-prompt"):
             self.action_prompt()
