@@ -63,7 +63,9 @@ def command(
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         run.__doc__ = body.__doc__
-        app.command(name or body.__name__.rstrip("_"), epilog=_epilog(examples))(run)
+        app.command(
+            name or body.__name__.rstrip("_"), epilog=_epilog(examples), short_help=_first_line(body)
+        )(run)
         return body
 
     return register
@@ -71,6 +73,11 @@ def command(
 
 def _shared(name: str, annotation: Any, default: object) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _first_line(body: Body) -> str:
+    """The first paragraph whole, for the list of commands: the formatter would cut it in the middle."""
+    return " ".join((inspect.getdoc(body) or "").partition("\n\n")[0].split())
 
 
 def _epilog(examples: Sequence[str]) -> str:

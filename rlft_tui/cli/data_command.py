@@ -42,7 +42,8 @@ def build(
         typer.Option("--category", metavar="NAME", help="Only this category; may be repeated."),
     ] = None,
     min_confidence: Annotated[
-        int, typer.Option("--min-confidence", min=1, max=5, help="Leave out less certain verdicts.")
+        int,
+        typer.Option("--min-confidence", min=1, max=5, metavar="N", help="Leave out less certain verdicts."),
     ] = 1,
 ) -> None:
     """Freeze the current verdicts into a hashed training and held-out set."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +24,8 @@ def demo(
         typer.Option("--headless", help="Go round the loop by itself, print what was measured."),
     ] = False,
     folder: Annotated[
-        Path | None, typer.Option("--folder", metavar="DIR", help="Where the demo's workspaces lie.")
+        Path | None,
+        typer.Option("--folder", metavar="DIR", help="Where the demo's workspaces lie [default: .demo]"),
     ] = None,
 ) -> None:
     """Open the workbench on a workspace with prompts, pairs and a model in it.
@@ -45,4 +48,8 @@ def demo(
         else:
             write(as_table(result, workspace.root))
         return
-    open_workbench(Session(open_demo(place, session.say).root))
+    workspace = open_demo(place, session.say)
+    try:
+        open_workbench(Session(workspace.root))
+    finally:
+        session.say(f"The demo is kept. Back to it: rlft -w {shlex.quote(os.path.relpath(workspace.root))}")

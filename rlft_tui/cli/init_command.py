@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,9 @@ def init(
     if outer is not None:
         session.say(f"Note: it lies inside another workspace, {outer}")
     session.show({"workspace": str(workspace.root)}, str(workspace.root))
-    session.say(f"Next: rlft --workspace {folder} pairs import FILE, or rlft --workspace {folder}")
+    session.say(
+        f"Next: cd {shlex.quote(str(folder))}, then rlft prompts import FILE or rlft pairs import FILE"
+    )
 
 
 def _outer_workspace(folder: Path) -> Path | None:

@@ -47,7 +47,7 @@ def add(
     pair_id: Annotated[str, typer.Argument(metavar="PAIR_ID", help="Id, as rlft pairs list shows it.")],
     choice: Annotated[ChoiceName, typer.Option("--choice", help="Better answer, as stored (not as shown).")],
     confidence: Annotated[
-        int | None, typer.Option("--confidence", min=1, max=5, help="1, a guess, to 5, certain.")
+        int | None, typer.Option("--confidence", min=1, max=5, metavar="N", help="1, a guess, to 5, certain.")
     ] = None,
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")] = "",
     labeler: Labeler = None,
@@ -79,7 +79,9 @@ def list_(
     labeler: Anyone = "",
     ids: Annotated[bool, typer.Option("--ids", help="Print ids only, one a line.")] = False,
     offset: Offset = 0,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="Rows at most; 0 for all.")] = 0,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=0, metavar="N", help="Rows at most; 0 for all.")
+    ] = 0,
 ) -> None:
     """List the current verdicts, oldest first."""
     from rlft_tui.cli.label_export import all_labels

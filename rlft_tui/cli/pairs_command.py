@@ -77,7 +77,9 @@ def generate(
     count: Annotated[
         int, typer.Option("-n", "--count", min=0, metavar="N", help="Prompts to answer; 0 for all.")
     ] = 0,
-    offset: Offset = 0,
+    offset: Annotated[
+        int, typer.Option("--offset", min=0, metavar="N", help="Prompts to leave out first.")
+    ] = 0,
     category: Category = "",
     spec: SpecFile = None,
     follow: Follow = False,

@@ -12,9 +12,11 @@ app = noun("prompts")
 
 @command(app, "rlft prompts import prompts.jsonl", "rlft prompts import prompts.csv --json", name="import")
 def import_(session: Session, file: InputFile) -> None:
-    """Import prompts from JSONL, CSV or Parquet with the columns prompt and, if any, category.
+    """Import prompts from JSONL, CSV, Parquet or plain text.
 
-    Every bad line is listed with its number and reason; the good ones are stored together.
+    A row has prompt (or instruction, or messages that end with a user turn) and, if any,
+    category; in plain text a line is a prompt. Every bad line is listed with its number and
+    reason; the good ones are stored together.
     """
     name, content = read_input(file)
     with session.connect() as client:

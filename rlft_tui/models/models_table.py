@@ -69,7 +69,8 @@ def name_hint(name: str, names: list[str]) -> str:
         return f"Did you mean {near[0]}?"
     if not names:
         return "There is none yet: rlft models pull smollm2-135m"
-    return f"Known: {', '.join(names[:10])}{' …' if len(names) > 10 else ''}"
+    known = list(dict.fromkeys(names))
+    return f"Known: {', '.join(known[:10])}{' …' if len(known) > 10 else ''}"
 
 
 def _model(row: tuple[Any, ...]) -> Model:

@@ -79,10 +79,11 @@ class DpoSpec(_Spec):
     max_grad_norm: float = Field(default=1.0, gt=0.0)
     """Gradient norm above which gradients are scaled down."""
     precision: Precision = "auto"
-    """auto: bf16 where the CPU or GPU has it, else fp32."""
+    """auto takes bf16 where the CPU or GPU has it, else fp32."""
     threads: int = Field(default=0, ge=0)
     """CPU threads; 0 leaves the choice to torch."""
     seed: int = 0
+    """Where everything random in the run starts from."""
     checkpoint_every: int = Field(default=20, ge=1)
     """Steps between checkpoints."""
     keep_checkpoints: int = Field(default=2, ge=1)
@@ -115,7 +116,9 @@ class GenerateSpec(_Spec):
     id: str
     method: Literal["generate"] = "generate"
     model_a: ModelSource
+    """Who writes answer A."""
     model_b: ModelSource
+    """Who writes answer B."""
     sampling_a: Sampling = Sampling()
     sampling_b: Sampling = Sampling()
     prompts: str = "prompts.jsonl"
@@ -123,7 +126,9 @@ class GenerateSpec(_Spec):
     batch_size: int = Field(default=8, ge=1)
     """Prompts answered together."""
     precision: Precision = "auto"
+    """auto takes bf16 where the CPU or GPU has it, else fp32."""
     threads: int = Field(default=0, ge=0)
+    """CPU threads; 0 leaves the choice to torch."""
     seed: int = 0
     """Each answer's own seed is derived from this, the prompt and the side."""
     stop_seconds: float = Field(default=180.0, gt=0.0)

@@ -1,0 +1,34 @@
+"""What a newcomer reads first: the list of commands, what to do after init, the way back to the demo."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.core import TyperGroup
+
+from rlft_tui.cli.main import NOUNS, load_noun
+from rlft_tui.models.models_table import name_hint
+from tests.cli.run_rlft import Rlft
+
+GROUPS = [noun for noun in NOUNS if isinstance(load_noun(noun), TyperGroup)]
+
+
+@pytest.mark.parametrize("noun", GROUPS)
+def test_no_line_in_a_list_of_commands_is_cut(rlft: Rlft, noun: str) -> None:
+    shown = rlft.well(noun, "--help").out
+    assert "..." not in shown.partition("Commands:")[2]
+    for verb, command in load_noun(noun).commands.items():
+        whole = " ".join((command.help or "").partition("\n\n")[0].split())
+        assert f"{verb} {whole}" in " ".join(shown.split())
+
+
+def test_init_says_how_to_step_in_even_with_a_space_in_the_name(rlft: Rlft, tmp_path: Path) -> None:
+    folder = tmp_path / "my project"
+    said = rlft.well("init", str(folder)).err
+    assert f"Next: cd {shlex.quote(str(folder))}, then rlft prompts import FILE" in said
+
+
+def test_a_name_known_twice_is_told_once() -> None:
+    assert name_hint("zzz", ["smollm2-135m", "smollm2-135m"]) == "Known: smollm2-135m"
