@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test check pytest bench pictures reference clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
+	@echo "Making $(VENV): some minutes the first time"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,dev]'
 	touch $@

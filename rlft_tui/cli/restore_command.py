@@ -50,7 +50,7 @@ def restore(
         session.show(
             found,
             lambda: table(
-                ("backup", "made", "pairs", "verdicts"),
+                ("backup", "made", "pairs", "verdicts, with undone"),
                 [
                     (b.path, moment(b.created_at), b.rows.get("examples"), b.rows.get("preferences"))
                     for b in found
