@@ -10,6 +10,7 @@ from rlft_tui.runs.run_status import Exit, RunSummary, Sample
 from rlft_tui.tui import run_text
 from rlft_tui.tui.metric_pages import MetricPages, rank
 from rlft_tui.tui.sample_book import SampleBook
+from rlft_tui.tui.screens.home import result_text
 
 
 @pytest.mark.parametrize(
@@ -130,3 +131,13 @@ def test_samples_follow_the_newest_step_until_one_turns_back() -> None:
     book.turn_step(9)
     assert (book.step, book.index) == (20, 0)
     assert not book.add([sample(20, 0)])
+
+
+def test_home_prefers_the_held_out_accuracy_to_that_of_the_last_batch() -> None:
+    first = {"loss": 0.693, "rewards/accuracies": 0.0}
+    last = {"loss": 0.2, "rewards/accuracies": 1.0}
+    batch = run(first=first, metrics=last)
+    assert result_text(batch) == "loss 0.693 → 0.200, accuracy 0.000 → 1.000"
+    held = {"heldout/reward_accuracy": 0.5}, {"heldout/reward_accuracy": 0.75}
+    held_out = run(first={**first, **held[0]}, metrics={**last, **held[1]})
+    assert result_text(held_out) == "loss 0.693 → 0.200, held-out accuracy 0.500 → 0.750"

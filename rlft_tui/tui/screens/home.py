@@ -188,8 +188,13 @@ def result_text(run: RunSummary) -> str:
     """What came of a run, in a few words."""
     if run.method == "generate":
         return f"{run.step:,} pairs"
+    # the held-out accuracy says more than that of the last batch; a run without one has no other
+    held_out = "heldout/reward_accuracy" in run.metrics
+    accuracy = (
+        ("heldout/reward_accuracy", "held-out accuracy") if held_out else ("rewards/accuracies", "accuracy")
+    )
     parts = []
-    for key, name in (("loss", "loss"), ("rewards/accuracies", "accuracy")):
+    for key, name in (("loss", "loss"), accuracy):
         if key in run.first and key in run.metrics:
             parts.append(f"{name} {run_text.figure(run.first[key])} → {run_text.figure(run.metrics[key])}")
     return ", ".join(parts)
