@@ -90,7 +90,7 @@ def create_workspace(path: Path) -> Workspace:
 
     Called again it changes nothing, so it is safe to repeat.
     """
-    root = path.expanduser().absolute()
+    root = Workspace(path.expanduser().absolute()).root
     try:
         root.mkdir(parents=True, exist_ok=True)
         workspace = Workspace(root.resolve())

@@ -21,6 +21,15 @@ class Workspace:
 
     root: Path
 
+    def __post_init__(self) -> None:
+        try:
+            str(self.root).encode()
+        except UnicodeEncodeError:
+            # Runs, models and backups are recorded with their paths, as text.
+            raise RlftError(
+                "the folder's name is not valid UTF-8", where=str(self.root), remedy="Rename it"
+            ) from None
+
     @property
     def settings(self) -> Path:
         return self.root / SETTINGS_NAME
@@ -97,8 +106,15 @@ def runtime_folder() -> Path:
     """A private folder (mode 0700) for sockets, owned by this user."""
     base = os.environ.get("XDG_RUNTIME_DIR")
     folder = Path(base) / "rlft" if base else Path(tempfile.gettempdir()) / f"rlft-{os.getuid()}"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    owner = folder.stat()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = folder.stat()
+    except OSError as error:
+        raise RlftError(
+            f"the socket folder cannot be made: {(error.strerror or str(error)).lower()}",
+            where=str(folder),
+            remedy="Set XDG_RUNTIME_DIR to a folder that you may write to",
+        ) from None
     if owner.st_uid != os.getuid() or owner.st_mode & 0o077:
         raise RlftError(
             "the socket folder is not private",

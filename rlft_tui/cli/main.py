@@ -113,6 +113,9 @@ def main(arguments: list[str] | None = None) -> None:
     0 well · 1 failed (a run, a check, or a fault of the program) · 2 the user can put it right,
     one line on stderr · 130 interrupted · 141 nobody reads stdout any more.
     """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # started with that stream closed
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character must not end the command.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

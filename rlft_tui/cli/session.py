@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from rlft_tui.errors import RlftError
+from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.paths import Workspace, find_workspace
 
 if TYPE_CHECKING:
@@ -117,6 +117,13 @@ def write_raw(text: str) -> None:
     except BrokenPipeError:
         mute_stdout()
         raise typer.Exit(BROKEN_PIPE) from None
+    except OSError as error:
+        mute_stdout()
+        raise UnavailableError(
+            f"cannot be written: {(error.strerror or str(error)).lower()}",
+            where="standard output",
+            remedy="Send it elsewhere",
+        ) from None
 
 
 def mute_stdout() -> None:

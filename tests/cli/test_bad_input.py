@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.paths import Workspace
 from tests.cli.run_rlft import Outcome, Rlft
+
+RLFT = (sys.executable, "-m", "rlft_tui.cli.main")
 
 
 def assert_refused(outcome: Outcome, *parts: str) -> None:
@@ -218,3 +222,43 @@ def test_what_is_echoed_cannot_command_the_terminal(rlft: Rlft, here: Workspace)
 def test_too_many_arguments_are_refused_even_with_odd_bytes(rlft: Rlft) -> None:
     odd = os.fsdecode(b"\xff\xfe")
     assert_refused(rlft("labels", "stats", odd))
+
+
+def test_a_folder_that_text_cannot_name_is_no_workspace(rlft: Rlft, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"odd-\xff")
+    assert_refused(rlft("init", odd), "not valid UTF-8")
+    assert not odd.exists()
+    odd.mkdir()
+    (odd / "rlft.toml").touch()
+    assert_refused(rlft("labels", "stats", "-w", odd), "not valid UTF-8")
+
+
+def test_a_socket_folder_that_cannot_be_made(
+    rlft: Rlft, here: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "file"))
+    assert_refused(rlft("labels", "stats"), "socket folder", "XDG_RUNTIME_DIR")
+
+
+def test_a_full_disk_behind_stdout_is_told_in_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*RLFT, "doctor"], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("standard output: cannot be written: no space left")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_streams_that_are_closed_are_no_accident(tmp_path: Path) -> None:
+    script = 'exec 0<&- 1>&- 2>&-; "$@"; code=$?; exec 2>"$REPORT"; echo $code >&2'
+    report = tmp_path / "report"
+    for arguments, code in ((["init", tmp_path / "new"], "0"), (["pairs", "import", "-"], "2")):
+        subprocess.run(
+            ["bash", "-c", script, "bash", *RLFT, *arguments],
+            env={**os.environ, "REPORT": str(report)},
+            cwd=tmp_path,
+            check=True,
+        )
+        assert report.read_text().strip() == code
