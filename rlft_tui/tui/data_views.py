@@ -11,7 +11,7 @@ from rlft_tui.datasets.dataset import Dataset
 from rlft_tui.labels.preference import Preference
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Message, Prompt
-from rlft_tui.tui.run_text import ago, plain
+from rlft_tui.tui.run_text import ago, counted, plain
 from rlft_tui.tui.widgets.row_window import Column, Row
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def pair_detail(pair: ResponsePair) -> str:
 
 def _dataset_detail(item: Dataset) -> str:
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(item.created_at))
-    rows = f"{item.train_rows:,} rows to train on, {item.heldout_rows:,} held out"
+    rows = f"{counted(item.train_rows, 'row')} to train on, {item.heldout_rows:,} held out"
     left_out = "\n".join(f"- {count:,} × {reason}" for reason, count in item.left_out.items())
     left = f"Left out:\n\n{left_out}" if left_out else "No verdict was left out."
     check = f"Look at the exact tokens before training:\n\n    rlft data check {item.hash}"

@@ -42,6 +42,16 @@ def plain(text: str) -> str:
     return harmless_line(" ".join(text.split()))
 
 
+def size(count: int) -> str:
+    """Bytes below a kilobyte, whole kilobytes above."""
+    return f"{count} B" if count < 1024 else f"{count / 1024:,.0f} KB"
+
+
+def counted(count: int, what: str) -> str:
+    """``1 row``, ``2,000 rows``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def cut(text: str, width: int) -> str:
     """The text in at most ``width`` cells, an ellipsis where it was cut."""
     if cell_len(text) <= width:

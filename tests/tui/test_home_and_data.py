@@ -151,7 +151,7 @@ def test_a_data_set_is_built_from_the_form(workspace: Workspace, client: Workspa
             await pilot.press("b")
             await shows(app, "Build a data set")
             await pilot.press(*"mine", "tab", "x", "enter")
-            await shows(app, "number from 0 to 99")
+            await shows(app, "number from 0 to 90")
             await pilot.press("backspace", "2", "0", "enter")
             await shows(app, "Data sets 1", "mine")
             (built,) = client.datasets()

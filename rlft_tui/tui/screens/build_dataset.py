@@ -13,6 +13,9 @@ from textual.widgets import Input, Static
 
 from rlft_tui.datasets.dataset import DatasetSpec
 
+MOST_HELD_OUT = 90
+"""Percent, as in ``rlft data build``."""
+
 
 class BuildDatasetScreen(ModalScreen[DatasetSpec | None]):
     """Name and held-out share; Enter builds, Escape leaves."""
@@ -52,8 +55,10 @@ class BuildDatasetScreen(ModalScreen[DatasetSpec | None]):
             share = float(text)
         except ValueError:
             share = -1.0
-        if not 0 <= share < 100:
-            self.query_one("#problem", Static).update("The held-out share is a number from 0 to 99")
+        if not 0 <= share <= MOST_HELD_OUT:
+            self.query_one("#problem", Static).update(
+                f"The held-out share is a number from 0 to {MOST_HELD_OUT}"
+            )
             self.query_one("#share", Input).focus()
             return
         name = self.query_one("#name", Input).value.strip()

@@ -18,6 +18,7 @@ from rlft_tui.errors import RlftError
 from rlft_tui.labels.preference import Preference
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.tui.data_views import VIEWS, Item, ViewName, detail_of, fetch_page, row_of
+from rlft_tui.tui.run_text import counted
 from rlft_tui.tui.screens.base import WorkbenchScreen
 from rlft_tui.tui.server_link import LinkState
 from rlft_tui.tui.widgets.row_window import Row, RowWindow
@@ -191,7 +192,7 @@ class DataScreen(WorkbenchScreen):
         self.query_one(RowWindow).reload()
 
     def action_import_hint(self) -> None:
-        self.notify(IMPORT_HINT, title="Import", timeout=15, markup=False)
+        self.notify(IMPORT_HINT, title="Import", timeout=8, markup=False)
 
     def action_build(self) -> None:
         from rlft_tui.tui.screens.build_dataset import BuildDatasetScreen
@@ -204,7 +205,8 @@ class DataScreen(WorkbenchScreen):
 
         def done(dataset: Dataset) -> None:
             self.notify(
-                f"Data set {dataset.name or dataset.hash}: {dataset.train_rows:,} rows to train on, "
+                f"Data set {dataset.name or dataset.hash}: "
+                f"{counted(dataset.train_rows, 'row')} to train on, "
                 f"{dataset.heldout_rows:,} held out",
                 markup=False,
             )

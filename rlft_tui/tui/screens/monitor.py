@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.binding import Binding, BindingType
@@ -268,13 +269,13 @@ def progress(run: RunSummary, width: int) -> Text:
     parts.append(run.device)
     parts.append(run_text.megabytes(run.memory_mb) if run.memory_mb else "")
     parts.append(run_text.checkpoint(run))
-    room = width - 18
+    room = width - cell_len(line.plain)
     for at, part in enumerate(part for part in parts if part):
-        text = run_text.plain(part if at == 0 else f" · {part}")
-        if len(text) > room:
+        text = f"{'  ' if at == 0 else ' · '}{run_text.plain(part)}"
+        if cell_len(text) > room:
             break
-        line.append(f"  {text}" if at == 0 else f" {text}" if not text.startswith(" ") else text)
-        room -= len(text)
+        line.append(text)
+        room -= cell_len(text)
     return line
 
 

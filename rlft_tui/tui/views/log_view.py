@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 
 from rlft_tui.runs.run_status import RunSummary
+from rlft_tui.tui import run_text
 from rlft_tui.tui.log_tail import LogTail
 from rlft_tui.tui.server_link import ServerLink
 from rlft_tui.tui.views.run_view import RunView
@@ -23,7 +24,7 @@ class LogView(RunView):
 
     @property
     def place(self) -> str:
-        size = f"{self.tail.start / 1024:,.0f} KB" if self.tail.start > 0 else "empty"
+        size = run_text.size(self.tail.start) if self.tail.start > 0 else "empty"
         return f"{size}, the end shown" if self.tail.cut else size
 
     def clear(self) -> None:

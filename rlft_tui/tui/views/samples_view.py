@@ -15,6 +15,9 @@ from rlft_tui.tui.server_link import ServerLink
 from rlft_tui.tui.views.run_view import RunView
 from rlft_tui.tui.widgets.text_pane import TextPane
 
+NO_SAMPLES = "no samples yet"
+GENERATED = "A generating run's answers become pairs when it has finished: label them (2), read them (3)"
+
 
 class SamplesView(RunView):
     """Measures on top, then the prompt, then the completion."""
@@ -28,11 +31,12 @@ class SamplesView(RunView):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.book = SampleBook()
+        self._none = NO_SAMPLES
         self._shown: Sample | None = None
         self._facts = ""
 
     def compose(self) -> ComposeResult:
-        yield Static("no samples yet", id="sample-facts", markup=False)
+        yield Static(NO_SAMPLES, id="sample-facts", markup=False)
         yield Static("", id="sample-prompt", markup=False)
         yield TextPane(id="sample-text")
 
@@ -50,12 +54,17 @@ class SamplesView(RunView):
 
     async def read(self, link: ServerLink, run: RunSummary) -> None:
         after = self.book.last_step - 1 if self.book.by_step else -1
+        self.expect(run.method)
         samples = await link.call(lambda client: client.samples(run.id, after_step=after))
         self.take(samples)
 
+    def expect(self, method: str) -> None:
+        """What is said while there are none depends on the run's method."""
+        self._none = GENERATED if method == "generate" else NO_SAMPLES
+
     def take(self, samples: Iterable[Sample]) -> None:
         """Add samples; repaint when the one shown changed."""
-        if self.book.add(samples):
+        if self.book.add(samples) or not self.book.by_step:
             self._paint()
 
     def go_to(self, step: int) -> None:
@@ -89,7 +98,7 @@ class SamplesView(RunView):
 
     def _describe(self, sample: Sample | None) -> str:
         if sample is None:
-            return "no samples yet"
+            return self._none
         parts = []
         if sample.kl is not None:
             parts.append(f"KL {run_text.figure(sample.kl)} nats/sequence")
