@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -52,4 +54,10 @@ def demo(
     try:
         open_workbench(Session(workspace.root))
     finally:
-        session.say(f"The demo is kept. Back to it: rlft -w {shlex.quote(os.path.relpath(workspace.root))}")
+        session.say(f"The demo is kept. Back to it: {way_back(workspace.root)}")
+
+
+def way_back(root: Path) -> str:
+    """The command that opens a workspace from here, also where ``make`` left rlft off the PATH."""
+    program = "rlft" if shutil.which("rlft") else os.path.relpath(sys.argv[0])
+    return shlex.join([program, "-w", os.path.relpath(root)])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.core import TyperGroup
 
+from rlft_tui.cli.demo_command import way_back
 from rlft_tui.cli.main import NOUNS, load_noun
 from rlft_tui.models.models_table import name_hint
 from tests.cli.run_rlft import Rlft
@@ -28,6 +29,18 @@ def test_init_says_how_to_step_in_even_with_a_space_in_the_name(rlft: Rlft, tmp_
     folder = tmp_path / "my project"
     said = rlft.well("init", str(folder)).err
     assert f"Next: cd {shlex.quote(str(folder))}, then rlft prompts import FILE" in said
+
+
+def test_the_way_back_to_the_demo_names_a_program_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv" / "bin" / "rlft")])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert way_back(tmp_path / ".demo" / "workspace") == ".venv/bin/rlft -w .demo/workspace"
+    (tmp_path / "rlft").write_text("#!/bin/sh\n")
+    (tmp_path / "rlft").chmod(0o755)
+    assert way_back(tmp_path / "my demo") == "rlft -w 'my demo'"
 
 
 def test_a_name_known_twice_is_told_once() -> None:
