@@ -227,6 +227,8 @@ class RlftApp(App[int]):
         self._listing = False
         for active in active_bindings:
             binding = active.binding
+            if binding.key.isdigit() and active.node is self and not getattr(screen, "DIGITS_SWITCH", True):
+                continue  # rests on this screen; the function key follows
             if active.enabled and binding.id is not None and binding.action not in seen:
                 seen.add(binding.action)
                 title = binding.description[:1].upper() + binding.description[1:]

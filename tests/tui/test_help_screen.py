@@ -58,6 +58,20 @@ def test_j_and_k_scroll_and_the_width_follows_the_terminal(
     drive(test)
 
 
+def test_where_digits_judge_help_and_palette_name_the_function_keys(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    async def test() -> None:
+        async with workbench(workspace, "label", (160, 48)) as (app, pilot):
+            await shows(app, "? help")
+            assert "Models (F7)" in [command.title for command in app.get_system_commands(app.screen)]
+            await pilot.press("question_mark")
+            await shows(app, " F7  Go to Models")
+            assert "7 F7" not in text_of(app)
+
+    drive(test)
+
+
 def test_no_screen_lacks_a_line_on_what_it_is_for() -> None:
     assert [key for key in SCREENS if not screen_class(key).HELP] == []
 

@@ -42,6 +42,7 @@ class HelpScreen(ModalScreen[None]):
     def __init__(self, under: Screen[Any]) -> None:
         super().__init__()
         self._under = under
+        self._digits_switch = getattr(under, "DIGITS_SWITCH", True)
         # read now: with this screen on top the actions underneath are switched off
         self._listed = list(under.active_bindings.values())
 
@@ -81,6 +82,8 @@ class HelpScreen(ModalScreen[None]):
         for active in self._listed:
             binding = active.binding
             if binding.id is None or binding.system:
+                continue
+            if binding.key.isdigit() and active.node is self.app and not self._digits_switch:
                 continue
             if binding.id not in keys:
                 everywhere = binding.id.startswith("app.")
