@@ -110,6 +110,7 @@ def test_data_tables_show_what_is_stored_with_its_details(
     async def test() -> None:
         async with workbench(workspace, "data", size) as (app, pilot):
             await shows(app, "Pairs 4", "Question 0 of pair?", "Answer A to")
+            await shows(app, "Prompts 1 ", "Labels 1 ", "Data sets 0")
             await pilot.press("down")
             await pilot.press("right")
             await shows(app, "Labels 1", pairs[2].id, "b is better, confidence 4", "clearer")

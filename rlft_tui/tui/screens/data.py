@@ -17,6 +17,7 @@ from rlft_tui.datasets.dataset import Dataset, DatasetSpec
 from rlft_tui.errors import RlftError
 from rlft_tui.labels.preference import Preference
 from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.server.answers import Home
 from rlft_tui.tui.data_views import VIEWS, Item, ViewName, detail_of, fetch_page, row_of
 from rlft_tui.tui.run_text import counted
 from rlft_tui.tui.screens.base import WorkbenchScreen
@@ -63,8 +64,12 @@ class DataScreen(WorkbenchScreen):
         super().__init__()
         self.view: ViewName = "pairs"
         self.searches: dict[ViewName, str] = {}
+        self._totals: dict[ViewName, int] = {}
+        """Rows of each table without a search, as far as they are known."""
         self._items: dict[int, Item] = {}
         self._shown: Item | None = None
+        self._found: int | None = None
+        """Rows of the table in front, those of its search alone."""
 
     # layout
     def body(self) -> Iterable[Widget]:
@@ -80,6 +85,22 @@ class DataScreen(WorkbenchScreen):
     # showing
     def opened(self, *, view: ViewName | None = None, **_: Any) -> None:
         self._show_view(view or self.view)
+        self._count()
+
+    def _count(self) -> None:
+        """The totals of the tables that are not in front."""
+        labeler = self.bench.settings.labeler
+
+        def done(home: Home) -> None:
+            self._totals = {
+                "prompts": home.prompts,
+                "pairs": home.pairs,
+                "labels": home.labels,
+                "datasets": len(home.datasets),
+            }
+            self._paint_views(self._found)
+
+        self.call(lambda client: client.home(labeler), done, group="count", latest=True)
 
     def link_changed(self, state: LinkState, reason: str) -> None:
         super().link_changed(state, reason)
@@ -90,6 +111,7 @@ class DataScreen(WorkbenchScreen):
         self.view = view
         self._items = {}
         self._shown = None
+        self._found = None
         self._paint_views()
         self.query_one("#detail", TextPane).show("")
         rows = self.query_one(RowWindow)
@@ -104,6 +126,7 @@ class DataScreen(WorkbenchScreen):
             now = time.time()
             if view == self.view:
                 self._items.update(zip(range(offset, offset + len(items)), items, strict=True))
+                self._found = total
                 self._paint_views(total)
                 if not total:
                     hint = f"Nothing matches {search!r}." if search else VIEWS[view].empty
@@ -115,9 +138,11 @@ class DataScreen(WorkbenchScreen):
     def _paint_views(self, total: int | None = None) -> None:
         parts: list[Content] = []
         for name in ORDER:
-            count = f" {total:,}" if name == self.view and total is not None else ""
-            search = self.searches.get(name, "")
-            found = f" /{search}" if name == self.view and search else ""
+            search = self.searches.get(name, "") if name == self.view else ""
+            known = None if search else self._totals.get(name)
+            rows = total if name == self.view and total is not None else known
+            count = f" {rows:,}" if rows is not None else ""
+            found = f" /{search}" if search else ""
             style = "bold $text-accent" if name == self.view else "$text-muted"
             parts.append(Content.styled(f" {VIEWS[name].title}{count}{found} ", style))
         self.query_one("#views", Static).update(Content(" ").join(parts))
@@ -211,5 +236,6 @@ class DataScreen(WorkbenchScreen):
                 markup=False,
             )
             self._show_view("datasets")
+            self._count()
 
         self.call(lambda client: client.build_dataset(spec), done, retry=False)
