@@ -75,7 +75,10 @@ def generate(
         typer.Option("--prompts", metavar="FILE", help="File of prompts [default: those in the workspace]"),
     ] = None,
     count: Annotated[
-        int, typer.Option("-n", "--count", min=0, metavar="N", help="Prompts to answer; 0 for all.")
+        int,
+        typer.Option(
+            "-n", "--count", min=0, metavar="N", help="Prompts to answer, from the first on; 0 for all."
+        ),
     ] = 0,
     offset: Annotated[
         int, typer.Option("--offset", min=0, metavar="N", help="Prompts to leave out first.")
@@ -88,6 +91,7 @@ def generate(
     """Have two models, or one at two settings, answer prompts: a run that makes pairs.
 
     Prints the run's id first. The pairs are in the workspace when the run has finished.
+    The same settings give the same pairs: another round takes another --offset or --seed.
     """
     from rlft_tui.cli.generate_form import generate_values, prompt_rows
     from rlft_tui.cli.run_progress import finish_launch

@@ -33,6 +33,8 @@ FIRST: dict[Method, tuple[str, ...]] = {
 NAMED = frozenset({"model", "model_a", "model_b", "dataset", "prompts"})
 """Taken from the workspace's lists; the server turns them into folders and hashes."""
 
+PROMPTS_HELP = "How many are answered, from the first on. The same seed again gives the same pairs."
+
 
 @dataclass(frozen=True, slots=True)
 class FormField:
@@ -171,7 +173,7 @@ def _walk(spec: type[BaseModel], first: tuple[str, ...]) -> Iterator[FormField]:
             continue
         if name in NAMED:
             default = "50" if name == "prompts" else ""
-            text = "How many prompts of the store are answered." if name == "prompts" else _help(info)
+            text = PROMPTS_HELP if name == "prompts" else _help(info)
             yield FormField(name, _label(name), text, "text", default, first=name in first)
             continue
         group: dict[str, FieldInfo] = getattr(info.annotation, "model_fields", {})
