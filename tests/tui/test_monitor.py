@@ -32,8 +32,8 @@ from tests.tui.run_folders import (
 RUN = "dpo-1129-1742-a6td"
 
 
-def finished_run(workspace: Workspace, *, nan_at: int = -1) -> None:
-    folder = dpo_folder(workspace, RUN)
+def finished_run(workspace: Workspace, *, nan_at: int = -1, name: str = RUN) -> None:
+    folder = dpo_folder(workspace, name)
     log = EventWriter(folder.events)
     begin(log)
     train(log, 1, 40, nan_at=nan_at)
@@ -68,6 +68,30 @@ def test_a_finished_run_shows_curves_samples_output_and_alerts(
             await shows(pilot, "loading smollm2-135m")
             await pilot.press("a")
             await shows(pilot, "step 23", "the loss is NaN", "lower the learning rate"[: size[0] // 6])
+
+    asyncio.run(scenario())
+
+
+def test_another_run_begins_with_its_curves_and_the_same_one_with_what_was_open(
+    workspace: Workspace,
+) -> None:
+    other = "dpo-0101-0000-othr"
+    finished_run(workspace)
+    finished_run(workspace, name=other)
+
+    async def scenario() -> None:
+        async with workbench(workspace, "monitor") as pilot:
+            screen = front(pilot, MonitorScreen)
+            screen.bench.show_screen("monitor", run_id=RUN)
+            await shows(pilot, RUN, "rewards/margins")
+            await pilot.press("a")
+            await shows(pilot, "the loss is NaN")
+            screen.bench.show_screen("monitor", run_id=RUN)
+            await pilot.pause()
+            await shows(pilot, "the loss is NaN")
+            screen.bench.show_screen("monitor", run_id=other)
+            await shows(pilot, other, "rewards/margins")
+            await vanishes(pilot, "the loss is NaN")
 
     asyncio.run(scenario())
 
@@ -250,5 +274,6 @@ def test_no_run_at_all(workspace: Workspace) -> None:
     async def scenario() -> None:
         async with workbench(workspace, "monitor") as pilot:
             await shows(pilot, "No runs yet")
+            assert "┤" not in page(pilot), "no axes without a run"
 
     asyncio.run(scenario())

@@ -89,12 +89,17 @@ class MonitorScreen(WatchingScreen):
 
     # reading
     def opened(self, run_id: str = "", **values: Any) -> None:
-        """``run_id``: which run; without it the one shown before, or the newest, active ones first."""
+        """``run_id``: which run; without it the one shown before, or the newest, active ones first.
+
+        Another run begins with its curves, the same one with what was open.
+        """
         if run_id and run_id != self._wanted:
             self._wanted = run_id
             self.run = None
             for view in self.query(RunView):
                 view.clear()
+            self.query_one("#views", ContentSwitcher).current = "curves"
+            self._paint_tabs()
         super().opened(**values)
 
     async def look(self) -> float:
