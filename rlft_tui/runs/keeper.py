@@ -4,8 +4,9 @@ The first process returns (exit code 0) as soon as the keeper proper, in its own
 session and nobody's child, has started the job. The keeper outlives the server,
 the workbench and the SSH connection. It passes SIGTERM on to the job, kills the
 job's process group when the grace is over, and writes ``exit.json`` the moment
-the job ends. When the keeper itself is killed, the job goes on: the server finds
-it by the pid in ``attempt.json`` and judges its end by its ``end`` event.
+the job ends. A job whose run folder is deleted is killed. When the keeper itself
+is killed, the job goes on: the server finds it by the pid in ``attempt.json`` and
+judges its end by its ``end`` event.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from dataclasses import asdict, replace
@@ -30,6 +32,9 @@ from rlft_tui.runs.run_status import Exit
 RESERVE_BYTES = 4096
 _GRACE_SECONDS = 180.0
 _RETRY_SECONDS = 1.0
+_LOOK_SECONDS = 2.0
+_MISSED_LOOKS = 2
+"""A network file system may lose sight of a folder for a moment."""
 
 
 class Keeper:
@@ -42,6 +47,7 @@ class Keeper:
         self._job: subprocess.Popen[bytes] | None = None
         self._stop_asked = False
         self._killed_late = False
+        self._reaping = threading.Lock()
 
     def start(self) -> None:
         """Start the job; OSError when its files cannot be written."""
@@ -81,12 +87,14 @@ class Keeper:
         """Wait for the job, write how it ended."""
         job = self._job
         assert job is not None
+        threading.Thread(target=self._end_with_folder, args=(job,), daemon=True).start()
         # The dead job is left unreaped while its group is cleared: its id cannot pass to a stranger.
         os.waitid(os.P_PID, job.pid, os.WEXITED | os.WNOWAIT)
         signal.alarm(0)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(job.pid, signal.SIGKILL)
-        code = job.wait()
+        with self._reaping:
+            code = job.wait()
         record = Exit(
             code=code if code >= 0 else None,
             signal=_signal_name(-code) if code < 0 else None,
@@ -104,6 +112,16 @@ class Keeper:
         )
         _write_exit(self.folder, record)
         return record
+
+    def _end_with_folder(self, job: subprocess.Popen[bytes]) -> None:
+        """A job whose run folder was deleted makes nothing that could be kept, and no command reaches it."""
+        missed = 0
+        while missed < _MISSED_LOOKS:
+            time.sleep(_LOOK_SECONDS)
+            missed = missed + 1 if _was_deleted(self.folder, job.pid) else 0
+        with self._reaping, contextlib.suppress(ProcessLookupError, PermissionError):
+            if job.returncode is None:
+                os.killpg(job.pid, signal.SIGKILL)
 
     def _on_terminate(self, number: int, frame: FrameType | None) -> None:
         if self._stop_asked:
@@ -180,6 +198,15 @@ def _reserve(path: Path) -> None:
         stream.write(b" " * RESERVE_BYTES)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _was_deleted(folder: RunFolder, pid: int) -> bool:
+    """Whether the folder the job works in is gone; not so when it was only moved."""
+    try:
+        deleted = os.readlink(f"/proc/{pid}/cwd").endswith(" (deleted)")
+    except OSError:
+        return False
+    return deleted and not folder.spec.exists()
 
 
 def _write_exit(folder: RunFolder, record: Exit) -> None:

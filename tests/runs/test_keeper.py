@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import psutil
 from rlft_tui.runs import launcher
 from rlft_tui.runs.exit_reason import MemoryKills, describe_end
 from rlft_tui.runs.run_folder import RunFolder
-from tests.conftest import wait_for
+from tests.conftest import is_alive, wait_for
 from tests.runs.scripted import FINISHING, TRAINING, start_job, wait_for_end
 
 
@@ -73,6 +74,17 @@ def test_sigterm_to_the_keeper_reaches_the_job_which_ends_by_itself(runs: Path) 
     assert record is not None
     assert (record.code, record.reason, record.asked) == (0, "stopped on request", True)
     assert list(folder.checkpoints.iterdir())
+
+
+def test_a_job_whose_run_folder_was_deleted_is_ended(runs: Path) -> None:
+    folder = start_job(runs, TRAINING)
+    wait_for(lambda: folder.events.exists() and b"metrics" in folder.events.read_bytes(), "metrics")
+    attempt = folder.read_attempt()
+    assert attempt is not None
+    moved = folder.root.rename(folder.root.with_name("moved"))
+    shutil.rmtree(moved)
+    wait_for(lambda: not is_alive(attempt.job_pid), "the job's end")
+    wait_for(lambda: not is_alive(attempt.keeper_pid), "the keeper's end")
 
 
 def test_a_job_that_ignores_the_stop_is_killed_with_its_group_after_the_grace(runs: Path) -> None:
