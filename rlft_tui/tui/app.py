@@ -196,7 +196,8 @@ class RlftApp(App[int]):
         if self.label_writer.waiting:
             self.notify("Storing the last verdict…", timeout=QUIT_SECONDS)
             if not await self.label_writer.finish(QUIT_SECONDS):
-                self.exit(1, message="rlft: the last verdict could not be stored: no answer from the server")
+                lost = "rlft: the last verdict could not be stored: no answer from the server"
+                self.exit(return_code=1, message=lost)
                 return
         self.exit(0)
 
@@ -309,6 +310,10 @@ class RlftApp(App[int]):
         A worker or message of its may come late: the command palette's search does when Escape
         follows it closely.
         """
+        if self._exit:
+            # Left already, perhaps by a signal while the first screen was being made.
+            self._close_messages_no_wait()
+            return
         cause = error.error if isinstance(error, WorkerFailed) else error
         if isinstance(cause, QueryError) and _is_leaving(_at_work(error)):
             return

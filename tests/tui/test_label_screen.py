@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 
 import pytest
 
@@ -368,5 +370,25 @@ def test_a_text_put_into_a_hidden_answer_is_there_when_it_comes_back(
             await pilot.press("z", "z")
             for text in (current.left_text, current.right_text):
                 await shows(app, text.split(",")[0])
+
+    drive(test)
+
+
+def test_leaving_with_a_verdict_that_could_not_be_stored_says_so_and_fails(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    add_pairs(client, 3)
+    server = client.health().pid
+
+    async def test() -> None:
+        async with workbench(workspace, "label") as (app, pilot):
+            await judging(app)
+            os.kill(server, signal.SIGSTOP)
+            try:
+                await pilot.press("1", "ctrl+q")
+                await until(lambda: app.return_code is not None, "the end")
+                assert app.return_code == 1
+            finally:
+                os.kill(server, signal.SIGCONT)
 
     drive(test)
