@@ -6,10 +6,13 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from rlft_tui.runs.run_status import Exit
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +98,24 @@ class RunFolder:
         return self.root / "result.json"
 
     def read_exit(self) -> Exit | None:
-        record = _read(self.exit)
-        return msgspec.convert(record, Exit) if record else None
+        return _read(self.exit, Exit)
 
     def write_exit(self, exit: Exit) -> None:
         _write(self.exit, asdict(exit))
 
     def read_attempt(self) -> Attempt | None:
-        record = _read(self.attempt)
-        return msgspec.convert(record, Attempt) if record else None
+        return _read(self.attempt, Attempt)
 
     def write_attempt(self, attempt: Attempt) -> None:
         _write(self.attempt, asdict(attempt))
 
 
-def _read(path: Path) -> dict[str, object] | None:
+def _read(path: Path, kind: type[T]) -> T | None:
+    """None where there is no such file, or one that holds something else."""
     try:
-        record = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (FileNotFoundError, ValueError, msgspec.MsgspecError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
 
 
 def _write(path: Path, record: dict[str, object]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+import zlib
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from rlft_tui.errors import NotFoundError, RlftError
 
@@ -129,10 +130,19 @@ class GenerateSpec(_Spec):
     """auto takes bf16 where the CPU or GPU has it, else fp32."""
     threads: int = Field(default=0, ge=0)
     """CPU threads; 0 leaves the choice to torch."""
-    seed: int = 0
-    """Each answer's own seed is derived from this, the prompt and the side."""
+    seed: int = Field(default=-1, ge=-1)
+    """Each answer's own seed is derived from this, the prompt and the side; -1 makes one from the run's id,
+    so that the next run answers anew, and writes it to run.toml."""
     stop_seconds: float = Field(default=180.0, gt=0.0)
     """How long a stop may take to finish its batch before the job is killed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_a_seed(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("seed", -1) == -1 and isinstance(values.get("id"), str):
+            return {**values, "seed": zlib.crc32(values["id"].encode())}
+        return values
+
 
 
 RunSpec = Annotated[DpoSpec | GenerateSpec, Field(discriminator="method")]
@@ -162,9 +172,11 @@ def read_spec(path: Path) -> DpoSpec | GenerateSpec:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise NotFoundError("no such spec file", where=str(path)) from None
+    except UnicodeDecodeError:
+        raise RlftError("not valid TOML: it is no UTF-8 text", where=str(path)) from None
     try:
         return parse_spec(tomllib.loads(text), where=str(path))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RlftError(f"not valid TOML: {error}", where=str(path)) from None
 
 

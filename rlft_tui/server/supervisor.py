@@ -228,7 +228,8 @@ class Supervisor:
         for name in sorted(new):
             try:
                 run = FollowedRun(RunFolder(folders[name]))
-            except (RlftError, OSError) as error:
+            except Exception as error:
+                # One bad folder must not keep the server from starting, nor the others from being listed.
                 self._unreadable[name] = str(error)
                 self._complain(name, f"cannot be read: {error}")
                 continue
@@ -238,10 +239,10 @@ class Supervisor:
             self._news.set()
 
     def _try_summary(self, run: FollowedRun) -> RunSummary | None:
-        """None for a run whose folder vanished meanwhile."""
+        """None for a run whose folder vanished meanwhile, or holds what cannot be read."""
         try:
             return self._summary(run)
-        except OSError as error:
+        except Exception as error:
             if run.folder.root.exists():
                 self._complain(run.folder.id, f"cannot be read: {error}")
             return None

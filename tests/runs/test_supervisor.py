@@ -320,3 +320,27 @@ def test_result_records_are_json(place: Workspace, opened: Opener) -> None:
     folder = start_job(place.runs, FINISHING)
     ended(opened(), "dpo-test")
     assert json.loads(RunFolder(folder.root).result_record.read_text()) == {"model": "dpo-test"}
+
+
+GARBLED = [b"", b"\xa8\xff\x00", b"[1", b"[]", b'{"number": "one"}', b"a = " + b"[" * 5000, b'{"code": []}']
+
+
+@pytest.mark.parametrize("name", ["run.toml", "attempt.json", "exit.json", "summary.json", "result.json"])
+def test_a_run_whose_files_are_garbled_hides_no_other_run_and_keeps_no_server_from_starting(
+    place: Workspace, opened: Opener, name: str
+) -> None:
+    good = start_job(place.runs, FINISHING)
+    wait_for_end(good)
+    assert ended(opened(), good.id).status == "finished"
+    for number, content in enumerate(GARBLED):
+        bad = place.runs / f"dpo-bad-{number}"
+        shutil.copytree(good.root, bad)
+        (bad / name).write_bytes(content)
+    (place.runs / "a-file").write_text("x")
+    (place.runs / "dpo-link").symlink_to("/")
+    listed = {summary.id: summary.status for summary in opened().summaries()}
+    assert listed[good.id] == "finished"
+    if name == "run.toml":
+        assert set(listed) == {good.id}
+        with pytest.raises(RlftError):
+            opened().summary("dpo-bad-1")
