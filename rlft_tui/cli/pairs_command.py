@@ -91,7 +91,7 @@ def generate(
     """Have two models, or one at two settings, answer prompts: a run that makes pairs.
 
     Prints the run's id first. The pairs are in the workspace when the run has finished.
-    The same settings give the same pairs: another round takes another --offset or --seed.
+    The same --seed gives the same pairs; without one each run has its own.
     """
     from rlft_tui.cli.generate_form import generate_values, prompt_rows
     from rlft_tui.cli.run_progress import finish_launch

@@ -144,7 +144,6 @@ class GenerateSpec(_Spec):
         return values
 
 
-
 RunSpec = Annotated[DpoSpec | GenerateSpec, Field(discriminator="method")]
 METHODS: tuple[str, ...] = ("dpo", "generate")
 _adapter: TypeAdapter[DpoSpec | GenerateSpec] = TypeAdapter(RunSpec)

@@ -18,7 +18,23 @@ _STATUS: dict[type[RlftError], int] = {NotFoundError: 404, ConflictError: 409, U
 
 def reply(value: Any, status: int = 200) -> Response:
     """Any domain value as JSON, encoded the way the client decodes it."""
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
+    try:
+        content = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        content = msgspec.json.encode(_encodable(msgspec.to_builtins(value)))
+    return Response(content, status, media_type="application/json")
+
+
+def _encodable(value: Any) -> Any:
+    """Plain values with a question mark for each half of a surrogate pair.
+
+    A job's error may bring one along, in a file name that is no UTF-8.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return [_encodable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def decode(content: bytes, kind: type[T]) -> T:

@@ -33,7 +33,7 @@ FIRST: dict[Method, tuple[str, ...]] = {
 NAMED = frozenset({"model", "model_a", "model_b", "dataset", "prompts"})
 """Taken from the workspace's lists; the server turns them into folders and hashes."""
 
-PROMPTS_HELP = "How many are answered, from the first on. The same seed again gives the same pairs."
+PROMPTS_HELP = "How many are answered, from the first on."
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from rlft_tui.errors import ConflictError, RlftError, UnavailableError
 from rlft_tui.runs import launcher
 from rlft_tui.runs.run_folder import Attempt
 from rlft_tui.runs.run_process import is_alive, send_signal, start_time
-from rlft_tui.runs.run_spec import read_spec
+from rlft_tui.runs.run_spec import parse_spec, read_spec
 from tests.conftest import wait_for
 from tests.runs.scripted import FINISHING, TRAINING, command, dpo_spec, generate_spec, start_job, wait_for_end
 
@@ -167,3 +167,14 @@ def test_a_zombie_is_not_alive() -> None:
     wait_for(lambda: start_time(process.pid) is None, "the process to end")
     assert not is_alive(process.pid, began)
     process.wait()
+
+
+def test_a_generate_run_without_a_seed_has_one_of_its_own_that_is_written_down() -> None:
+    source = {"name": "m", "path": "m"}
+    values = {"method": "generate", "model_a": source, "model_b": source}
+    one, other = (parse_spec({**values, "id": name}) for name in ("generate-one", "generate-other"))
+    assert one.seed != other.seed
+    assert one.seed >= 0
+    assert parse_spec(one.model_dump()) == one
+    assert parse_spec({**values, "id": "generate-one"}) == one
+    assert parse_spec({**values, "id": "generate-one", "seed": 7}).seed == 7
