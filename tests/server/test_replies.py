@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
-from rlft_tui.server.replies import add_error_replies
+from rlft_tui.runs.run_status import Alert
+from rlft_tui.server.replies import add_error_replies, reply
 
 
 def answer(error: Exception, path: str = "/fails") -> tuple[int, dict[str, str]]:
@@ -55,3 +57,9 @@ def test_a_parameter_of_the_wrong_type_is_named() -> None:
 def test_an_unknown_route_is_not_found() -> None:
     status, body = answer(ValueError(), "/nowhere")
     assert (status, body["what"], body["where"]) == (404, "not found", "GET /nowhere")
+
+
+def test_half_a_surrogate_pair_in_a_runs_files_does_not_end_the_answer() -> None:
+    broken = Alert(3, 1.5, "error", "no such file: caf\udce9.txt")
+    assert json.loads(bytes(reply([broken]).body))[0]["message"] == "no such file: caf?.txt"
+    assert answer(RlftError("no", where="\udcff"))[1]["where"] == "?"
