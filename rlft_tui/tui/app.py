@@ -315,7 +315,7 @@ class RlftApp(App[int]):
             self._close_messages_no_wait()
             return
         cause = error.error if isinstance(error, WorkerFailed) else error
-        if isinstance(cause, QueryError) and _is_leaving(_at_work(error)):
+        if isinstance(cause, QueryError) and (not self.is_running or _is_leaving(_at_work(error))):
             return
         super()._handle_exception(error)
 

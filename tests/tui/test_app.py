@@ -359,3 +359,16 @@ def test_a_key_that_fails_is_a_notice_and_the_workbench_goes_on(
             app._exception = None
 
     drive(test)
+
+
+@pytest.mark.parametrize("key", SCREENS)
+def test_leaving_while_a_screen_is_still_being_made_is_no_accident(
+    workspace: Workspace, client: WorkspaceClient, key: str
+) -> None:
+    add_pairs(client, 2)
+
+    async def test() -> None:
+        async with workbench(workspace) as (app, _):
+            app.show_screen(key)
+
+    drive(test)
