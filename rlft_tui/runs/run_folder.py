@@ -113,7 +113,8 @@ class RunFolder:
 def _read(path: Path, kind: type[T]) -> T | None:
     """None where there is no such file, or one that holds something else."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        # Not msgspec's parser, which refuses half a surrogate pair: a reason may hold one.
+        return msgspec.convert(json.loads(path.read_bytes()), kind)
     except (FileNotFoundError, ValueError, msgspec.MsgspecError, RecursionError):
         return None
 

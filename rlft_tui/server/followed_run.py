@@ -99,7 +99,7 @@ class FollowedRun:
                 write_cache(self.folder.root, (size, changed), self.curves, self.samples)
             partial.write_bytes(msgspec.json.encode(stored))
             partial.replace(self.folder.root / _SUMMARY_NAME)
-        except OSError:
+        except (OSError, UnicodeEncodeError):  # half a surrogate pair has no UTF-8 form
             # It only saves time: the next server reads the log instead.
             partial.unlink(missing_ok=True)
 

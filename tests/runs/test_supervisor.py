@@ -322,6 +322,21 @@ def test_result_records_are_json(place: Workspace, opened: Opener) -> None:
     assert json.loads(RunFolder(folder.root).result_record.read_text()) == {"model": "dpo-test"}
 
 
+def test_events_with_half_a_surrogate_pair_are_shown(place: Workspace, opened: Opener) -> None:
+    body = """
+start()
+log.metrics(1, {"loss": 1.0}, {"loss": "nats\\udce9"})
+log.write("error", type="OSError", message="no such file: caf\\udce9", traceback="")
+sys.exit(3)
+"""
+    folder = start_job(place.runs, body)
+    wait_for_end(folder)
+    for supervisor in (opened(), opened()):
+        summary = supervisor.summary(folder.id)
+        assert summary.status == "failed"
+        assert "no such file: caf" in summary.error
+
+
 GARBLED = [b"", b"\xa8\xff\x00", b"[1", b"[]", b'{"number": "one"}', b"a = " + b"[" * 5000, b'{"code": []}']
 
 
