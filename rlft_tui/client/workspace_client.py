@@ -18,7 +18,7 @@ import msgspec
 from rlft_tui.datasets.dataset import Dataset, DatasetSpec
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
 from rlft_tui.labels.label_stats import LabelStats
-from rlft_tui.labels.operation_codec import history_entry_from
+from rlft_tui.labels.operation_codec import history_entry_from, plain_values
 from rlft_tui.labels.preference import (
     HistoryEntry,
     LabelOperation,
@@ -30,7 +30,7 @@ from rlft_tui.models.model import Model, Rating
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.import_report import ImportReport
 from rlft_tui.runs.run_status import LogPage, RunSummary, Sample, Series
-from rlft_tui.server.answers import GenerateRequest, Health, Home, Page, StreamedText
+from rlft_tui.server.answers import GenerateRequest, Health, Home, Page, RemoteState, StreamedText
 
 API = "/api/v1"
 T = TypeVar("T")
@@ -39,20 +39,35 @@ T = TypeVar("T")
 class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
     """A connection to the workspace's server; safe to use from several threads."""
 
-    def __init__(self, socket: Path, *, timeout: float = 30.0) -> None:
+    def __init__(self, socket: Path, *, timeout: float = 30.0, url: str = "", token: str = "") -> None:
+        """On this machine through the server's ``socket``, or at a ``url`` with its ``token``."""
         self.socket = socket
         self.revive: Callable[[], Path] | None = None
         """Brings back a server that died and tells its socket; set by ``connect``."""
+        self._url, self._token = url, token
         self._timeout = timeout
         self._reviving = threading.Lock()
         self._http = self._open()
 
+    @property
+    def address(self) -> str:
+        """Where the server is, as errors about the connection name it."""
+        return self._url or str(self.socket)
+
     def _open(self) -> httpx.Client:
+        timeout = httpx.Timeout(self._timeout, connect=5.0)
+        if self._url:
+            return httpx.Client(
+                transport=httpx.HTTPTransport(verify=self._url.startswith("https:")),
+                base_url=self._url + API,
+                headers={"authorization": f"Bearer {self._token}"},
+                timeout=timeout,
+            )
         return httpx.Client(
             # No TLS on a Unix socket, and loading the certificates would take longer than any request.
             transport=httpx.HTTPTransport(uds=str(self.socket), verify=False),
             base_url="http://rlft" + API,
-            timeout=httpx.Timeout(self._timeout, connect=5.0),
+            timeout=timeout,
         )
 
     def __exit__(
@@ -76,6 +91,18 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
             if time.monotonic() > deadline:
                 raise UnavailableError("the server is still ending", where=str(self.socket))
             time.sleep(0.01)
+
+    def remote(self) -> RemoteState:
+        """Whether other machines are served, and where."""
+        return self._get("/remote", RemoteState)
+
+    def serve_remote(self, host: str, port: int) -> RemoteState:
+        """Serve other machines on this TCP port too (0: a free one), behind the workspace's token."""
+        return self._post("/remote", RemoteState, {"host": host, "port": port})
+
+    def end_remote(self) -> RemoteState:
+        """Serve other machines no longer."""
+        return self._request("DELETE", "/remote", RemoteState)
 
     def home(self, labeler: str) -> Home:
         return self._get("/home", Home, labeler=labeler)
@@ -114,11 +141,10 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
 
     def add_label(self, operation: LabelOperation) -> Progress:
         """Store one operation; when this returns it survives any crash. Safe to repeat."""
-        kind = type(operation).__name__.lower()
-        return self._post("/labels", Progress, {"kind": kind, **msgspec.to_builtins(operation)})
+        return self._post("/labels", Progress, plain_values(operation))
 
     def history(self, labeler: str, *, limit: int = 100) -> tuple[HistoryEntry, ...]:
-        """The labeller's verdicts and marks, newest first, undone ones included."""
+        """The labeller's verdicts, marks and written answers, newest first, undone ones included."""
         rows = self._get("/labels/history", list[dict[str, Any]], labeler=labeler, limit=limit)
         return tuple(history_entry_from(row) for row in rows)
 
@@ -212,7 +238,7 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
                     if line:
                         yield decoder.decode(line)
         except httpx.TransportError as error:
-            raise _unreachable(self.socket, error) from error
+            raise _unreachable(self.address, bool(self._url), error) from error
 
     def inference_status(self) -> dict[str, Any]:
         """What the inference worker holds: running, pid, base, adapters, memory_mb."""
@@ -266,7 +292,7 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
             except httpx.TransportError as error:
                 last = attempt + 1 == _ATTEMPTS
                 if self.revive is None or last or isinstance(error, httpx.TimeoutException):
-                    raise _unreachable(self.socket, error) from error
+                    raise _unreachable(self.address, bool(self._url), error) from error
                 self._bring_back(http)
                 continue
             if response.is_error:
@@ -314,9 +340,11 @@ def _error(response: httpx.Response) -> RlftError:
     return _KINDS.get(response.status_code, RlftError)(what, where=where, remedy=remedy)
 
 
-def _unreachable(socket: Path, error: Exception) -> UnavailableError:
+def _unreachable(address: str, remote: bool, error: Exception) -> UnavailableError:
     return UnavailableError(
         f"no answer from the workspace server ({type(error).__name__})",
-        where=str(socket),
-        remedy="Try again: the next command starts it. Its log is server.log in the workspace",
+        where=address,
+        remedy="Check that rlft serve runs there"
+        if remote
+        else "Try again: the next command starts it. Its log is server.log in the workspace",
     )

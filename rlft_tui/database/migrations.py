@@ -11,6 +11,19 @@ from rlft_tui.errors import RlftError
 
 Migration = Callable[[duckdb.DuckDBPyConnection], None]
 
+_LABELER_SUMMARY = """create view labeler_summary as
+    with votes as (
+        select labeler_id, example_id, choice from current_preferences),
+    agreement as (
+        select mine.labeler_id, avg((mine.choice = other.choice)::integer) as agreement_rate
+        from votes as mine
+        join votes as other
+          on mine.example_id = other.example_id and mine.labeler_id <> other.labeler_id
+        group by mine.labeler_id)
+    select labeler_id, count(*) as total_labels, any_value(agreement_rate) as agreement_rate
+    from votes left join agreement using (labeler_id)
+    group by labeler_id"""
+
 
 def first_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Prompts, pairs, labels, data sets and models.
@@ -101,18 +114,7 @@ def label_views(connection: duckdb.DuckDBPyConnection) -> None:
             where place = 1""",
         """create view current_marks as
             select * from marks where id not in (select target_id from revocations)""",
-        """create view labeler_summary as
-            with votes as (
-                select labeler_id, example_id, choice from current_preferences),
-            agreement as (
-                select mine.labeler_id, avg((mine.choice = other.choice)::integer) as agreement_rate
-                from votes as mine
-                join votes as other
-                  on mine.example_id = other.example_id and mine.labeler_id <> other.labeler_id
-                group by mine.labeler_id)
-            select labeler_id, count(*) as total_labels, any_value(agreement_rate) as agreement_rate
-            from votes left join agreement using (labeler_id)
-            group by labeler_id""",
+        _LABELER_SUMMARY,
     ):
         connection.execute(statement)
 
@@ -122,7 +124,43 @@ def workspace_place(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("create table place (root varchar not null)")
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables, label_views, workspace_place)
+def verdict_strength(connection: duckdb.DuckDBPyConnection) -> None:
+    """How much better, both good or both bad, and answers written by the labeller.
+
+    A hidden repeat (source ``repeat``) measures the labeller and is never the current verdict.
+    A view keeps the columns it was made with, so those over preferences are made again.
+    """
+    for statement in (
+        "drop view labeler_summary",
+        "drop view current_preferences",
+        "alter table preferences add column strength tinyint",
+        "alter table preferences add column quality varchar default ''",
+        """create table better_answers (
+            id varchar primary key,
+            example_id varchar not null,
+            labeler_id varchar not null,
+            text varchar not null,
+            created_at double not null)""",
+        """create view current_preferences as
+            select * exclude (place) from (
+                select *, row_number() over (
+                    partition by labeler_id, example_id order by created_at desc, id desc) as place
+                from preferences
+                where source <> 'repeat' and id not in (select target_id from revocations))
+            where place = 1""",
+        """create view current_better_answers as
+            select * exclude (place) from (
+                select *, row_number() over (
+                    partition by labeler_id, example_id order by created_at desc, id desc) as place
+                from better_answers
+                where id not in (select target_id from revocations))
+            where place = 1""",
+        _LABELER_SUMMARY,
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_tables, label_views, workspace_place, verdict_strength)
 """Oldest first. A step that was released is never changed: add another."""
 
 

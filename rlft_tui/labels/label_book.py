@@ -17,7 +17,14 @@ from rlft_tui.errors import ConflictError, NotFoundError, UnavailableError
 from rlft_tui.labels import preferences_table
 from rlft_tui.labels.journal import PreferenceJournal
 from rlft_tui.labels.label_queue import LabelQueue
-from rlft_tui.labels.preference import LabelOperation, Mark, Preference, Progress, Revocation
+from rlft_tui.labels.preference import (
+    BetterAnswer,
+    LabelOperation,
+    Preference,
+    Progress,
+    Recorded,
+    Revocation,
+)
 from rlft_tui.labels.preferences_table import PairState
 
 T = TypeVar("T", bound=LabelOperation)
@@ -146,6 +153,8 @@ class LabelBook:
             after: PairState = "judged"
             if not isinstance(operation, Preference):
                 after = preferences_table.pair_state(connection, queue.labeler, example_id)
+        if isinstance(target, BetterAnswer):
+            return
         queue.moved(example_id, before, after)
         if isinstance(operation, Preference) and operation.source != "import":
             queue.judged_at(operation.created_at)
@@ -193,8 +202,8 @@ class LabelBook:
 
     def _checked(
         self, connection: duckdb.DuckDBPyConnection, operation: LabelOperation, queue: LabelQueue
-    ) -> Preference | Mark:
-        """The verdict or mark that the operation is, or takes back."""
+    ) -> Recorded:
+        """The verdict, mark or written answer that the operation is, or takes back."""
         if not isinstance(operation, Revocation):
             known = queue.is_open(operation.example_id)
             if not known and not preferences_table.example_exists(connection, operation.example_id):

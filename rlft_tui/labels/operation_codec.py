@@ -7,10 +7,18 @@ from typing import Any
 import msgspec
 
 from rlft_tui.errors import RlftError
-from rlft_tui.labels.preference import HistoryEntry, LabelOperation, Mark, Preference, Revocation
+from rlft_tui.labels.preference import (
+    BetterAnswer,
+    HistoryEntry,
+    LabelOperation,
+    Mark,
+    Preference,
+    Revocation,
+)
 
-_TYPES: dict[str, type[Preference] | type[Mark] | type[Revocation]] = {
+_TYPES: dict[str, type[LabelOperation]] = {
     "preference": Preference,
+    "betteranswer": BetterAnswer,
     "revocation": Revocation,
     # A mark is told by its own kind.
     "skip": Mark,
@@ -33,9 +41,22 @@ def operation_from(values: object) -> LabelOperation:
         raise RlftError(f"not a valid {kind.__name__.lower()}: {error}") from None
     if not operation.id or not operation.labeler_id:
         raise RlftError("a label operation needs an id and a labeler_id")
-    if isinstance(operation, Preference) and operation.confidence not in (None, 1, 2, 3, 4, 5):
-        raise RlftError(f"confidence is 1 to 5, not {operation.confidence}")
+    if isinstance(operation, Preference):
+        _check_verdict(operation)
+    if isinstance(operation, BetterAnswer) and not operation.text.strip():
+        raise RlftError("a better answer needs a text")
     return operation
+
+
+def _check_verdict(verdict: Preference) -> None:
+    if verdict.confidence not in (None, 1, 2, 3, 4, 5):
+        raise RlftError(f"confidence is 1 to 5, not {verdict.confidence}")
+    if verdict.strength not in (None, 1, 2, 3, 4):
+        raise RlftError(f"strength is 1 (negligibly) to 4 (significantly better), not {verdict.strength}")
+    if verdict.strength is not None and verdict.choice == "tie":
+        raise RlftError("a tie has no strength")
+    if verdict.quality and verdict.choice != "tie":
+        raise RlftError(f"{verdict.quality} goes with a tie only")
 
 
 def plain_values(operation: LabelOperation) -> dict[str, Any]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Literal
 
 import duckdb
 
 from rlft_tui.labels.preference import (
+    BetterAnswer,
     HistoryEntry,
     LabelOperation,
     Mark,
     Preference,
+    Recorded,
     Revocation,
 )
 
@@ -21,10 +24,23 @@ PairState = Literal["open", "judged", "skip", "flag"]
 
 _PREFERENCE = (
     "id, example_id, labeler_id, choice, shown_first, confidence, reasoning, time_spent_ms, "
-    "source, created_at"
+    "source, created_at, strength, quality"
 )
-_MARK = "id, example_id, labeler_id, kind, note, created_at"
-_REVOCATION = "id, target_id, labeler_id, created_at"
+_TABLES: dict[type[LabelOperation], tuple[str, str]] = {
+    Preference: ("preferences", _PREFERENCE),
+    Mark: ("marks", "id, example_id, labeler_id, kind, note, created_at"),
+    BetterAnswer: ("better_answers", "id, example_id, labeler_id, text, created_at"),
+    Revocation: ("revocations", "id, target_id, labeler_id, created_at"),
+}
+"""Table and columns of each operation, in the order of its fields."""
+_RECORDED: tuple[type[Recorded], ...] = (Preference, Mark, BetterAnswer)
+_VALUES = {kind: attrgetter(*columns.split(", ")) for kind, (_, columns) in _TABLES.items()}
+_NOT_TEXT = {
+    "confidence": "tinyint",
+    "time_spent_ms": "bigint",
+    "created_at": "double",
+    "strength": "tinyint",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +55,22 @@ class Counts:
 
 def insert_operation(connection: duckdb.DuckDBPyConnection, operation: LabelOperation) -> None:
     """Store one operation whose id is new (``on conflict`` would triple the time)."""
-    table, columns = _table(operation)
-    values = _values(operation)
+    table, columns = _TABLES[type(operation)]
+    values = _VALUES[type(operation)](operation)
     marks = ", ".join("?" * len(values))
     connection.execute(f"insert into {table} ({columns}) values ({marks})", values)
 
 
 def insert_operations(connection: duckdb.DuckDBPyConnection, operations: Iterable[LabelOperation]) -> int:
     """Store many at once; how many were new."""
-    groups: dict[str, tuple[str, list[list[Any]]]] = {}
+    groups: dict[type[LabelOperation], list[tuple[Any, ...]]] = {}
     for operation in operations:
-        table, columns = _table(operation)
-        groups.setdefault(table, (columns, []))[1].append(_values(operation))
+        groups.setdefault(type(operation), []).append(_VALUES[type(operation)](operation))
     new = 0
-    for table, (columns, rows) in groups.items():
-        marks = ", ".join(f"unnest(cast(? as {kind}[]))" for kind in _types(table))
+    for kind, rows in groups.items():
+        table, columns = _TABLES[kind]
+        types = [_NOT_TEXT.get(column, "varchar") for column in columns.split(", ")]
+        marks = ", ".join(f"unnest(cast(? as {one}[]))" for one in types)
         lists = [list(column) for column in zip(*rows, strict=True)]
         before = _count(connection, f"select count(*) from {table}")
         connection.execute(
@@ -64,21 +81,21 @@ def insert_operations(connection: duckdb.DuckDBPyConnection, operations: Iterabl
 
 
 def is_stored(connection: duckdb.DuckDBPyConnection, operation: LabelOperation) -> bool:
-    return _exists(connection, f"select 1 from {_table(operation)[0]} where id = ?", [operation.id])
+    return _exists(connection, f"select 1 from {_TABLES[type(operation)][0]} where id = ?", [operation.id])
 
 
 def example_exists(connection: duckdb.DuckDBPyConnection, example_id: str) -> bool:
     return _exists(connection, "select 1 from examples where id = ?", [example_id])
 
 
-def find_target(connection: duckdb.DuckDBPyConnection, operation_id: str) -> Preference | Mark | None:
-    """The verdict or mark of that id, revoked or not."""
-    for row in connection.execute(
-        f"select {_PREFERENCE} from preferences where id = ?", [operation_id]
-    ).fetchall():
-        return Preference(*row)
-    for row in connection.execute(f"select {_MARK} from marks where id = ?", [operation_id]).fetchall():
-        return Mark(*row)
+def find_target(connection: duckdb.DuckDBPyConnection, operation_id: str) -> Recorded | None:
+    """The verdict, mark or written answer of that id, revoked or not."""
+    for kind in _RECORDED:
+        table, columns = _TABLES[kind]
+        for row in connection.execute(
+            f"select {columns} from {table} where id = ?", [operation_id]
+        ).fetchall():
+            return kind(*row)
     return None
 
 
@@ -106,23 +123,15 @@ def count_orphans(connection: duckdb.DuckDBPyConnection) -> int:
 
 def operation_ids(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """Ids of every operation that is stored."""
-    rows = connection.execute(
-        "select id from preferences union all select id from marks union all select id from revocations"
-    ).fetchall()
-    return {row[0] for row in rows}
+    every = " union all ".join(f"select id from {table}" for table, _ in _TABLES.values())
+    return {row[0] for row in connection.execute(every).fetchall()}
 
 
-def operations_by_id(
-    connection: duckdb.DuckDBPyConnection, ids: Sequence[str]
-) -> list[Preference | Mark | Revocation]:
+def operations_by_id(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> list[LabelOperation]:
     """The stored operations of those ids, oldest first."""
-    found: list[Preference | Mark | Revocation] = []
+    found: list[LabelOperation] = []
     chosen = "where id in (select unnest(cast(? as varchar[])))"
-    for kind, columns, table in (
-        (Preference, _PREFERENCE, "preferences"),
-        (Mark, _MARK, "marks"),
-        (Revocation, _REVOCATION, "revocations"),
-    ):
+    for kind, (table, columns) in _TABLES.items():
         rows = connection.execute(f"select {columns} from {table} {chosen}", [list(ids)]).fetchall()
         found += [kind(*row) for row in rows]
     return sorted(found, key=lambda one: (one.created_at, one.id))
@@ -226,46 +235,19 @@ def count_current(connection: duckdb.DuckDBPyConnection, since: float) -> tuple[
 
 
 def list_history(connection: duckdb.DuckDBPyConnection, labeler: str, limit: int) -> tuple[HistoryEntry, ...]:
-    """The labeller's verdicts and marks, newest first, revoked ones included."""
+    """The labeller's verdicts, marks and written answers, newest first, revoked ones included."""
     query = """with latest as (
                    select {columns} from {table} where labeler_id = ?
                    order by created_at desc, id desc limit ?)
                select latest.*, coalesce(prompt, ''), latest.id in (select target_id from revocations)
                from latest left join examples on examples.id = latest.example_id"""
     entries: list[HistoryEntry] = []
-    for kind, columns, table in ((Preference, _PREFERENCE, "preferences"), (Mark, _MARK, "marks")):
+    for kind in _RECORDED:
+        table, columns = _TABLES[kind]
         rows = connection.execute(query.format(columns=columns, table=table), [labeler, limit]).fetchall()
         entries += [HistoryEntry(kind(*row[:-2]), row[-2], row[-1]) for row in rows]
     entries.sort(key=lambda entry: (entry.operation.created_at, entry.operation.id), reverse=True)
     return tuple(entries[:limit])
-
-
-def _table(operation: LabelOperation) -> tuple[str, str]:
-    if isinstance(operation, Preference):
-        return "preferences", _PREFERENCE
-    if isinstance(operation, Mark):
-        return "marks", _MARK
-    return "revocations", _REVOCATION
-
-
-def _values(operation: LabelOperation) -> list[Any]:
-    if isinstance(operation, Preference):
-        one = operation
-        return [
-            *(one.id, one.example_id, one.labeler_id, one.choice, one.shown_first, one.confidence),
-            *(one.reasoning, one.time_spent_ms, one.source, one.created_at),
-        ]
-    if isinstance(operation, Mark):
-        mark = operation
-        return [mark.id, mark.example_id, mark.labeler_id, mark.kind, mark.note, mark.created_at]
-    return [operation.id, operation.target_id, operation.labeler_id, operation.created_at]
-
-
-def _types(table: str) -> list[str]:
-    text = "varchar"
-    if table == "preferences":
-        return [text, text, text, text, text, "tinyint", text, "bigint", text, "double"]
-    return [text] * 5 + ["double"] if table == "marks" else [text] * 3 + ["double"]
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> bool:

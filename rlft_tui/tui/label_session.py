@@ -12,6 +12,7 @@ from typing import Literal
 
 from rlft_tui.ids import new_id
 from rlft_tui.labels.preference import (
+    BetterAnswer,
     Choice,
     HistoryEntry,
     LabelOperation,
@@ -277,8 +278,9 @@ class LabelSession:
 
 
 def last_standing(history: tuple[HistoryEntry, ...]) -> Preference | Mark | None:
-    """The newest operation that was not taken back; ``history`` is newest first."""
-    return next((entry.operation for entry in history if not entry.revoked), None)
+    """The newest verdict or mark that was not taken back; ``history`` is newest first."""
+    standing = (entry.operation for entry in history if not entry.revoked)
+    return next((one for one in standing if not isinstance(one, BetterAnswer)), None)
 
 
 def progress_line(progress: Progress | None) -> str:

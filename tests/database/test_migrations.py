@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlft_tui.database.migrations import MIGRATIONS, applied_migrations, migrate
+from rlft_tui.database.migrations import MIGRATIONS, applied_migrations, migrate, verdict_strength
 from rlft_tui.database.place_table import relocate
 from rlft_tui.errors import RlftError
 
@@ -30,7 +30,9 @@ def insert_preference(
     at: float = 1.0,
 ) -> None:
     connection.execute(
-        "insert into preferences values ($1, $2, $3, $4, null, '', 0, $5, 'a', 'human')",
+        """insert into preferences (id, example_id, labeler_id, choice, confidence, reasoning, time_spent_ms,
+                                    created_at, shown_first, source)
+           values ($1, $2, $3, $4, null, '', 0, $5, 'a', 'human')""",
         [identity, example, labeler, choice, at],
     )
 
@@ -111,6 +113,20 @@ def test_the_latest_verdict_of_a_labeller_counts_and_a_revoked_one_does_not(
     fresh_db.execute("insert into revocations values ('r1', 'p2', 'ada', 3.0)")
 
     assert fresh_db.execute(current).fetchall() == [("p1",), ("p3",)]
+
+
+def test_old_verdicts_have_neither_strength_nor_quality() -> None:
+    connection = duckdb.connect(":memory:")
+    migrate(connection, tuple(step for step in MIGRATIONS if step is not verdict_strength)[:3])
+    insert_preference(connection, "p1", choice="tie")
+
+    migrate(connection)
+
+    columns = "select strength, quality from current_preferences"
+    assert connection.execute(columns).fetchall() == [(None, "")]
+    connection.execute("update preferences set strength = 4, quality = 'both_bad'")
+    assert connection.execute(columns).fetchall() == [(4, "both_bad")]
+    assert connection.execute("select * from current_better_answers").fetchall() == []
 
 
 def test_labeler_summary_counts_labels_and_agreement(fresh_db: duckdb.DuckDBPyConnection) -> None:
