@@ -160,7 +160,25 @@ def verdict_strength(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables, label_views, workspace_place, verdict_strength)
+def answer_lengths(connection: duckdb.DuckDBPyConnection) -> None:
+    """Characters of each answer beside its text: reading all texts to tell the longer one of a
+    million pairs takes longer than everything else that the statistics need.
+    """
+    for statement in (
+        "alter table examples add column length_a integer",
+        "alter table examples add column length_b integer",
+        "update examples set length_a = length(response_a), length_b = length(response_b)",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    first_tables,
+    label_views,
+    workspace_place,
+    verdict_strength,
+    answer_lengths,
+)
 """Oldest first. A step that was released is never changed: add another."""
 
 

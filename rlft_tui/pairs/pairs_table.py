@@ -104,11 +104,12 @@ def _insert_rows(
     connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePair], digests: Sequence[str]
 ) -> None:
     connection.execute(
-        f"""insert into examples ({PAIR_COLUMNS}, digest)
+        f"""insert into examples ({PAIR_COLUMNS}, digest, length_a, length_b)
             select unnest($1::varchar[]), unnest($2::varchar[]), unnest($3::varchar[]),
                    unnest($4::varchar[]), unnest($5::varchar[]), unnest($6::varchar[]),
                    unnest($7::varchar[]), unnest($8::varchar[]), unnest($9::varchar[]),
-                   unnest($10::varchar[]), unnest($11::double[]), unnest($12::uuid[])""",
+                   unnest($10::varchar[]), unnest($11::double[]), unnest($12::uuid[]),
+                   unnest($13::integer[]), unnest($14::integer[])""",
         [
             [pair.id for pair in pairs],
             [pair.prompt for pair in pairs],
@@ -122,6 +123,8 @@ def _insert_rows(
             [orjson.dumps(pair.settings).decode() for pair in pairs],
             [pair.created_at for pair in pairs],
             list(digests),
+            [len(pair.response_a) for pair in pairs],
+            [len(pair.response_b) for pair in pairs],
         ],
     )
 

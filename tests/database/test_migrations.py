@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlft_tui.database.migrations import MIGRATIONS, applied_migrations, migrate, verdict_strength
+from rlft_tui.database.migrations import (
+    MIGRATIONS,
+    answer_lengths,
+    applied_migrations,
+    migrate,
+    verdict_strength,
+)
 from rlft_tui.database.place_table import relocate
 from rlft_tui.errors import RlftError
 
@@ -156,3 +162,17 @@ def test_moving_the_workspace_moves_the_paths_inside_it(fresh_db: duckdb.DuckDBP
     paths = fresh_db.execute("select name, path, base_path from models order by name").fetchall()
     assert paths == [("near", "/old/workspace2/m", ""), ("tuned", "/new place/w/r/model", "/cache/m")]
     assert fresh_db.execute("select path from datasets").fetchall() == [("/new place/w/datasets/abc",)]
+
+
+def test_answers_stored_earlier_get_their_lengths() -> None:
+    connection = duckdb.connect(":memory:")
+    migrate(connection, tuple(step for step in MIGRATIONS if step is not answer_lengths)[:4])
+    connection.execute(
+        """insert into examples (id, prompt, response_a, response_b, model_a, model_b, category,
+                                 created_at, source, context, settings, digest)
+           values ('e1', 'Why?', 'naïve 日本', '', '', '', '', 0, '', '[]', '{}', uuid())"""
+    )
+
+    migrate(connection)
+
+    assert connection.execute("select length_a, length_b from examples").fetchall() == [(8, 0)]
