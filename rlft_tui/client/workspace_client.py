@@ -6,10 +6,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -20,6 +20,7 @@ from rlft_tui.errors import ConflictError, NotFoundError, RlftError, Unavailable
 from rlft_tui.labels.label_stats import LabelStats
 from rlft_tui.labels.operation_codec import history_entry_from, plain_values
 from rlft_tui.labels.preference import (
+    BetterAnswer,
     HistoryEntry,
     LabelOperation,
     Preference,
@@ -143,10 +144,32 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         """Store one operation; when this returns it survives any crash. Safe to repeat."""
         return self._post("/labels", Progress, plain_values(operation))
 
-    def history(self, labeler: str, *, limit: int = 100) -> tuple[HistoryEntry, ...]:
-        """The labeller's verdicts, marks and written answers, newest first, undone ones included."""
-        rows = self._get("/labels/history", list[dict[str, Any]], labeler=labeler, limit=limit)
+    def history(
+        self, labeler: str, *, limit: int = 100, offset: int = 0, search: str = "", kind: str = ""
+    ) -> tuple[HistoryEntry, ...]:
+        """The labeller's verdicts, marks and written answers, newest first, undone ones included.
+
+        ``kind`` is verdict, skip, flag, written or empty for all; ``search`` looks at the prompt
+        and at the labeller's own words.
+        """
+        rows = self._get(
+            "/labels/history",
+            list[dict[str, Any]],
+            labeler=labeler,
+            limit=limit,
+            offset=offset,
+            search=search,
+            kind=kind,
+        )
         return tuple(history_entry_from(row) for row in rows)
+
+    def better_answers(
+        self, *, labeler: str = "", offset: int = 0, limit: int = 1000
+    ) -> tuple[BetterAnswer, ...]:
+        """The answers labellers wrote, each one's latest on a pair, oldest first."""
+        return self._get(
+            "/labels/written", tuple[BetterAnswer, ...], labeler=labeler, offset=offset, limit=limit
+        )
 
     def labels(self, *, labeler: str = "", offset: int = 0, limit: int = 1000) -> tuple[Preference, ...]:
         """Current verdicts, oldest first."""
@@ -254,7 +277,7 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         kind: type[T],
         body: Any = None,
         *,
-        content: bytes | None = None,
+        content: bytes | Path | None = None,
         timeout: float | None = None,
         **query: Any,
     ) -> T:
@@ -273,7 +296,7 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         kind: type[T],
         *,
         query: dict[str, Any] | None = None,
-        content: bytes | None = None,
+        content: bytes | Path | None = None,
         media_type: str = "application/json",
         timeout: float | None = None,
     ) -> T:
@@ -281,14 +304,15 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         for attempt in range(_ATTEMPTS):
             http = self._http
             try:
-                response = http.request(
-                    verb,
-                    path,
-                    params=query,
-                    content=content,
-                    headers={"content-type": media_type},
-                    timeout=http.timeout if timeout is None else httpx.Timeout(timeout, connect=5.0),
-                )
+                with _readable(content) as body:
+                    response = http.request(
+                        verb,
+                        path,
+                        params=query,
+                        content=body,
+                        headers={"content-type": media_type},
+                        timeout=http.timeout if timeout is None else httpx.Timeout(timeout, connect=5.0),
+                    )
             except httpx.TransportError as error:
                 last = attempt + 1 == _ATTEMPTS
                 if self.revive is None or last or isinstance(error, httpx.TimeoutException):
@@ -316,6 +340,16 @@ _LONG = 900.0
 """Seconds allowed to what grows with the data: imports, data sets, backups."""
 
 _KINDS: dict[int, type[RlftError]] = {404: NotFoundError, 409: ConflictError, 503: UnavailableError}
+
+
+def _readable(content: bytes | Path | None) -> AbstractContextManager[bytes | IO[bytes] | None]:
+    """A request's body; a file is opened anew for every attempt and sent piece by piece."""
+    if not isinstance(content, Path):
+        return nullcontext(content)
+    try:
+        return content.open("rb")
+    except OSError as error:
+        raise UnavailableError(f"cannot be read: {error.strerror}", where=str(content)) from None
 
 
 def _segment(value: str) -> str:

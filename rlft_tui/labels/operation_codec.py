@@ -68,7 +68,7 @@ def history_entry_from(values: dict[str, Any]) -> HistoryEntry:
     """A history entry from plain values; its operation is tagged as ``plain_values`` does."""
     operation = operation_from(values["operation"])
     assert not isinstance(operation, Revocation)
-    return HistoryEntry(operation, values["prompt"], values["revoked"])
+    return HistoryEntry(operation, values["prompt"], values["revoked"], values.get("superseded", False))
 
 
 def plain_history_entry(entry: HistoryEntry) -> dict[str, Any]:
@@ -77,4 +77,5 @@ def plain_history_entry(entry: HistoryEntry) -> dict[str, Any]:
         "operation": plain_values(entry.operation),
         "prompt": entry.prompt,
         "revoked": entry.revoked,
+        "superseded": entry.superseded,
     }

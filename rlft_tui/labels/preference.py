@@ -86,6 +86,8 @@ class HistoryEntry:
     operation: Recorded
     prompt: str
     revoked: bool
+    superseded: bool = False
+    """A later one of the labeller on the same pair stands in its place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from rlft_tui.errors import RlftError
-from rlft_tui.labels import preferences_table
+from rlft_tui.labels import history_table, preferences_table
 from rlft_tui.labels.label_queue import left_side
 from rlft_tui.labels.label_stats import LabelStats
 from rlft_tui.labels.label_stats_table import label_stats
 from rlft_tui.labels.operation_codec import operation_from, plain_history_entry
-from rlft_tui.labels.preference import HistoryEntry, Preference, Progress
+from rlft_tui.labels.preference import BetterAnswer, HistoryEntry, Preference, Progress
 from rlft_tui.labels.queue_item import QueueItem, QueuePage
 from rlft_tui.pairs.pairs_table import pairs_by_ids
 from rlft_tui.server.replies import decode, reply
@@ -52,11 +52,29 @@ def add_label(services: ServicesOf, content: Content) -> Response:
 
 @router.get("/labels/history", response_model=list[HistoryEntry])
 def history(
-    services: ServicesOf, labeler: str, limit: Annotated[int, Query(ge=1, le=100_000)] = 100
+    services: ServicesOf,
+    labeler: str,
+    limit: Annotated[int, Query(ge=1, le=100_000)] = 100,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    search: str = "",
+    kind: str = "",
 ) -> Response:
     with services.database.reader() as connection:
-        entries = preferences_table.list_history(connection, labeler, limit)
+        entries = history_table.list_history(
+            connection, labeler, limit, offset=offset, search=search, kind=kind
+        )
     return reply([plain_history_entry(entry) for entry in entries])
+
+
+@router.get("/labels/written", response_model=list[BetterAnswer])
+def written(
+    services: ServicesOf,
+    labeler: str = "",
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=0, le=1_000_000)] = 1000,
+) -> Response:
+    with services.database.reader() as connection:
+        return reply(history_table.list_written(connection, labeler, offset, limit))
 
 
 @router.get("/labels", response_model=list[Preference])

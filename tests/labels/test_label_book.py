@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rlft_tui.database.connection import Database, open_database
 from rlft_tui.errors import ConflictError, NotFoundError, UnavailableError
 from rlft_tui.ids import new_id
-from rlft_tui.labels import preferences_table
+from rlft_tui.labels import history_table, preferences_table
 from rlft_tui.labels.journal import PreferenceJournal
 from rlft_tui.labels.label_book import LabelBook
 from rlft_tui.labels.label_queue import LabelQueue, left_side
@@ -194,7 +194,7 @@ def test_strength_quality_and_a_written_answer_come_back_from_the_journal(worksp
         book = LabelBook(database, PreferenceJournal(workspace.journal))
         book.reconcile()
         with database.reader() as connection:
-            history = preferences_table.list_history(connection, "ada", 10)
+            history = history_table.list_history(connection, "ada", 10)
         assert [entry.operation for entry in history] == given[::-1]
         # The repeat measures the labeller; the verdict before it stands.
         assert current(database) == [("ada", "pair-0", "a"), ("ada", "pair-1", "tie")]
