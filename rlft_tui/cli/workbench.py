@@ -25,6 +25,9 @@ def open_workbench(session: Session, *, screen: str = "home", labeler: str | Non
         )
     workspace = session.workspace()
     name = session.labeler(labeler)
+    if session.remote is not None:
+        # A wrong address or token is said here, in one line, before the screen is taken.
+        session.connect().close()
     from rlft_tui.tui.app import run_app
 
-    raise typer.Exit(run_app(workspace, screen=screen, labeler=name))
+    raise typer.Exit(run_app(workspace, screen=screen, labeler=name, remote=session.remote))

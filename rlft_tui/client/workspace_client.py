@@ -27,6 +27,7 @@ from rlft_tui.labels.preference import (
     Progress,
 )
 from rlft_tui.labels.queue_item import QueuePage
+from rlft_tui.labels.queue_view import QueueView
 from rlft_tui.models.model import Model, Rating
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.import_report import ImportReport
@@ -119,10 +120,21 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
     def prompts(self, *, offset: int = 0, limit: int = 100, search: str = "", category: str = "") -> Page:
         return self._get("/prompts", Page, offset=offset, limit=limit, search=search, category=category)
 
-    def import_pairs(self, name: str, content: bytes, *, labeler: str) -> ImportReport:
-        """TRL rows bring a verdict with them, stored under ``labeler``."""
+    def import_pairs(
+        self, name: str, content: bytes | Path, *, labeler: str, form: str = "auto"
+    ) -> ImportReport:
+        """Import a file's bytes, or the file at a path, which is read piece by piece.
+
+        Verdicts come with many formats; those of no named annotator are stored under ``labeler``.
+        """
         return self._post(
-            "/pairs/import", ImportReport, content=content, timeout=_LONG, name=name, labeler=labeler
+            "/pairs/import",
+            ImportReport,
+            content=content,
+            timeout=_LONG,
+            name=name,
+            labeler=labeler,
+            form=form,
         )
 
     def add_pairs(self, pairs: list[ResponsePair]) -> int:
@@ -136,9 +148,20 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         return self._get(f"/pairs/{_segment(pair_id)}", ResponsePair)
 
     # labels
-    def queue(self, labeler: str, *, limit: int = 5, exclude: tuple[str, ...] = ()) -> QueuePage:
-        """The labeller's next pairs in a fixed random order, without those in ``exclude``."""
-        return self._post("/queue", QueuePage, {"labeler": labeler, "limit": limit, "exclude": exclude})
+    def queue(
+        self,
+        labeler: str,
+        *,
+        limit: int = 5,
+        exclude: tuple[str, ...] = (),
+        view: QueueView = QueueView(),  # noqa: B008 - frozen
+    ) -> QueuePage:
+        """The labeller's next pairs in a view, without those whose key is in ``exclude``.
+
+        A verdict on an item takes over the item's ``source`` and ``arm``.
+        """
+        asked = {"labeler": labeler, "limit": limit, "exclude": exclude, **msgspec.to_builtins(view)}
+        return self._post("/queue", QueuePage, asked)
 
     def add_label(self, operation: LabelOperation) -> Progress:
         """Store one operation; when this returns it survives any crash. Safe to repeat."""

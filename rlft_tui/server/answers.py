@@ -77,3 +77,18 @@ class StreamedText:
     tokens: int = 0
     """Tokens of this side so far."""
     tokens_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteState:
+    """Whether the workspace is served on a TCP port as well, and where."""
+
+    listening: bool
+    host: str = ""
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        """What another machine connects to, as far as the server knows its own name."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}" if self.listening else ""

@@ -14,6 +14,7 @@ from rlft_tui.server import (
     model_routes,
     pair_routes,
     prompt_routes,
+    remote_routes,
     run_routes,
 )
 from rlft_tui.server.replies import add_error_replies
@@ -32,6 +33,7 @@ _NOUNS = (
     run_routes,
     inference_routes,
     backup_routes,
+    remote_routes,
 )
 
 

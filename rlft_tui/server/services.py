@@ -14,6 +14,7 @@ from rlft_tui.labels.label_book import LabelBook
 from rlft_tui.paths import Workspace
 from rlft_tui.server.inference import Inference
 from rlft_tui.server.lifecycle import WorkspaceGuard
+from rlft_tui.server.remote_listener import RemoteListener
 from rlft_tui.server.supervisor import Supervisor
 
 
@@ -32,6 +33,8 @@ class Services:
     supervisor: Supervisor
     inference: Inference
     warnings: list[str] = field(default_factory=list)
+    remote: RemoteListener | None = None
+    """The TCP port, closed until somebody asks for it."""
     end: Callable[[str], None] = lambda reason: None
     """Ends the server after the requests under way; takes the reason for the log."""
 

@@ -31,6 +31,7 @@ from rlft_tui.tui.server_link import LinkState, ServerLink
 from rlft_tui.tui.widgets.terminal_pace import pace_of
 
 if TYPE_CHECKING:
+    from rlft_tui.client.remote_place import RemotePlace
     from rlft_tui.client.workspace_client import WorkspaceClient
     from rlft_tui.tui.screens.base import WorkbenchScreen
 
@@ -46,6 +47,12 @@ def _connect(workspace: Workspace) -> WorkspaceClient:
     from rlft_tui.client.connection import connect
 
     return connect(workspace)
+
+
+def _connect_remote(place: RemotePlace) -> WorkspaceClient:
+    from rlft_tui.client.remote import connect_remote
+
+    return connect_remote(place)
 
 
 class RlftApp(App[int]):
@@ -306,17 +313,27 @@ def _make_screen(key: str) -> WorkbenchScreen:
     return screen_class(key)()
 
 
-def run_app(workspace: Workspace, screen: str = "home", labeler: str | None = None) -> int:
+def run_app(
+    workspace: Workspace,
+    screen: str = "home",
+    labeler: str | None = None,
+    remote: RemotePlace | None = None,
+) -> int:
     """Run the workbench in this terminal until it is left; its exit code.
 
-    ``labeler`` stands in for the name in rlft.toml.
+    ``labeler`` stands in for the name in rlft.toml. With ``remote`` the workspace is another
+    machine's, and ``workspace`` a folder that stands in for it here: it may hold a rlft.toml.
     """
     from rlft_tui.config import read_settings
     from rlft_tui.tui.terminal import restored_by_signals
 
-    settings = read_settings(workspace.settings)
+    here = remote is None or workspace.settings.exists()
+    settings = read_settings(workspace.settings) if here else Settings()
     app = RlftApp(
-        workspace, dataclasses.replace(settings, labeler=labeler or settings.labeler), screen=screen
+        workspace,
+        dataclasses.replace(settings, labeler=labeler or settings.labeler),
+        connect=partial(_connect_remote, remote) if remote is not None else None,
+        screen=screen,
     )
 
     async def run() -> int:
