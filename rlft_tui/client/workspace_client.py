@@ -168,11 +168,11 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         return self._post("/labels", Progress, plain_values(operation))
 
     def history(
-        self, labeler: str, *, limit: int = 100, offset: int = 0, search: str = "", kind: str = ""
+        self, labeler: str, *, limit: int = 100, offset: int = 0, search: str = "", only: str = ""
     ) -> tuple[HistoryEntry, ...]:
         """The labeller's verdicts, marks and written answers, newest first, undone ones included.
 
-        ``kind`` is verdict, skip, flag, written or empty for all; ``search`` looks at the prompt
+        ``only`` is verdict, skip, flag, written or empty for all; ``search`` looks at the prompt
         and at the labeller's own words.
         """
         rows = self._get(
@@ -182,7 +182,7 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
             limit=limit,
             offset=offset,
             search=search,
-            kind=kind,
+            only=only,
         )
         return tuple(history_entry_from(row) for row in rows)
 

@@ -16,6 +16,8 @@ from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.labels.operation_codec import operation_from, plain_values
 from rlft_tui.labels.preference import LabelOperation
 
+_encode = msgspec.json.Encoder().encode
+
 
 class PreferenceJournal:
     """Appends operations durably. Not thread-safe: the writer's lock guards it.
@@ -41,16 +43,22 @@ class PreferenceJournal:
 
         On a full or failing disk nothing of it stays and UnavailableError is raised.
         """
+        return self.append_lines([encoded(operations)])
+
+    def append_lines(self, pieces: Iterable[bytes]) -> int:
+        """``append`` of lines that are encoded already, in pieces of any size."""
         before = self._end
-        lines = b"".join(msgspec.json.encode(plain_values(one)) + b"\n" for one in operations)
+        written = 0
         try:
-            rest = memoryview(lines)
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+            for piece in pieces:
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[os.write(self._descriptor, rest) :]
+                written += len(piece)
         except OSError as error:
             self.cut_back(before)
             raise self._failed(error) from None
-        self._end = before + len(lines)
+        self._end = before + written
         return before
 
     def sync(self) -> None:
@@ -125,6 +133,11 @@ class PreferenceJournal:
                 return start + found
             position = start
         return -1
+
+
+def encoded(operations: Iterable[LabelOperation]) -> bytes:
+    """Operations as the journal's lines."""
+    return b"".join([_encode(plain_values(one)) + b"\n" for one in operations])
 
 
 def _sync_folder(folder: Path) -> None:

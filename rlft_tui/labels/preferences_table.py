@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -24,7 +23,7 @@ PairState = Literal["open", "judged", "skip", "flag"]
 
 _PREFERENCE = (
     "id, example_id, labeler_id, choice, shown_first, confidence, reasoning, time_spent_ms, "
-    "source, created_at, strength, quality"
+    "source, created_at, strength, quality, arm"
 )
 _TABLES: dict[type[LabelOperation], tuple[str, str]] = {
     Preference: ("preferences", _PREFERENCE),
@@ -43,22 +42,21 @@ _NOT_TEXT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Pairs of one labeller by state."""
-
-    labelled: int
-    skipped: int
-    flagged: int
-    remaining: int
-
-
 def insert_operation(connection: duckdb.DuckDBPyConnection, operation: LabelOperation) -> None:
     """Store one operation whose id is new (``on conflict`` would triple the time)."""
     table, columns = _TABLES[type(operation)]
     values = _VALUES[type(operation)](operation)
     marks = ", ".join("?" * len(values))
     connection.execute(f"insert into {table} ({columns}) values ({marks})", values)
+
+
+def insert_new(connection: duckdb.DuckDBPyConnection, operations: Iterable[LabelOperation]) -> None:
+    """Store many at once whose ids are new and differ."""
+    groups: dict[type[LabelOperation], list[tuple[Any, ...]]] = {}
+    for operation in operations:
+        groups.setdefault(type(operation), []).append(_VALUES[type(operation)](operation))
+    for kind, rows in groups.items():
+        connection.execute(_insertion(kind), [list(column) for column in zip(*rows, strict=True)])
 
 
 def insert_operations(connection: duckdb.DuckDBPyConnection, operations: Iterable[LabelOperation]) -> int:
@@ -68,16 +66,19 @@ def insert_operations(connection: duckdb.DuckDBPyConnection, operations: Iterabl
         groups.setdefault(type(operation), []).append(_VALUES[type(operation)](operation))
     new = 0
     for kind, rows in groups.items():
-        table, columns = _TABLES[kind]
-        types = [_NOT_TEXT.get(column, "varchar") for column in columns.split(", ")]
-        marks = ", ".join(f"unnest(cast(? as {one}[]))" for one in types)
+        table = _TABLES[kind][0]
         lists = [list(column) for column in zip(*rows, strict=True)]
         before = _count(connection, f"select count(*) from {table}")
-        connection.execute(
-            f"insert into {table} ({columns}) select {marks} on conflict (id) do nothing", lists
-        )
+        connection.execute(f"{_insertion(kind)} on conflict (id) do nothing", lists)
         new += _count(connection, f"select count(*) from {table}") - before
     return new
+
+
+def _insertion(kind: type[LabelOperation]) -> str:
+    table, columns = _TABLES[kind]
+    types = [_NOT_TEXT.get(column, "varchar") for column in columns.split(", ")]
+    marks = ", ".join(f"unnest(cast(? as {one}[]))" for one in types)
+    return f"insert into {table} ({columns}) select {marks}"
 
 
 def is_stored(connection: duckdb.DuckDBPyConnection, operation: LabelOperation) -> bool:
@@ -103,12 +104,14 @@ def is_revoked(connection: duckdb.DuckDBPyConnection, operation_id: str) -> bool
     return _exists(connection, "select 1 from revocations where target_id = ?", [operation_id])
 
 
-def stored_ids(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> set[str]:
-    """Which of these verdict ids are already stored."""
-    rows = connection.execute(
-        "select id from preferences where id in (select unnest(cast(? as varchar[])))", [list(ids)]
-    ).fetchall()
-    return {row[0] for row in rows}
+def known_ids(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> set[str]:
+    """Which of these operation ids are already stored, whatever the operation."""
+    if not ids:
+        return set()
+    tables = " union all ".join(
+        f"select id from {table} where id in (select unnest($1::varchar[]))" for table, _ in _TABLES.values()
+    )
+    return {row[0] for row in connection.execute(tables, [list(ids)]).fetchall()}
 
 
 def count_orphans(connection: duckdb.DuckDBPyConnection) -> int:
@@ -141,7 +144,7 @@ def pair_state(connection: duckdb.DuckDBPyConnection, labeler: str, example_id: 
     """Where the pair stands for this labeller now."""
     rows = connection.execute(
         """select 'judged' from preferences
-             where example_id = $pair and labeler_id = $labeler
+             where example_id = $pair and labeler_id = $labeler and source <> 'repeat'
                and id not in (select target_id from revocations)
            union all
            select kind from marks
@@ -154,63 +157,9 @@ def pair_state(connection: duckdb.DuckDBPyConnection, labeler: str, example_id: 
     return next((state for state in states if state in found), "open")
 
 
-def count_pairs(connection: duckdb.DuckDBPyConnection, labeler: str) -> Counts:
-    """Where all pairs stand for this labeller."""
-    row = connection.execute(
-        """with judged as (
-               select distinct example_id from preferences
-               where labeler_id = $labeler and id not in (select target_id from revocations)),
-           aside as (
-               select example_id, bool_or(kind = 'flag') as flagged from marks
-               where labeler_id = $labeler and id not in (select target_id from revocations)
-                 and example_id not in (select example_id from judged)
-               group by example_id)
-           select (select count(*) from judged),
-                  (select count(*) filter (where not flagged) from aside),
-                  (select count(*) filter (where flagged) from aside),
-                  (select count(*) from examples
-                   where id not in (select example_id from judged)
-                     and id not in (select example_id from aside))""",
-        {"labeler": labeler},
-    ).fetchall()[0]
-    return Counts(*row)
-
-
-def open_pairs(connection: duckdb.DuckDBPyConnection, labeler: str, seed: str, limit: int) -> list[str]:
-    """Ids this labeller has neither judged nor set aside, in the order they are shown.
-
-    First those whose verdict or mark was taken back, the latest first; then a random
-    order that is fixed by ``seed``.
-    """
-    rows = connection.execute(
-        """with own as (
-               select id, example_id from preferences where labeler_id = $labeler
-               union all
-               select id, example_id from marks where labeler_id = $labeler),
-           undone as (
-               select own.example_id, max(revocations.created_at) as undone_at
-               from own join revocations on revocations.target_id = own.id
-               group by own.example_id),
-           standing as (
-               select example_id from own where id not in (select target_id from revocations))
-           select examples.id from examples left join undone on undone.example_id = examples.id
-           where examples.id not in (select example_id from standing)
-           order by undone.undone_at desc nulls last, md5($seed || examples.id)
-           limit $limit""",
-        {"labeler": labeler, "seed": seed, "limit": limit},
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
-def verdict_times(connection: duckdb.DuckDBPyConnection, labeler: str, limit: int) -> list[float]:
-    """When the labeller's last verdicts were given, oldest first; imported ones do not count."""
-    rows = connection.execute(
-        """select created_at from preferences
-           where labeler_id = ? and source <> 'import' and id not in (select target_id from revocations)
-           order by created_at desc limit ?""",
-        [labeler, limit],
-    ).fetchall()
-    return [row[0] for row in reversed(rows)]
+def touch(connection: duckdb.DuckDBPyConnection) -> None:
+    """Read something small: what stands now is what the transaction will see."""
+    connection.execute("select 1 from preferences limit 1").fetchall()
 
 
 def list_current(

@@ -87,10 +87,7 @@ def _insert(
     connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePair], digests: Sequence[str]
 ) -> int:
     """Add the rows whose id is new. ``on conflict`` would do it, but does not keep their order."""
-    known = connection.execute(
-        "select id from examples where id in (select unnest($1::varchar[]))", [[pair.id for pair in pairs]]
-    ).fetchall()
-    taken = {identity for (identity,) in known}
+    taken = known_pair_ids(connection, [pair.id for pair in pairs])
     rows: dict[str, tuple[ResponsePair, str]] = {}
     for pair, digest in zip(pairs, digests, strict=True):
         if pair.id not in taken:
@@ -127,6 +124,16 @@ def _insert_rows(
             [len(pair.response_b) for pair in pairs],
         ],
     )
+
+
+def known_pair_ids(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> set[str]:
+    """Which of these pairs are stored."""
+    if not ids:
+        return set()
+    rows = connection.execute(
+        "select id from examples where id in (select unnest($1::varchar[]))", [list(set(ids))]
+    ).fetchall()
+    return {identity for (identity,) in rows}
 
 
 def pairs_page(

@@ -1,0 +1,59 @@
+"""The workspace's own archive: every pair and label operation with its id and times, one a line.
+
+``rlft labels export FILE --format archive`` writes it. The first line says which version
+it is; the others are told apart by ``kind``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import orjson
+
+from rlft_tui.pairs.pair_row import OperationRow, Origin, PairRow
+from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.prompts.messages import RowError, checked_text
+
+SAYS = "an archive of rlft labels export"
+VERSION = 1
+HEADER = "archive"
+PAIR = "pair"
+_MARK = "rlft_archive"
+
+
+def header() -> dict[str, Any]:
+    """The first line of an archive."""
+    return {"kind": HEADER, _MARK: VERSION}
+
+
+def matches(values: dict[str, Any]) -> bool:
+    kind = values.get("kind")
+    if kind == HEADER:
+        return _MARK in values
+    if kind == PAIR:
+        return "id" in values and "response_a" in values
+    return isinstance(kind, str) and "id" in values and "labeler_id" in values
+
+
+def parse(line: int, values: dict[str, Any], origin: Origin) -> tuple[PairRow | OperationRow, ...]:
+    """The line's pair under its own id, or its operation. Raises RowError."""
+    kind = values.get("kind")
+    if kind == HEADER:
+        if values.get(_MARK) != VERSION:
+            raise RowError(f"an archive of another version; this rlft reads version {VERSION}")
+        return ()
+    if kind != PAIR:
+        return (OperationRow(line, values),)
+    try:
+        pair = msgspec.convert(values, ResponsePair)
+        orjson.dumps(pair.settings)
+    except (msgspec.ValidationError, orjson.JSONEncodeError, RecursionError) as error:
+        raise RowError(f"not a valid pair: {error}") from None
+    if not pair.id or not pair.prompt.strip():
+        raise RowError("a pair needs an id and a prompt")
+    for name in ("id", "prompt", "response_a", "response_b", "model_a", "model_b", "category", "source"):
+        checked_text(getattr(pair, name), name)
+    for turn in pair.context:
+        checked_text(turn.content, "context")
+    return (PairRow(line, pair, own_id=True),)
