@@ -33,6 +33,12 @@ class Settings:
     """CPU threads of jobs; 0 leaves the choice to torch."""
     daily_backups: int = 7
     """How many automatic daily backups are kept; 0 for none."""
+    repeat_share: float = 0.05
+    """Share of the pairs that come back hidden with their sides swapped, to measure the labeller."""
+    control_share: float = 0.2
+    """Share of an active order that is chosen at random, so that its saving can be measured."""
+    overlap: int = 0
+    """How many labellers judge one pair; 0 for everybody."""
 
 
 def read_settings(path: Path) -> Settings:
@@ -78,6 +84,15 @@ _TEMPLATE = """\
 
 # How many automatic daily backups are kept; 0 for none.
 # daily_backups = {daily_backups}
+
+# Share of the pairs that come back hidden, sides swapped, to measure how consistent you are.
+# repeat_share = {repeat_share}
+
+# Share of an active order that is chosen at random, so that its saving can be measured.
+# control_share = {control_share}
+
+# How many labellers judge one pair; 0: everybody judges every pair.
+# overlap = {overlap}
 
 # Keys, by the id of their binding.
 # [keymap]

@@ -172,12 +172,38 @@ def answer_lengths(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(statement)
 
 
+def queue_arms(connection: duckdb.DuckDBPyConnection) -> None:
+    """Why each judged pair had been shown, and the pairs whose right answer is known.
+
+    A view keeps the columns it was made with, so those over preferences are made again.
+    """
+    for statement in (
+        "drop view labeler_summary",
+        "drop view current_preferences",
+        "alter table preferences add column arm varchar default ''",
+        """create view current_preferences as
+            select * exclude (place) from (
+                select *, row_number() over (
+                    partition by labeler_id, example_id order by created_at desc, id desc) as place
+                from preferences
+                where source <> 'repeat' and id not in (select target_id from revocations))
+            where place = 1""",
+        _LABELER_SUMMARY,
+        """create table gold (
+            example_id varchar primary key,
+            choice varchar not null check (choice in ('a', 'b', 'tie')),
+            created_at double not null)""",
+    ):
+        connection.execute(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     label_views,
     workspace_place,
     verdict_strength,
     answer_lengths,
+    queue_arms,
 )
 """Oldest first. A step that was released is never changed: add another."""
 

@@ -36,22 +36,22 @@ def list_history(
     *,
     offset: int = 0,
     search: str = "",
-    kind: str = "",
+    only: str = "",
 ) -> tuple[HistoryEntry, ...]:
     """The labeller's verdicts, marks and written answers, newest first, revoked ones included.
 
     ``search`` is looked for in the prompt and in the labeller's own words, letter case aside.
-    ``kind`` is one of KINDS, or empty for all.
+    ``only`` is one of KINDS, or empty for all.
     """
-    if kind and kind not in KINDS:
-        raise RlftError(f"no kind of label {kind!r}", remedy=f"One of {', '.join(KINDS)}")
+    if only and only not in KINDS:
+        raise RlftError(f"no kind of label {only!r}", remedy=f"One of {', '.join(KINDS)}")
     values: dict[str, Any] = {"labeler": labeler, "limit": limit, "offset": offset}
     matching = ""
     if search:
         values["search"] = search
         matching = """where contains(lower(prompt), lower($search))
                          or contains(lower(words), lower($search))"""
-    own = " union all ".join(_OWN[one] for one in KINDS if kind in ("", one))
+    own = " union all ".join(_OWN[one] for one in KINDS if only in ("", one))
     # The page is cut before it is joined where it can be: a million labels are not.
     joined = "own left join examples on examples.id = own.example_id"
     source = f"(select own.* from {joined} {matching})" if search else "own"

@@ -29,13 +29,16 @@ class Preference:
     reasoning: str = ""
     time_spent_ms: int = 0
     source: str = "human"
-    """human, scripted (a stated rule) or import."""
+    """human, scripted (a stated rule), import, or repeat: given on a pair that came back hidden with
+    its sides swapped. A repeat measures the labeller and is never the current verdict."""
     created_at: float = 0.0
     """Unix seconds."""
     strength: int | None = None
     """How much better: 1 (negligibly) to 4 (significantly). None when not asked, and for a tie."""
     quality: Quality = ""
     """Of a tie: whether both answers are good, or both bad."""
+    arm: str = ""
+    """Why the queue had shown the pair (see queue_view.Arm); empty where no queue had."""
 
 
 @dataclass(frozen=True, slots=True)

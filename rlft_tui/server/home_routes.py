@@ -21,7 +21,7 @@ _RUNS = 20
 @router.get("/home", response_model=Home)
 def home(services: ServicesOf, labeler: str) -> Response:
     """``labels`` counts everybody's current verdicts, ``unlabelled`` what is left for ``labeler``."""
-    _, progress = services.labels.next_ids(labeler, 0, ())
+    progress = services.labels.progress(labeler)
     with services.database.reader() as connection:
         datasets = list_datasets(connection)
         since = datasets[0].created_at if datasets else 0.0

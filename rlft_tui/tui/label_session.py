@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlft_tui.ids import new_id
+from rlft_tui.labels.label_queue import slot_key
 from rlft_tui.labels.preference import (
     BetterAnswer,
     Choice,
@@ -75,6 +76,14 @@ class Shown:
     left: Side
     former: Preference | Mark | None = None
     """What had been decided about it, when an undo brought it back."""
+    arm: str = ""
+    source: str = "human"
+    """As in the QueueItem: stored with the verdict and never shown."""
+
+    @property
+    def item(self) -> QueueItem:
+        """As it came from the queue."""
+        return QueueItem(self.pair, self.left, self.arm, self.source)
 
     @property
     def left_text(self) -> str:
@@ -128,9 +137,9 @@ class LabelSession:
 
     # the queue
     def held(self) -> tuple[str, ...]:
-        """Ids of the pairs on screen and ahead, which the server need not send again."""
-        current = (self.current.pair.id,) if self.current is not None else ()
-        return current + tuple(item.pair.id for item in self.upcoming)
+        """Keys of the items on screen and ahead, which the server need not send again."""
+        current = (self.current.item.key,) if self.current is not None else ()
+        return current + tuple(item.key for item in self.upcoming)
 
     def missing(self) -> int:
         """How many pairs to ask for; 0 while there are enough, or no more to come."""
@@ -142,7 +151,7 @@ class LabelSession:
     def receive(self, page: QueuePage) -> bool:
         """Take the next pairs in. True when one of them is now to be shown."""
         held = set(self.held()) | self._done
-        fresh = [item for item in page.items if item.pair.id not in held]
+        fresh = [item for item in page.items if item.key not in held]
         self.upcoming += fresh
         self._exhausted = not fresh
         if self.progress is None or self.phase in ("loading", "finished", "empty"):
@@ -181,7 +190,9 @@ class LabelSession:
             confidence=self.confidence,
             reasoning=self.note,
             time_spent_ms=self.clock.milliseconds(at),
+            source=self.current.source,
             created_at=self._now(),
+            arm=self.current.arm,
         )
         self._begin(verdict)
         return verdict
@@ -210,7 +221,7 @@ class LabelSession:
         operation, self.pending = self.pending, None
         self.progress = progress
         if isinstance(operation, Preference | Mark):
-            self._done.add(operation.example_id)
+            self._done.add(self._key_of(operation))
             self._advance()
 
     def refused(self, *, keep: bool) -> None:
@@ -219,15 +230,21 @@ class LabelSession:
         if keep or not isinstance(operation, Preference | Mark):
             self.phase = "judging" if self.current is not None else "finished"
         else:
-            self._done.add(operation.example_id)
+            self._done.add(self._key_of(operation))
             self._advance()
+
+    def _key_of(self, operation: Preference | Mark) -> str:
+        """The key of the item that was decided: the one on screen, or else by what is stored."""
+        if self.current is not None and self.current.pair.id == operation.example_id:
+            return self.current.item.key
+        return slot_key(operation.example_id, getattr(operation, "source", "human"))
 
     def _advance(self) -> None:
         self.confidence, self.note = None, ""
         if self.upcoming:
             item = self.upcoming.pop(0)
-            self.current = Shown(item.pair, item.left)
-            self.confidence, self.note = self._drafts.pop(item.pair.id, (None, ""))
+            self.current = Shown(item.pair, item.left, arm=item.arm, source=item.source)
+            self.confidence, self.note = self._drafts.pop(item.key, (None, ""))
             self.phase = "painting"
             return
         self.current = None
@@ -264,14 +281,14 @@ class LabelSession:
         """The revocation is durable: its pair comes back on screen, the one that was up waits behind it."""
         self.pending = None
         self.progress = progress
-        pair = item.pair
-        self._done.discard(pair.id)
-        if self.current is not None and self.current.pair.id != pair.id:
-            self.upcoming.insert(0, QueueItem(self.current.pair, self.current.left))
-            self._drafts[self.current.pair.id] = (self.confidence, self.note)
-        self.upcoming = [ahead for ahead in self.upcoming if ahead.pair.id != pair.id]
-        left = former.shown_first if isinstance(former, Preference) else item.left
-        self.current = Shown(pair, left, former)
+        if isinstance(former, Preference):
+            item = QueueItem(item.pair, former.shown_first, former.arm, former.source)
+        self._done.discard(item.key)
+        if self.current is not None and self.current.item.key != item.key:
+            self.upcoming.insert(0, self.current.item)
+            self._drafts[self.current.item.key] = (self.confidence, self.note)
+        self.upcoming = [ahead for ahead in self.upcoming if ahead.key != item.key]
+        self.current = Shown(item.pair, item.left, former, item.arm, item.source)
         self.confidence = None
         self.note = former.reasoning if isinstance(former, Preference) else former.note
         self.phase = "painting"
