@@ -25,7 +25,7 @@ from rlft_tui.labels.queue_view import Order
 
 REFILL = 2000
 """Pairs fetched by one scan."""
-CANDIDATES = 2000
+CANDIDATES = 1000
 """Random open pairs of which the active orders choose."""
 BATCH = 100
 """Pairs chosen actively at a time; then the model is fitted again."""
@@ -104,7 +104,7 @@ def _active(
     mixed = []
     for is_control in places:
         pair = next(streams[is_control])
-        mixed.append((pair, Entry(arms[is_control], pair.others)))  # type: ignore[arg-type]
+        mixed.append((pair, Entry(arms[is_control], pair.others)))
     return back + mixed
 
 
