@@ -18,6 +18,7 @@ import msgspec
 from rlft_tui.datasets.dataset import Dataset, DatasetSpec
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
 from rlft_tui.labels.label_stats import LabelStats
+from rlft_tui.labels.labelled_pair import ExportHead, LabelledPair
 from rlft_tui.labels.operation_codec import history_entry_from, plain_values
 from rlft_tui.labels.preference import (
     BetterAnswer,
@@ -201,6 +202,22 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
     def label_stats(self, *, labeler: str = "") -> LabelStats:
         return self._get("/labels/stats", LabelStats, labeler=labeler)
 
+    # exports
+    def labelled_pairs(self, labeler: str = "") -> tuple[ExportHead, Iterator[LabelledPair]]:
+        """Every pair with a current verdict or a written answer, as it stood at one moment.
+
+        Read as it comes: a million pairs are never held. RlftError while reading when the
+        server ends before the last pair.
+        """
+        lines = self._lines("/export/labelled", labeler=labeler)
+        head = msgspec.json.decode(next(lines), type=ExportHead)
+        decode = msgspec.json.Decoder(LabelledPair).decode
+        return head, (decode(line) for line in lines)
+
+    def archive(self, labeler: str = "") -> Iterator[bytes]:
+        """The lossless archive of all pairs, and of one labeller's or all label operations, line by line."""
+        return (line + b"\n" for line in self._lines("/export/archive", labeler=labeler))
+
     # data sets
     def build_dataset(self, spec: DatasetSpec) -> Dataset:
         return self._post("/datasets", Dataset, spec, timeout=_LONG)
@@ -291,6 +308,25 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         return self._get("/inference", dict[str, Any])
 
     # plumbing
+    def _lines(self, path: str, **query: Any) -> Iterator[bytes]:
+        """The lines of a streamed answer, without their ends."""
+        # Only so that a server that died is brought back before the stream begins.
+        self.health()
+        try:
+            with self._http.stream("GET", path, params=query, timeout=httpx.Timeout(_LONG)) as response:
+                if response.is_error:
+                    response.read()
+                    raise _error(response)
+                pieces: list[bytes] = []
+                for block in response.iter_bytes():
+                    first, *others = block.split(b"\n")
+                    pieces.append(first)
+                    for line in others:
+                        yield b"".join(pieces)
+                        pieces = [line]
+        except httpx.TransportError as error:
+            raise _unreachable(self.address, bool(self._url), error) from error
+
     def _get(self, path: str, kind: type[T], **query: Any) -> T:
         return self._request("GET", path, kind, query=query)
 

@@ -25,7 +25,7 @@ _PREFERENCE = (
     "id, example_id, labeler_id, choice, shown_first, confidence, reasoning, time_spent_ms, "
     "source, created_at, strength, quality, arm"
 )
-_TABLES: dict[type[LabelOperation], tuple[str, str]] = {
+OPERATION_COLUMNS: dict[type[LabelOperation], tuple[str, str]] = {
     Preference: ("preferences", _PREFERENCE),
     Mark: ("marks", "id, example_id, labeler_id, kind, note, created_at"),
     BetterAnswer: ("better_answers", "id, example_id, labeler_id, text, created_at"),
@@ -33,7 +33,7 @@ _TABLES: dict[type[LabelOperation], tuple[str, str]] = {
 }
 """Table and columns of each operation, in the order of its fields."""
 _RECORDED: tuple[type[Recorded], ...] = (Preference, Mark, BetterAnswer)
-_VALUES = {kind: attrgetter(*columns.split(", ")) for kind, (_, columns) in _TABLES.items()}
+_VALUES = {kind: attrgetter(*columns.split(", ")) for kind, (_, columns) in OPERATION_COLUMNS.items()}
 _NOT_TEXT = {
     "confidence": "tinyint",
     "time_spent_ms": "bigint",
@@ -44,7 +44,7 @@ _NOT_TEXT = {
 
 def insert_operation(connection: duckdb.DuckDBPyConnection, operation: LabelOperation) -> None:
     """Store one operation whose id is new (``on conflict`` would triple the time)."""
-    table, columns = _TABLES[type(operation)]
+    table, columns = OPERATION_COLUMNS[type(operation)]
     values = _VALUES[type(operation)](operation)
     marks = ", ".join("?" * len(values))
     connection.execute(f"insert into {table} ({columns}) values ({marks})", values)
@@ -66,7 +66,7 @@ def insert_operations(connection: duckdb.DuckDBPyConnection, operations: Iterabl
         groups.setdefault(type(operation), []).append(_VALUES[type(operation)](operation))
     new = 0
     for kind, rows in groups.items():
-        table = _TABLES[kind][0]
+        table = OPERATION_COLUMNS[kind][0]
         lists = [list(column) for column in zip(*rows, strict=True)]
         before = _count(connection, f"select count(*) from {table}")
         connection.execute(f"{_insertion(kind)} on conflict (id) do nothing", lists)
@@ -75,14 +75,15 @@ def insert_operations(connection: duckdb.DuckDBPyConnection, operations: Iterabl
 
 
 def _insertion(kind: type[LabelOperation]) -> str:
-    table, columns = _TABLES[kind]
+    table, columns = OPERATION_COLUMNS[kind]
     types = [_NOT_TEXT.get(column, "varchar") for column in columns.split(", ")]
     marks = ", ".join(f"unnest(cast(? as {one}[]))" for one in types)
     return f"insert into {table} ({columns}) select {marks}"
 
 
 def is_stored(connection: duckdb.DuckDBPyConnection, operation: LabelOperation) -> bool:
-    return _exists(connection, f"select 1 from {_TABLES[type(operation)][0]} where id = ?", [operation.id])
+    table = OPERATION_COLUMNS[type(operation)][0]
+    return _exists(connection, f"select 1 from {table} where id = ?", [operation.id])
 
 
 def example_exists(connection: duckdb.DuckDBPyConnection, example_id: str) -> bool:
@@ -92,7 +93,7 @@ def example_exists(connection: duckdb.DuckDBPyConnection, example_id: str) -> bo
 def find_target(connection: duckdb.DuckDBPyConnection, operation_id: str) -> Recorded | None:
     """The verdict, mark or written answer of that id, revoked or not."""
     for kind in _RECORDED:
-        table, columns = _TABLES[kind]
+        table, columns = OPERATION_COLUMNS[kind]
         for row in connection.execute(
             f"select {columns} from {table} where id = ?", [operation_id]
         ).fetchall():
@@ -109,7 +110,8 @@ def known_ids(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> set[
     if not ids:
         return set()
     tables = " union all ".join(
-        f"select id from {table} where id in (select unnest($1::varchar[]))" for table, _ in _TABLES.values()
+        f"select id from {table} where id in (select unnest($1::varchar[]))"
+        for table, _ in OPERATION_COLUMNS.values()
     )
     return {row[0] for row in connection.execute(tables, [list(ids)]).fetchall()}
 
@@ -126,7 +128,7 @@ def count_orphans(connection: duckdb.DuckDBPyConnection) -> int:
 
 def operation_ids(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """Ids of every operation that is stored."""
-    every = " union all ".join(f"select id from {table}" for table, _ in _TABLES.values())
+    every = " union all ".join(f"select id from {table}" for table, _ in OPERATION_COLUMNS.values())
     return {row[0] for row in connection.execute(every).fetchall()}
 
 
@@ -134,7 +136,7 @@ def operations_by_id(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) 
     """The stored operations of those ids, oldest first."""
     found: list[LabelOperation] = []
     chosen = "where id in (select unnest(cast(? as varchar[])))"
-    for kind, (table, columns) in _TABLES.items():
+    for kind, (table, columns) in OPERATION_COLUMNS.items():
         rows = connection.execute(f"select {columns} from {table} {chosen}", [list(ids)]).fetchall()
         found += [kind(*row) for row in rows]
     return sorted(found, key=lambda one: (one.created_at, one.id))
@@ -192,7 +194,7 @@ def list_history(connection: duckdb.DuckDBPyConnection, labeler: str, limit: int
                from latest left join examples on examples.id = latest.example_id"""
     entries: list[HistoryEntry] = []
     for kind in _RECORDED:
-        table, columns = _TABLES[kind]
+        table, columns = OPERATION_COLUMNS[kind]
         rows = connection.execute(query.format(columns=columns, table=table), [labeler, limit]).fetchall()
         entries += [HistoryEntry(kind(*row[:-2]), row[-2], row[-1]) for row in rows]
     entries.sort(key=lambda entry: (entry.operation.created_at, entry.operation.id), reverse=True)

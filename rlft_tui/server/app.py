@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI, Request
 from rlft_tui.server import (
     backup_routes,
     dataset_routes,
+    export_routes,
     health_routes,
     home_routes,
     inference_routes,
@@ -27,6 +28,7 @@ _NOUNS = (
     home_routes,
     prompt_routes,
     pair_routes,
+    export_routes,
     label_routes,
     dataset_routes,
     model_routes,

@@ -48,7 +48,7 @@ class PairFormat:
 
 
 FORMATS: tuple[PairFormat, ...] = (
-    PairFormat("archive", archive.SAYS, archive.matches, archive.parse),
+    PairFormat("archive", archive.SAYS, archive.matches, archive.parse, archive.finish),
     PairFormat("lmarena-55k", lmarena_55k.SAYS, lmarena_55k.matches, lmarena_55k.parse),
     PairFormat("argilla", argilla.SAYS, argilla.matches, argilla.parse),
     PairFormat("argilla-flat", argilla_flat.SAYS, argilla_flat.matches, argilla_flat.parse),
