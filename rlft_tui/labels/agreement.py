@@ -6,7 +6,7 @@ Everything is computed from counts, so that a million verdicts cost as little as
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rlft_tui.labels.intervals import Z95, Share, share
@@ -90,7 +90,7 @@ def cohen(first: str, second: str, counts: Mapping[tuple[str, str], int]) -> Kap
     return Kappa(first, second, observed, kappa, (max(-1.0, kappa - half), min(1.0, kappa + half)))
 
 
-def fleiss(items: Mapping[Sequence[int], int]) -> float | None:
+def fleiss(items: Mapping[tuple[int, ...], int]) -> float | None:
     """Fleiss' kappa (1971); items may have different numbers of verdicts, two at least.
 
     ``items``: how often each value was given to an item, to the number of such items. An item
@@ -114,7 +114,7 @@ def fleiss(items: Mapping[Sequence[int], int]) -> float | None:
     return (agreeing / total - chance) / (1 - chance)
 
 
-def krippendorff_alpha(items: Mapping[Sequence[int], int]) -> float | None:
+def krippendorff_alpha(items: Mapping[tuple[int, ...], int]) -> float | None:
     """Krippendorff's alpha for nominal values, by the krippendorff package.
 
     ``items`` as for ``fleiss``. None where there is nothing to compare. Raises ImportError
