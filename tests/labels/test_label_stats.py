@@ -109,15 +109,15 @@ def test_history_is_searched_narrowed_paged_and_tells_what_stands(workspace: Wor
             everything = list_history(connection, "ada", 100)
             assert ids() == ["11", "10", "7", "6", "5", "4", "3", "2", "1"]
             assert ids(3, offset=2) == ["7", "6", "5"]
-            assert ids(kind="skip") == ["3"]
-            assert ids(kind="written") == ["6", "5"]
-            assert ids(kind="verdict", search="question 1") == ["10", "2", "1"]
+            assert ids(only="skip") == ["3"]
+            assert ids(only="written") == ["6", "5"]
+            assert ids(only="verdict", search="question 1") == ["10", "2", "1"]
             assert ids(search="too long") == ["1"]
             assert ids(search="MATHS") == ["4"]
             assert ids(search="100%") == ["6"]
             assert ids(search="nowhere") == []
             with pytest.raises(RlftError, match="no kind of label 'skips'"):
-                ids(kind="skips")
+                ids(only="skips")
     states = {one.operation.id: (one.revoked, one.superseded) for one in everything}
     replaced = {identity for identity, (_, superseded) in states.items() if superseded}
     assert replaced == {"1", "5"}
