@@ -17,9 +17,13 @@ import msgspec
 
 from rlft_tui.datasets.dataset import Dataset, DatasetSpec
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
+from rlft_tui.evaluations.stopping_rule import Separation
+from rlft_tui.labels.agreement import Agreement
+from rlft_tui.labels.bias import Bias
 from rlft_tui.labels.label_stats import LabelStats
 from rlft_tui.labels.labelled_pair import ExportHead, LabelledPair
 from rlft_tui.labels.operation_codec import history_entry_from, plain_values
+from rlft_tui.labels.pace import Pace
 from rlft_tui.labels.preference import (
     BetterAnswer,
     HistoryEntry,
@@ -217,6 +221,19 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
     def archive(self, labeler: str = "") -> Iterator[bytes]:
         """The lossless archive of all pairs, and of one labeller's or all label operations, line by line."""
         return (line + b"\n" for line in self._lines("/export/archive", labeler=labeler))
+
+    def pace(self, *, labeler: str = "") -> Pace:
+        return self._get("/statistics/pace", Pace, labeler=labeler)
+
+    def bias(self, *, labeler: str = "") -> Bias:
+        return self._get("/statistics/bias", Bias, labeler=labeler)
+
+    def agreement(self, *, labeler: str = "") -> Agreement:
+        return self._get("/statistics/agreement", Agreement, labeler=labeler)
+
+    def separations(self) -> tuple[Separation, ...]:
+        """How far each two models are told apart, those with the most verdicts first."""
+        return self._get("/statistics/separations", tuple[Separation, ...])
 
     # data sets
     def build_dataset(self, spec: DatasetSpec) -> Dataset:

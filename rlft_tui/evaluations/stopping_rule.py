@@ -15,9 +15,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from rlft_tui.evaluations.ratings_table import Record
+if TYPE_CHECKING:  # the client knows these results and must not load the database
+    from rlft_tui.evaluations.ratings_table import Record
 
 State = Literal["not_enough", "open", "separated"]
 FEWEST = 10

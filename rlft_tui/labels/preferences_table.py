@@ -177,6 +177,16 @@ def list_current(
     return tuple(Preference(*row) for row in rows)
 
 
+def label_state(connection: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
+    """Differs whenever labels or pairs were added; rows are never changed and seldom removed."""
+    rows = connection.execute(
+        """select (select count(*) from preferences), (select count(*) from revocations),
+                  (select count(*) from marks), (select count(*) from better_answers),
+                  (select count(*) from examples)"""
+    ).fetchall()
+    return tuple(rows[0])
+
+
 def count_current(connection: duckdb.DuckDBPyConnection, since: float) -> tuple[int, int]:
     """Everybody's current verdicts: all of them, and those given after ``since`` (unix seconds)."""
     rows = connection.execute(

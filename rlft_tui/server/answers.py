@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlft_tui.datasets.dataset import Dataset
+from rlft_tui.evaluations.stopping_rule import Separation
 from rlft_tui.models.model import Model
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Prompt
@@ -49,6 +50,8 @@ class Home:
     """Newest first, at most twenty."""
     models: tuple[Model, ...]
     warnings: tuple[str, ...] = ()
+    separation: Separation | None = None
+    """Of the two models with the most verdicts between them; may be some seconds old."""
 
 
 @dataclass(frozen=True, slots=True)

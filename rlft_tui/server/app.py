@@ -17,6 +17,7 @@ from rlft_tui.server import (
     prompt_routes,
     remote_routes,
     run_routes,
+    statistics_routes,
 )
 from rlft_tui.server.replies import add_error_replies
 from rlft_tui.server.services import Services, services_of
@@ -36,6 +37,7 @@ _NOUNS = (
     inference_routes,
     backup_routes,
     remote_routes,
+    statistics_routes,
 )
 
 

@@ -113,5 +113,4 @@ def labels(
 
 @router.get("/labels/stats", response_model=LabelStats)
 def stats(services: ServicesOf, labeler: str = "") -> Response:
-    with services.database.reader() as connection:
-        return reply(label_stats(connection, labeler))
+    return reply(services.statistics.answer("labels", labeler, lambda db: label_stats(db, labeler)))

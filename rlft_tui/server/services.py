@@ -15,6 +15,7 @@ from rlft_tui.paths import Workspace
 from rlft_tui.server.inference import Inference
 from rlft_tui.server.lifecycle import WorkspaceGuard
 from rlft_tui.server.remote_listener import RemoteListener
+from rlft_tui.server.statistics_memo import StatisticsMemo
 from rlft_tui.server.supervisor import Supervisor
 
 
@@ -33,10 +34,14 @@ class Services:
     supervisor: Supervisor
     inference: Inference
     warnings: list[str] = field(default_factory=list)
+    statistics: StatisticsMemo = field(init=False)
     remote: RemoteListener | None = None
     """The TCP port, closed until somebody asks for it."""
     end: Callable[[str], None] = lambda reason: None
     """Ends the server after the requests under way; takes the reason for the log."""
+
+    def __post_init__(self) -> None:
+        self.statistics = StatisticsMemo(self.database)
 
 
 def services_of(request: Request) -> Services:
