@@ -33,6 +33,7 @@ from rlft_tui.labels.preference import (
 )
 from rlft_tui.labels.queue_item import QueuePage
 from rlft_tui.labels.queue_view import QueueView
+from rlft_tui.labels.reliability import ArmReport, GoldPair, Reliability
 from rlft_tui.models.model import Model, Rating
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.import_report import ImportReport
@@ -167,6 +168,22 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         """
         asked = {"labeler": labeler, "limit": limit, "exclude": exclude, **msgspec.to_builtins(view)}
         return self._post("/queue", QueuePage, asked)
+
+    def set_gold(self, pair_id: str, choice: str) -> None:
+        """Say what the right answer of a pair is (a, b or tie), or forget it (empty)."""
+        self._post("/labels/gold", dict[str, Any], {"pair_id": pair_id, "choice": choice})
+
+    def gold(self) -> tuple[GoldPair, ...]:
+        """Pairs whose right answer is known, in the order they were given."""
+        return self._get("/labels/gold", tuple[GoldPair, ...])
+
+    def reliability(self, *, labeler: str = "") -> tuple[Reliability, ...]:
+        """What gold pairs and hidden repeats say of each labeller."""
+        return self._get("/labels/reliability", tuple[Reliability, ...], labeler=labeler)
+
+    def arms(self) -> tuple[ArmReport, ...]:
+        """What each order's verdicts were, and how much a model learns from them."""
+        return self._get("/labels/arms", tuple[ArmReport, ...])
 
     def add_label(self, operation: LabelOperation) -> Progress:
         """Store one operation; when this returns it survives any crash. Safe to repeat."""

@@ -43,9 +43,7 @@ def for_reward_model(connection: duckdb.DuckDBPyConnection, ids: Sequence[str], 
     seen: dict[str, NDArray[np.float32]] = {}
     x = _differences(candidates, seen)
     past = _differences((one for one, _ in judged), seen)
-    scale = np.sqrt((np.concatenate([x, past]) ** 2).mean(axis=0))
-    # The facts and scores are brought to the size of one hashed word each; an absent one stays 0.
-    scale = np.where(scale > 0, scale, 1.0)
+    scale = _scale(np.concatenate([x, past]))
     won = np.array([choice == "a" for _, choice in judged], dtype=np.float64)
     if len(judged):
         posterior = fit(past / scale, won, precision=FEATURE_PRECISION * SIZE / 8)
@@ -113,3 +111,26 @@ def _differences(pairs: Iterable[Answers], seen: dict[str, NDArray[np.float32]])
             seen[one.id] = np.append(a - b, np.float32(score if np.isfinite(score) else 0.0))
         rows.append(seen[one.id])
     return np.array(rows, dtype=np.float64).reshape(len(rows), SIZE + 1)
+
+
+def accuracy_after(
+    connection: duckdb.DuckDBPyConnection,
+    learned: Sequence[tuple[str, str]],
+    heldout: Sequence[tuple[str, str]],
+) -> float:
+    """Share of ``heldout`` (pair, choice a or b) that the model predicts after ``learned``."""
+    ids = list({one for one, _ in (*learned, *heldout)})
+    texts = {one.id: one for one in active_table.answers(connection, ids)}
+    seen: dict[str, NDArray[np.float32]] = {}
+    x, y = (_differences((texts[one] for one, _ in part), seen) for part in (learned, heldout))
+    scale = _scale(x)
+    won = np.array([choice == "a" for _, choice in learned], dtype=np.float64)
+    posterior = fit(x / scale, won, precision=FEATURE_PRECISION * SIZE / 8)
+    expected = np.array([choice == "a" for _, choice in heldout])
+    return float(np.mean(((y / scale) @ posterior.mean > 0) == expected))
+
+
+def _scale(x: Floats) -> Floats:
+    """(SIZE + 1,): brings every feature to the size of one; an absent one stays 0."""
+    size = np.sqrt((x**2).mean(axis=0))
+    return np.asarray(np.where(size > 0, size, 1.0), dtype=np.float64)

@@ -16,7 +16,7 @@ import duckdb
 
 from rlft_tui.database.connection import Database
 from rlft_tui.errors import ConflictError, NotFoundError, UnavailableError
-from rlft_tui.labels import preferences_table
+from rlft_tui.labels import preferences_table, reliability_table
 from rlft_tui.labels.journal import PreferenceJournal, encoded
 from rlft_tui.labels.label_desks import LabelDesks
 from rlft_tui.labels.label_queue import REPEAT, Slot
@@ -155,6 +155,12 @@ class LabelBook:
     def progress(self, labeler: str) -> Progress:
         """Where the labeller stands over all pairs; their view stays what it is."""
         return self._desks.progress(labeler, QueueView())
+
+    def set_gold(self, example_id: str, choice: str) -> None:
+        """Say what the right answer of a pair is, or forget it when ``choice`` is empty."""
+        with self._lock, self._database.write(checkpoint=True) as connection:
+            reliability_table.set_gold(connection, example_id, choice)
+        self._desks.pairs_changed()
 
     def reconcile(self) -> list[str]:
         """Make database and journal agree; what was put back, in words.

@@ -1,71 +1,21 @@
-"""The queue, verdicts, undo, history and counts."""
+"""Verdicts, undo, history and counts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from rlft_tui.errors import RlftError
 from rlft_tui.labels import history_table, preferences_table
 from rlft_tui.labels.label_stats import LabelStats
 from rlft_tui.labels.label_stats_table import label_stats
 from rlft_tui.labels.operation_codec import operation_from, plain_history_entry
 from rlft_tui.labels.preference import BetterAnswer, HistoryEntry, Preference, Progress
-from rlft_tui.labels.queue_item import QueueItem, QueuePage
-from rlft_tui.labels.queue_view import Order, QueueView
-from rlft_tui.pairs.pairs_table import pairs_by_ids
 from rlft_tui.server.replies import decode, reply
 from rlft_tui.server.services import Content, ServicesOf
 
 router = APIRouter()
-_MOST_PAIRS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class QueueRequest:
-    """Whose queue, how many pairs of it, and which the client has already; then the view of it."""
-
-    labeler: str
-    limit: int = 5
-    exclude: tuple[str, ...] = ()
-    """Keys of items (QueueItem.key)."""
-    category: str = ""
-    models: tuple[str, ...] = ()
-    source: str = ""
-    search: str = ""
-    order: Order = "random"
-    overlap: int = 0
-    repeats: bool = False
-
-    def view(self) -> QueueView:
-        return QueueView(
-            category=self.category,
-            models=tuple(self.models),
-            source=self.source,
-            search=self.search,
-            order=self.order,
-            overlap=self.overlap,
-            repeats=self.repeats,
-        ).checked()
-
-
-@router.post("/queue", response_model=QueuePage)
-def queue(services: ServicesOf, wanted: QueueRequest) -> Response:
-    if not wanted.labeler:
-        raise RlftError("a queue needs a labeler")
-    limit = max(0, min(wanted.limit, _MOST_PAIRS))
-    slots, progress = services.labels.next_slots(wanted.labeler, wanted.view(), limit, wanted.exclude)
-    with services.database.reader() as connection:
-        pairs = {pair.id: pair for pair in pairs_by_ids(connection, [slot.example_id for slot in slots])}
-    items = tuple(
-        QueueItem(pairs[slot.example_id], slot.left, slot.arm, slot.source)
-        for slot in slots
-        if slot.example_id in pairs
-    )
-    return reply(QueuePage(items, progress))
 
 
 @router.post("/labels", response_model=Progress)

@@ -298,7 +298,7 @@ def test_counts_kept_in_memory_are_those_the_database_would_give(
 ) -> None:
     labeler = new_id()
     standing: list[LabelOperation] = []
-    with opened(workspace, pairs=6) as (book, database):
+    with opened(workspace, pairs=6) as (book, _):
         for action, n in taken:
             if action == "undo":
                 if standing:
