@@ -32,7 +32,7 @@ from rlft_tui.labels.preference import (
     Progress,
 )
 from rlft_tui.labels.queue_item import QueuePage
-from rlft_tui.labels.queue_view import QueueView
+from rlft_tui.labels.queue_view import QueueChoices, QueueView
 from rlft_tui.labels.reliability import ArmReport, GoldPair, Reliability
 from rlft_tui.models.model import Model, Rating
 from rlft_tui.pairs.response_pair import ResponsePair
@@ -168,6 +168,10 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         """
         asked = {"labeler": labeler, "limit": limit, "exclude": exclude, **msgspec.to_builtins(view)}
         return self._post("/queue", QueuePage, asked)
+
+    def queue_choices(self) -> QueueChoices:
+        """What a queue can be filtered by."""
+        return self._get("/queue/choices", QueueChoices)
 
     def set_gold(self, pair_id: str, choice: str) -> None:
         """Say what the right answer of a pair is (a, b or tie), or forget it (empty)."""

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from rlft_tui.labels.preference import Side
-from rlft_tui.labels.queue_view import QueueView
+from rlft_tui.labels.queue_view import QueueChoices, QueueView
 
 GOLD = 200
 """Gold pairs looked at by one scan."""
@@ -176,6 +176,22 @@ def count_repeats(connection: duckdb.DuckDBPyConnection, labeler: str) -> int:
         [labeler],
     ).fetchall()
     return int(rows[0][0])
+
+
+def queue_choices(connection: duckdb.DuckDBPyConnection, limit: int = 500) -> QueueChoices:
+    """The categories, models and sources of all pairs, at most ``limit`` of each."""
+    found = []
+    for query in (
+        "select distinct category as name from examples",
+        "select model_a as name from examples union select model_b from examples",
+        "select distinct source as name from examples",
+    ):
+        rows = connection.execute(
+            f"select name from ({query}) where name <> '' order by name limit ?", [limit + 1]
+        ).fetchall()
+        found.append(tuple(row[0] for row in rows))
+    categories, models, sources = (names[:limit] for names in found)
+    return QueueChoices(categories, models, sources, cut=any(len(names) > limit for names in found))
 
 
 def _matching(view: QueueView) -> tuple[str, dict[str, Any]]:

@@ -59,3 +59,14 @@ class QueueView:
         parts += [f"{self.overlap} a pair"] if self.overlap else []
         parts += [f"{self.order} order"] if self.order != "random" else []
         return " · ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChoices:
+    """What a queue can be filtered by, by name."""
+
+    categories: tuple[str, ...]
+    models: tuple[str, ...]
+    sources: tuple[str, ...]
+    cut: bool = False
+    """Whether there are more than are named here."""

@@ -9,10 +9,10 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from rlft_tui.errors import RlftError
-from rlft_tui.labels import reliability_table
+from rlft_tui.labels import queue_table, reliability_table
 from rlft_tui.labels.arm_saving import measured_arms
 from rlft_tui.labels.queue_item import QueueItem, QueuePage
-from rlft_tui.labels.queue_view import Order, QueueView
+from rlft_tui.labels.queue_view import Order, QueueChoices, QueueView
 from rlft_tui.labels.reliability import ArmReport, GoldPair, Reliability
 from rlft_tui.pairs.pairs_table import pairs_by_ids
 from rlft_tui.server.replies import reply
@@ -64,6 +64,12 @@ def queue(services: ServicesOf, wanted: QueueRequest) -> Response:
         if slot.example_id in pairs
     )
     return reply(QueuePage(items, progress))
+
+
+@router.get("/queue/choices", response_model=QueueChoices)
+def choices(services: ServicesOf) -> Response:
+    with services.database.reader() as connection:
+        return reply(queue_table.queue_choices(connection))
 
 
 @dataclass(frozen=True, slots=True)
