@@ -199,13 +199,36 @@ def _glued(
     return [start + end for start, end in zip(starts, ends, strict=True)]
 
 
-@command(app, "rlft labels stats", "rlft labels stats --as anna --json")
-def stats(session: Session, labeler: Anyone = "") -> None:
-    """Count the current verdicts by choice, labeller and day, with signs of bias."""
+@command(
+    app,
+    "rlft labels stats",
+    "rlft labels stats --as anna --json",
+    "rlft labels stats --full",
+)
+def stats(
+    session: Session,
+    labeler: Anyone = "",
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Also pace and fatigue, biases, agreement, and the stopping rule."),
+    ] = False,
+) -> None:
+    """Count the current verdicts by choice, labeller and day, with signs of bias.
+
+    With --full also: time a verdict (idle time left out) and how it drifts over a session;
+    agreement with other labellers, a judge and, by hidden repeats, oneself; the pull of side and
+    length; and about how many verdicts still separate each two models. Intervals are 95 %.
+    """
+    from rlft_tui.cli.statistics import full_statistics
+
     with session.connect() as client:
         counted = client.label_stats(labeler=labeler)
+        more = full_statistics(client, labeler) if full else None
 
     def text() -> str:
+        return counts() + (more.text() if more else "")
+
+    def counts() -> str:
         rows: list[tuple[str, object, object]] = [("verdicts", "", counted.total)]
         rows += [("choice", key, count) for key, count in counted.by_choice.items()]
         rows += [("strength", key, count) for key, count in counted.by_strength.items()]
@@ -220,7 +243,7 @@ def stats(session: Session, labeler: Anyone = "") -> None:
         rows += [("median time", "", duration(counted.median_seconds) or "-")]
         return table(("", "", "n"), rows)
 
-    session.show(counted, text)
+    session.show(more.added_to(counted) if more else counted, text)
 
 
 @command(

@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlft_tui.labels.labeling_rate import VERDICTS, verdicts_per_hour
 from rlft_tui.labels.preference import Preference, Progress, Side
-from rlft_tui.labels.preferences_table import PairState
 from rlft_tui.labels.queue_view import Arm, QueueView
+
+if TYPE_CHECKING:  # the client knows queue items and must not load the database
+    from rlft_tui.labels.preferences_table import PairState
 
 REPEAT = "repeat"
 """Source of a verdict on a pair that came back hidden; it measures the labeller and nothing else."""

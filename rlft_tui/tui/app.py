@@ -81,6 +81,10 @@ class RlftApp(App[int]):
             for key, entry in SCREENS.items()
             if entry.digit
         ),
+        Binding(
+            "f8", "show_screen('statistics')", "Statistics", show=False,
+            id="app.statistics", tooltip="Pace, biases, agreement and who is ahead",
+        ),
         Binding("question_mark", "help", "help", id="app.help", tooltip="All keys of this screen"),
         Binding("q", "leave", "back", show=False, id="app.back", tooltip="Back to Home; from Home, leave"),
         Binding("ctrl+q", "quit", "leave", show=False, id="app.quit", tooltip="Leave the workbench"),
