@@ -197,6 +197,45 @@ def queue_arms(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(statement)
 
 
+def feedback_and_rankings(connection: duckdb.DuckDBPyConnection) -> None:
+    """Scores of single answers, sets of answers to be ranked, and the orders given to them."""
+    for statement in (
+        """create table feedback (
+            id varchar primary key,
+            prompt varchar not null,
+            response varchar not null,
+            score double not null check (score between 0 and 1),
+            kind varchar not null check (kind in ('score', 'thumb', 'likert')),
+            labeler_id varchar not null,
+            example_id varchar not null,
+            model varchar not null,
+            run_id varchar not null,
+            notes varchar not null,
+            created_at double not null)""",
+        """create view current_feedback as
+            select * from feedback where id not in (select target_id from revocations)""",
+        """create table answer_sets (
+            id varchar primary key,
+            prompt varchar not null,
+            content json not null,
+            created_at double not null)""",
+        """create table rankings (
+            id varchar primary key,
+            set_id varchar not null,
+            labeler_id varchar not null,
+            content json not null,
+            created_at double not null)""",
+        """create view current_rankings as
+            select * exclude (place) from (
+                select *, row_number() over (
+                    partition by labeler_id, set_id order by created_at desc, id desc) as place
+                from rankings
+                where id not in (select target_id from revocations))
+            where place = 1""",
+    ):
+        connection.execute(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     label_views,
@@ -204,6 +243,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     verdict_strength,
     answer_lengths,
     queue_arms,
+    feedback_and_rankings,
 )
 """Oldest first. A step that was released is never changed: add another."""
 

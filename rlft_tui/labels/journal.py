@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 
 from rlft_tui.errors import RlftError, UnavailableError
-from rlft_tui.labels.operation_codec import operation_from, plain_values
-from rlft_tui.labels.preference import LabelOperation
+from rlft_tui.labels.operation_codec import journalled_from, plain_values
+from rlft_tui.labels.operations import Operation
 
 _encode = msgspec.json.Encoder().encode
 
@@ -38,7 +38,7 @@ class PreferenceJournal:
         self._end = os.fstat(self._descriptor).st_size
         self._cut_torn_line()
 
-    def append(self, operations: Iterable[LabelOperation]) -> int:
+    def append(self, operations: Iterable[Operation]) -> int:
         """Write; returns the length before, for ``cut_back``. Durable after ``sync``.
 
         On a full or failing disk nothing of it stays and UnavailableError is raised.
@@ -82,14 +82,14 @@ class PreferenceJournal:
         own = os.fstat(self._descriptor)
         return (found.st_ino, found.st_dev) == (own.st_ino, own.st_dev)
 
-    def read(self) -> Iterator[LabelOperation]:
+    def read(self) -> Iterator[Operation]:
         """Every operation, oldest first; unreadable lines are counted in ``warnings``."""
         bad: list[int] = []
         decode = msgspec.json.Decoder().decode
         with self.path.open("rb") as stream:
             for number, line in enumerate(stream, 1):
                 try:
-                    yield operation_from(decode(line))
+                    yield journalled_from(decode(line))
                 except (msgspec.DecodeError, RlftError, UnicodeDecodeError):
                     bad.append(number)
         if bad:
@@ -113,7 +113,7 @@ class PreferenceJournal:
         start = self._last_newline() + 1
         torn = os.pread(self._descriptor, self._end - start, start)
         try:
-            operation_from(msgspec.json.decode(torn))
+            journalled_from(msgspec.json.decode(torn))
         except (msgspec.DecodeError, RlftError, UnicodeDecodeError):
             self.cut_back(start)
             self.warnings.append(

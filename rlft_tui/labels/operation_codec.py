@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from rlft_tui.errors import RlftError
+from rlft_tui.labels.feedback import FEEDBACK_KINDS, Feedback, check_feedback
+from rlft_tui.labels.operations import Operation
 from rlft_tui.labels.preference import (
     BetterAnswer,
     HistoryEntry,
@@ -15,6 +17,7 @@ from rlft_tui.labels.preference import (
     Preference,
     Revocation,
 )
+from rlft_tui.labels.ranking import Ranking, check_ranking
 
 _TYPES: dict[str, type[LabelOperation]] = {
     "preference": Preference,
@@ -59,7 +62,24 @@ def _check_verdict(verdict: Preference) -> None:
         raise RlftError(f"{verdict.quality} goes with a tie only")
 
 
-def plain_values(operation: LabelOperation) -> dict[str, Any]:
+def journalled_from(values: object) -> Operation:
+    """Like ``operation_from``, for scores (told by their own kind) and rankings too."""
+    kind = values.get("kind") if isinstance(values, dict) else None
+    try:
+        if kind in FEEDBACK_KINDS:
+            feedback = msgspec.convert(values, Feedback)
+            check_feedback(feedback)
+            return feedback
+        if kind == "ranking":
+            ranking = msgspec.convert(values, Ranking)
+            check_ranking(ranking)
+            return ranking
+    except msgspec.ValidationError as error:
+        raise RlftError(f"not a valid {kind}: {error}") from None
+    return operation_from(values)
+
+
+def plain_values(operation: Operation) -> dict[str, Any]:
     """The operation as ``operation_from`` reads it."""
     return {"kind": type(operation).__name__.lower(), **msgspec.to_builtins(operation)}
 
