@@ -29,6 +29,8 @@ NOUNS: dict[str, str] = {
     "pairs": "Pairs of answers to be compared: import, list, generate.",
     "label": "Open the workbench on the Label screen.",
     "labels": "Verdicts: add, list, stats, export, undo.",
+    "feedback": "Scores of single answers: add, list, export, undo.",
+    "rankings": "Orders of several answers: import, list, undo.",
     "data": "Frozen training sets made from verdicts: build, list, check, export.",
     "train": "Train a model on a data set.",
     "runs": "Runs: list, show, logs, follow, stop, resume, rm.",

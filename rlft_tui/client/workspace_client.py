@@ -20,6 +20,7 @@ from rlft_tui.errors import ConflictError, NotFoundError, RlftError, Unavailable
 from rlft_tui.evaluations.stopping_rule import Separation
 from rlft_tui.labels.agreement import Agreement
 from rlft_tui.labels.bias import Bias
+from rlft_tui.labels.feedback import Feedback, FeedbackEntry, FeedbackProgress, ScorePage
 from rlft_tui.labels.label_stats import LabelStats
 from rlft_tui.labels.labelled_pair import ExportHead, LabelledPair
 from rlft_tui.labels.operation_codec import history_entry_from, plain_values
@@ -30,9 +31,11 @@ from rlft_tui.labels.preference import (
     LabelOperation,
     Preference,
     Progress,
+    Revocation,
 )
 from rlft_tui.labels.queue_item import QueuePage
 from rlft_tui.labels.queue_view import QueueChoices, QueueView
+from rlft_tui.labels.ranking import Ranking, RankingEntry, RankPage, RankProgress
 from rlft_tui.labels.reliability import ArmReport, GoldPair, Reliability
 from rlft_tui.models.model import Model, Rating
 from rlft_tui.pairs.response_pair import ResponsePair
@@ -255,6 +258,53 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
     def separations(self) -> tuple[Separation, ...]:
         """How far each two models are told apart, those with the most verdicts first."""
         return self._get("/statistics/separations", tuple[Separation, ...])
+
+    # scores
+    def next_answers(self, labeler: str, *, limit: int = 5, exclude: tuple[str, ...] = ()) -> ScorePage:
+        """The labeller's next answers to be scored, without those whose key is in ``exclude``."""
+        body = {"labeler": labeler, "limit": limit, "exclude": exclude}
+        return self._post("/feedback/queue", ScorePage, body)
+
+    def add_feedback(self, one: Feedback) -> FeedbackProgress:
+        """Store a score; when this returns it survives any crash. Safe to repeat."""
+        return self._post("/feedback", FeedbackProgress, one)
+
+    def undo_feedback(self, revocation: Revocation) -> FeedbackProgress:
+        return self._post("/feedback/undo", FeedbackProgress, revocation)
+
+    def feedback_history(self, labeler: str, *, limit: int = 100) -> tuple[FeedbackEntry, ...]:
+        """The labeller's scores, newest first, undone ones included."""
+        return self._get("/feedback/history", tuple[FeedbackEntry, ...], labeler=labeler, limit=limit)
+
+    def feedback(self, *, labeler: str = "", offset: int = 0, limit: int = 1000) -> tuple[Feedback, ...]:
+        """Standing scores, oldest first."""
+        return self._get("/feedback", tuple[Feedback, ...], labeler=labeler, offset=offset, limit=limit)
+
+    # rankings
+    def next_sets(self, labeler: str, *, limit: int = 3, exclude: tuple[str, ...] = ()) -> RankPage:
+        """The labeller's next sets of answers to be ranked, without those in ``exclude``."""
+        body = {"labeler": labeler, "limit": limit, "exclude": exclude}
+        return self._post("/rankings/queue", RankPage, body)
+
+    def add_ranking(self, ranking: Ranking) -> RankProgress:
+        """Store a ranking with its pairs and their verdicts, durably. Safe to repeat."""
+        return self._post("/rankings", RankProgress, ranking)
+
+    def undo_ranking(self, revocation: Revocation) -> RankProgress:
+        """Take a ranking back, and the verdicts that came from it."""
+        return self._post("/rankings/undo", RankProgress, revocation)
+
+    def import_answers(self, name: str, content: bytes) -> ImportReport:
+        """Sets of answers to be ranked, from a file's bytes."""
+        return self._post("/rankings/import", ImportReport, content=content, timeout=_LONG, name=name)
+
+    def ranking_history(self, labeler: str, *, limit: int = 100) -> tuple[RankingEntry, ...]:
+        """The labeller's rankings, newest first, undone ones included."""
+        return self._get("/rankings/history", tuple[RankingEntry, ...], labeler=labeler, limit=limit)
+
+    def rankings(self, *, labeler: str = "", offset: int = 0, limit: int = 1000) -> tuple[Ranking, ...]:
+        """Standing rankings, oldest first."""
+        return self._get("/rankings", tuple[Ranking, ...], labeler=labeler, offset=offset, limit=limit)
 
     # data sets
     def build_dataset(self, spec: DatasetSpec) -> Dataset:

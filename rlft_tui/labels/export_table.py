@@ -10,8 +10,9 @@ from typing import Any
 import duckdb
 
 from rlft_tui.labels.labelled_pair import ExportHead, LabelledPair
-from rlft_tui.labels.preference import BetterAnswer, LabelOperation, Preference
-from rlft_tui.labels.preferences_table import OPERATION_COLUMNS
+from rlft_tui.labels.operations import Operation
+from rlft_tui.labels.preference import BetterAnswer, Preference
+from rlft_tui.labels.preferences_table import OPERATION_COLUMNS, operation_of
 from rlft_tui.pairs.pairs_table import PAIR_COLUMNS, pair_from_row
 from rlft_tui.pairs.response_pair import ResponsePair
 
@@ -101,11 +102,11 @@ def all_pairs(connection: duckdb.DuckDBPyConnection) -> Iterator[list[ResponsePa
         yield [pair_from_row(row) for row in rows]
 
 
-def all_operations(connection: duckdb.DuckDBPyConnection, labeler: str) -> Iterator[list[LabelOperation]]:
+def all_operations(connection: duckdb.DuckDBPyConnection, labeler: str) -> Iterator[list[Operation]]:
     """Every label operation, in pages, taken back or not; what takes back comes last."""
     for kind, (table, columns) in OPERATION_COLUMNS.items():
         for rows in _pages(connection, table, columns, labeler):
-            yield [kind(*row) for row in rows]
+            yield [operation_of(kind, row) for row in rows]
 
 
 def _pages(

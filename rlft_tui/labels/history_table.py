@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from rlft_tui.errors import RlftError
-from rlft_tui.labels.preference import BetterAnswer, HistoryEntry, Revocation
+from rlft_tui.labels.preference import BetterAnswer, HistoryEntry, Mark, Preference
 from rlft_tui.labels.preferences_table import operations_by_id
 
 KINDS = ("verdict", "skip", "flag", "written")
@@ -68,7 +68,7 @@ def list_history(
     entries = []
     for identity, prompt, revoked, gone in rows:
         operation = found[identity]
-        assert not isinstance(operation, Revocation)
+        assert isinstance(operation, Preference | Mark | BetterAnswer)
         entries.append(HistoryEntry(operation, prompt, revoked, superseded=gone and not revoked))
     return tuple(entries)
 

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from rlft_tui.errors import RlftError
 from rlft_tui.ids import derived_id
 from rlft_tui.labels.label_book import LabelTransaction
-from rlft_tui.labels.operation_codec import operation_from
-from rlft_tui.labels.preference import LabelOperation, Preference, Revocation
+from rlft_tui.labels.operation_codec import journalled_from
+from rlft_tui.labels.operations import Operation
+from rlft_tui.labels.preference import BetterAnswer, Mark, Preference, Revocation
 from rlft_tui.labels.preferences_table import known_ids
 from rlft_tui.pairs.import_pairs import ImportedVerdict
 from rlft_tui.pairs.pair_row import OperationRow
 from rlft_tui.pairs.pairs_table import known_pair_ids
 from rlft_tui.prompts.import_report import LineReport
+
+_ON_A_PAIR = Preference | Mark | BetterAnswer
 
 
 class ImportedLabels:
@@ -55,26 +58,24 @@ class ImportedLabels:
         )
 
     def add_operations(self, operations: Sequence[OperationRow]) -> tuple[int, list[LineReport]]:
-        good: list[tuple[int, LabelOperation]] = []
+        good: list[tuple[int, Operation]] = []
         refused: list[LineReport] = []
         for row in operations:
             try:
-                good.append((row.line, operation_from(row.values)))
+                good.append((row.line, journalled_from(row.values)))
             except RlftError as error:
                 refused.append(LineReport(row.line, error.what))
         connection = self._writing.connection
-        pairs = known_pair_ids(
-            connection, [one.example_id for _, one in good if not isinstance(one, Revocation)]
-        )
+        pairs = known_pair_ids(connection, [one.example_id for _, one in good if isinstance(one, _ON_A_PAIR)])
         targets = known_ids(connection, [one.target_id for _, one in good if isinstance(one, Revocation)])
         targets |= {one.id for _, one in good}
-        kept: list[LabelOperation] = []
+        kept: list[Operation] = []
         for line, one in good:
             if isinstance(one, Revocation):
                 if one.target_id not in targets:
                     refused.append(LineReport(line, "takes back what is neither here nor in the archive"))
                     continue
-            elif one.example_id not in pairs:
+            elif isinstance(one, _ON_A_PAIR) and one.example_id not in pairs:
                 refused.append(LineReport(line, "is about a pair that is neither here nor in the archive"))
                 continue
             kept.append(one)

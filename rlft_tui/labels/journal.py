@@ -135,7 +135,7 @@ class PreferenceJournal:
         return -1
 
 
-def encoded(operations: Iterable[LabelOperation]) -> bytes:
+def encoded(operations: Iterable[Operation]) -> bytes:
     """Operations as the journal's lines."""
     return b"".join([_encode(plain_values(one)) + b"\n" for one in operations])
 

@@ -20,6 +20,7 @@ from rlft_tui.labels import preferences_table, reliability_table
 from rlft_tui.labels.journal import PreferenceJournal, encoded
 from rlft_tui.labels.label_desks import LabelDesks
 from rlft_tui.labels.label_queue import REPEAT, Slot
+from rlft_tui.labels.operations import Operation
 from rlft_tui.labels.preference import (
     BetterAnswer,
     LabelOperation,
@@ -32,7 +33,7 @@ from rlft_tui.labels.preferences_table import PairState
 from rlft_tui.labels.queue_reader import Shares
 from rlft_tui.labels.queue_view import QueueView
 
-T = TypeVar("T", bound=LabelOperation)
+T = TypeVar("T", bound=Operation)
 _PIECE = 1 << 20
 
 
@@ -44,19 +45,19 @@ class LabelTransaction:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self.connection = connection
-        self.operations: list[LabelOperation] = []
+        self.operations: list[Operation] = []
         self._folder = folder
         self._spool: IO[bytes] | None = None
 
-    def add_imported(self, operations: Sequence[LabelOperation]) -> int:
+    def add_imported(self, operations: Sequence[Operation]) -> int:
         """Operations that came with an imported file, a batch at a time; how many were new.
 
         Their journal lines wait in an unnamed file, so that neither a million of them fill
         the memory nor a crash half-way leaves labels of an import that never was.
         """
-        stamped = {one.id: one for one in map(_stamped, operations)}
-        known = preferences_table.known_ids(self.connection, list(stamped))
-        new = [one for one in stamped.values() if one.id not in known]
+        dated = {one.id: one for one in map(stamped, operations)}
+        known = preferences_table.known_ids(self.connection, list(dated))
+        new = [one for one in dated.values() if one.id not in known]
         preferences_table.insert_new(self.connection, new)
         try:
             if new and self._spool is None:
@@ -121,7 +122,7 @@ class LabelBook:
         """
         with self._lock:
             try:
-                self._store(_stamped(operation))
+                self._store(stamped(operation))
             except duckdb.ConstraintException:
                 # Looking for a verdict's id beforehand would cost every verdict a third more.
                 with self._database.reader() as connection:
@@ -130,12 +131,16 @@ class LabelBook:
         return self._desks.progress(operation.labeler_id)
 
     @contextmanager
-    def transaction(self) -> Iterator[LabelTransaction]:
-        """Store pairs and the verdicts that come with them in one step."""
+    def transaction(self, *, queues: bool = True) -> Iterator[LabelTransaction]:
+        """Store pairs and the verdicts that come with them in one step.
+
+        ``queues``: whether that can change what anybody is shown next.
+        """
         with self._lock:
             with self._writing() as writing:
                 yield writing
-            self._desks.forget()
+            if queues:
+                self._desks.forget()
 
     def pairs_changed(self) -> None:
         """Pairs were added: queues and counts are read again when next asked for."""
@@ -267,5 +272,6 @@ class LabelBook:
         return target
 
 
-def _stamped(operation: T) -> T:
+def stamped(operation: T) -> T:
+    """The operation with a time, where it has none."""
     return operation if operation.created_at > 0 else replace(operation, created_at=time.time())

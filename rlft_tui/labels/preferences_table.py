@@ -8,15 +8,19 @@ from typing import Any, Literal
 
 import duckdb
 
+from rlft_tui.labels.feedback import Feedback
+from rlft_tui.labels.feedback_table import COLUMNS as FEEDBACK_COLUMNS
+from rlft_tui.labels.operations import Operation
 from rlft_tui.labels.preference import (
     BetterAnswer,
     HistoryEntry,
-    LabelOperation,
     Mark,
     Preference,
     Recorded,
     Revocation,
 )
+from rlft_tui.labels.ranking import Ranking, ranking_from
+from rlft_tui.labels.rankings_table import COLUMNS as RANKING_COLUMNS
 
 PairState = Literal["open", "judged", "skip", "flag"]
 """Where one pair stands for one labeller: a verdict counts before a flag, a flag before a skip."""
@@ -25,10 +29,12 @@ _PREFERENCE = (
     "id, example_id, labeler_id, choice, shown_first, confidence, reasoning, time_spent_ms, "
     "source, created_at, strength, quality, arm"
 )
-OPERATION_COLUMNS: dict[type[LabelOperation], tuple[str, str]] = {
+OPERATION_COLUMNS: dict[type[Operation], tuple[str, str]] = {
     Preference: ("preferences", _PREFERENCE),
     Mark: ("marks", "id, example_id, labeler_id, kind, note, created_at"),
     BetterAnswer: ("better_answers", "id, example_id, labeler_id, text, created_at"),
+    Feedback: ("feedback", FEEDBACK_COLUMNS),
+    Ranking: ("rankings", RANKING_COLUMNS),
     Revocation: ("revocations", "id, target_id, labeler_id, created_at"),
 }
 """Table and columns of each operation, in the order of its fields."""
@@ -39,10 +45,11 @@ _NOT_TEXT = {
     "time_spent_ms": "bigint",
     "created_at": "double",
     "strength": "tinyint",
+    "score": "double",
 }
 
 
-def insert_operation(connection: duckdb.DuckDBPyConnection, operation: LabelOperation) -> None:
+def insert_operation(connection: duckdb.DuckDBPyConnection, operation: Operation) -> None:
     """Store one operation whose id is new (``on conflict`` would triple the time)."""
     table, columns = OPERATION_COLUMNS[type(operation)]
     values = _VALUES[type(operation)](operation)
@@ -50,18 +57,18 @@ def insert_operation(connection: duckdb.DuckDBPyConnection, operation: LabelOper
     connection.execute(f"insert into {table} ({columns}) values ({marks})", values)
 
 
-def insert_new(connection: duckdb.DuckDBPyConnection, operations: Iterable[LabelOperation]) -> None:
+def insert_new(connection: duckdb.DuckDBPyConnection, operations: Iterable[Operation]) -> None:
     """Store many at once whose ids are new and differ."""
-    groups: dict[type[LabelOperation], list[tuple[Any, ...]]] = {}
+    groups: dict[type[Operation], list[tuple[Any, ...]]] = {}
     for operation in operations:
         groups.setdefault(type(operation), []).append(_VALUES[type(operation)](operation))
     for kind, rows in groups.items():
         connection.execute(_insertion(kind), [list(column) for column in zip(*rows, strict=True)])
 
 
-def insert_operations(connection: duckdb.DuckDBPyConnection, operations: Iterable[LabelOperation]) -> int:
+def insert_operations(connection: duckdb.DuckDBPyConnection, operations: Iterable[Operation]) -> int:
     """Store many at once; how many were new."""
-    groups: dict[type[LabelOperation], list[tuple[Any, ...]]] = {}
+    groups: dict[type[Operation], list[tuple[Any, ...]]] = {}
     for operation in operations:
         groups.setdefault(type(operation), []).append(_VALUES[type(operation)](operation))
     new = 0
@@ -74,14 +81,14 @@ def insert_operations(connection: duckdb.DuckDBPyConnection, operations: Iterabl
     return new
 
 
-def _insertion(kind: type[LabelOperation]) -> str:
+def _insertion(kind: type[Operation]) -> str:
     table, columns = OPERATION_COLUMNS[kind]
     types = [_NOT_TEXT.get(column, "varchar") for column in columns.split(", ")]
     marks = ", ".join(f"unnest(cast(? as {one}[]))" for one in types)
     return f"insert into {table} ({columns}) select {marks}"
 
 
-def is_stored(connection: duckdb.DuckDBPyConnection, operation: LabelOperation) -> bool:
+def is_stored(connection: duckdb.DuckDBPyConnection, operation: Operation) -> bool:
     table = OPERATION_COLUMNS[type(operation)][0]
     return _exists(connection, f"select 1 from {table} where id = ?", [operation.id])
 
@@ -132,14 +139,19 @@ def operation_ids(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {row[0] for row in connection.execute(every).fetchall()}
 
 
-def operations_by_id(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> list[LabelOperation]:
+def operations_by_id(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> list[Operation]:
     """The stored operations of those ids, oldest first."""
-    found: list[LabelOperation] = []
+    found: list[Operation] = []
     chosen = "where id in (select unnest(cast(? as varchar[])))"
     for kind, (table, columns) in OPERATION_COLUMNS.items():
         rows = connection.execute(f"select {columns} from {table} {chosen}", [list(ids)]).fetchall()
-        found += [kind(*row) for row in rows]
+        found += [operation_of(kind, row) for row in rows]
     return sorted(found, key=lambda one: (one.created_at, one.id))
+
+
+def operation_of(kind: type[Operation], row: tuple[Any, ...]) -> Operation:
+    """The operation in a row of its table's columns."""
+    return ranking_from(row) if kind is Ranking else kind(*row)
 
 
 def pair_state(connection: duckdb.DuckDBPyConnection, labeler: str, example_id: str) -> PairState:

@@ -196,7 +196,8 @@ def queue_choices(connection: duckdb.DuckDBPyConnection, limit: int = 500) -> Qu
 
 def _matching(view: QueueView) -> tuple[str, dict[str, Any]]:
     """The filters as a condition on ``examples``, and its values."""
-    parts = ["true"]
+    # What a ranking made was judged by it; it is not offered again, not even when that is taken back.
+    parts = ["not starts_with(examples.source, 'ranking:')"]
     values: dict[str, Any] = {}
     if view.category:
         parts.append("category = $category")

@@ -11,6 +11,8 @@ from fastapi import Depends, Request
 from rlft_tui.config import Settings
 from rlft_tui.database.connection import Database
 from rlft_tui.labels.label_book import LabelBook
+from rlft_tui.labels.rank_book import RankBook
+from rlft_tui.labels.score_book import ScoreBook
 from rlft_tui.paths import Workspace
 from rlft_tui.server.inference import Inference
 from rlft_tui.server.lifecycle import WorkspaceGuard
@@ -27,6 +29,8 @@ class Services:
     settings: Settings
     database: Database
     labels: LabelBook
+    scores: ScoreBook
+    rankings: RankBook
     guard: WorkspaceGuard
     started: float
     """Unix seconds."""

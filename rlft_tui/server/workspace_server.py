@@ -22,6 +22,8 @@ from rlft_tui.errors import ConflictError
 from rlft_tui.labels.journal import PreferenceJournal
 from rlft_tui.labels.label_book import LabelBook
 from rlft_tui.labels.queue_reader import Shares
+from rlft_tui.labels.rank_book import RankBook
+from rlft_tui.labels.score_book import ScoreBook
 from rlft_tui.paths import Workspace, find_workspace
 from rlft_tui.server.app import create_app
 from rlft_tui.server.backup_routes import DailyBackups
@@ -101,6 +103,8 @@ def open_services(workspace: Workspace, settings: Settings, database: Database) 
         settings=settings,
         database=database,
         labels=labels,
+        scores=ScoreBook(database, labels),
+        rankings=RankBook(database, labels),
         guard=guard,
         started=time.time(),
         socket=str(workspace.socket),

@@ -230,6 +230,9 @@ class RlftApp(App[int]):
                 title = binding.description[:1].upper() + binding.description[1:]
                 run = partial(self.run_action, binding.action, active.node)
                 yield SystemCommand(f"{title} ({key_name(binding.key)})", binding.tooltip, run)
+        for key, entry in SCREENS.items():
+            if not entry.digit and key != "launch":
+                yield SystemCommand(entry.title, f"Go to {entry.title}", partial(self.show_screen, key))
         yield SystemCommand("Theme", "Change the colours for this session", self.action_change_theme)
 
     # keys

@@ -29,6 +29,7 @@ SCREENS: dict[str, ScreenEntry] = {
     "monitor": ScreenEntry("5", "Monitor", _SCREENS + "monitor:MonitorScreen"),
     "compare": ScreenEntry("6", "Compare", _SCREENS + "compare:CompareScreen"),
     "models": ScreenEntry("7", "Models", _SCREENS + "models:ModelsScreen"),
+    "score": ScreenEntry("", "Score", _SCREENS + "score:ScoreScreen"),
     "launch": ScreenEntry("", "Launch", _SCREENS + "launch:LaunchScreen"),
     "statistics": ScreenEntry("", "Statistics", _SCREENS + "statistics:StatisticsScreen"),
 }
