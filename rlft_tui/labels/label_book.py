@@ -55,9 +55,9 @@ class LabelTransaction:
         Their journal lines wait in an unnamed file, so that neither a million of them fill
         the memory nor a crash half-way leaves labels of an import that never was.
         """
-        dated = {one.id: one for one in map(stamped, operations)}
-        known = preferences_table.known_ids(self.connection, list(dated))
-        new = [one for one in dated.values() if one.id not in known]
+        stamped = {one.id: one for one in map(_stamped, operations)}
+        known = preferences_table.known_ids(self.connection, list(stamped))
+        new = [one for one in stamped.values() if one.id not in known]
         preferences_table.insert_new(self.connection, new)
         try:
             if new and self._spool is None:
@@ -122,7 +122,7 @@ class LabelBook:
         """
         with self._lock:
             try:
-                self._store(stamped(operation))
+                self._store(_stamped(operation))
             except duckdb.ConstraintException:
                 # Looking for a verdict's id beforehand would cost every verdict a third more.
                 with self._database.reader() as connection:
@@ -272,6 +272,9 @@ class LabelBook:
         return target
 
 
-def stamped(operation: T) -> T:
+def _stamped(operation: T) -> T:
     """The operation with a time, where it has none."""
     return operation if operation.created_at > 0 else replace(operation, created_at=time.time())
+
+
+stamped = _stamped
