@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 POINTS = 400 / math.log(10)
 """Rating points of one unit of log odds."""
-REPLICATES = 500
+REPLICATES = 1000
+MANY_MODELS = 40
+"""With more models than this 300 draws have to do: a fit takes longer the more there are."""
 _PRIOR = 0.5
 _SEED = 1
 _MOST_STEPS = 10_000
@@ -46,9 +48,10 @@ def strengths(found: Iterable[Record], *, against: str = "") -> dict[str, Streng
     has its own zero, and with ``against`` only its own group is rated. Where one side won
     everything the rating would be infinite; each compared two are then given half a win each.
 
-    The interval is the middle 95 % of ratings refitted to verdicts drawn anew for each two
-    models (a parametric bootstrap). The chances drawn from count half a verdict more on
-    either side than was seen, so that one verdict is not certainty.
+    The interval is as wide as the middle 95 % of ratings that are refitted to verdicts drawn
+    anew from the fitted chances, with ties as frequent as they were (a parametric bootstrap). It
+    lies around the rating as the draws lie around their median: with few verdicts a model they
+    all lean outwards. One verdict gives a wide interval.
     """
     table = {(one.model, one.opponent): one for one in found}
     rated: dict[str, Strength] = {}
@@ -73,17 +76,21 @@ def _rate_group(
     )
     size = len(group)
     point = _fit(_matrix(counts, first, second, size), None, 1e-9)
-    chances = counts + numpy.array([_PRIOR, 0.0, _PRIOR])
-    chances /= chances.sum(axis=1, keepdims=True)
+    tied = counts[:, 1].sum() / (counts.sum() + 1)
+    expected = 1 / (1 + numpy.exp(point[second] - point[first]))
+    won = numpy.clip(expected - tied / 2, 0.0, 1 - tied)
+    chances = numpy.stack([won, numpy.full(len(met), tied), 1 - tied - won], axis=1)
     draws = numpy.random.default_rng(_SEED).multinomial(
-        counts.sum(axis=1).astype(numpy.int64), chances, size=(REPLICATES, len(met))
+        counts.sum(axis=1).astype(numpy.int64),
+        chances,
+        size=(REPLICATES if size <= MANY_MODELS else 300, len(met)),
     )
     again = numpy.array([_fit(_matrix(one, first, second, size), point, 1e-5) for one in draws])
     centred, spread = _centred(point[None, :], zero)[0], _centred(again, zero)
-    low, high = numpy.quantile(spread, (0.025, 0.975), axis=0)
+    low, middle, high = numpy.quantile(spread, (0.025, 0.5, 0.975), axis=0) * POINTS
     return [
-        Strength(float(at), (float(min(lo, at)), float(max(hi, at))))
-        for at, lo, hi in zip(centred * POINTS, low * POINTS, high * POINTS, strict=True)
+        Strength(float(at), (float(at - below), float(at + above)))
+        for at, below, above in zip(centred * POINTS, middle - low, high - middle, strict=True)
     ]
 
 

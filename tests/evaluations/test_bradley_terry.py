@@ -96,9 +96,37 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     import numpy
 
     chance = 1 / (1 + 10 ** (-50 / 400))
-    wins = numpy.random.default_rng(7).binomial(120, chance, size=200)
+    wins = numpy.random.default_rng(7).binomial(120, chance, size=300)
     held = 0
     for won in wins:
         one = strengths(both("a", "b", int(won), 120 - int(won)), against="b")["a"]
         held += one.ci95[0] <= 50 <= one.ci95[1]
-    assert 0.90 <= held / 200 <= 0.99
+    assert 0.90 <= held / 300 <= 0.99
+
+
+def test_with_few_verdicts_on_many_models_the_interval_still_holds_the_truth() -> None:
+    import numpy
+
+    random = numpy.random.default_rng(2)
+    truth = random.normal(0, 100, size=12)
+    truth -= truth.mean()
+    held = total = 0
+    for _ in range(15):
+        found: list[Record] = []
+        for i in range(12):
+            for j in range(i):
+                n = int(random.poisson(4))
+                ties = int(random.binomial(n, 0.2))
+                won = int(random.binomial(n - ties, 1 / (1 + 10 ** ((truth[j] - truth[i]) / 400))))
+                found += both(f"m{i:02}", f"m{j:02}", won, n - ties - won, ties) if n else []
+        for name, one in strengths(found).items():
+            total += 1
+            held += one.ci95[0] <= truth[int(name[1:])] <= one.ci95[1]
+    assert total == 180
+    assert 0.88 <= held / total <= 1.0
+
+
+def test_one_tie_is_no_certainty_either() -> None:
+    low, high = strengths(both("a", "b", 0, 0, 1))["a"].ci95
+    assert low < -30
+    assert high > 30
