@@ -19,6 +19,12 @@ from rlft_tui.labels.operations import Operation
 _encode = msgspec.json.Encoder().encode
 
 
+class _Named(msgspec.Struct):
+    """An operation's line, of which nothing but the id is wanted."""
+
+    id: str = ""
+
+
 class PreferenceJournal:
     """Appends operations durably. Not thread-safe: the writer's lock guards it.
 
@@ -84,12 +90,22 @@ class PreferenceJournal:
 
     def read(self) -> Iterator[Operation]:
         """Every operation, oldest first; unreadable lines are counted in ``warnings``."""
+        return self.read_missing(set())
+
+    def read_missing(self, unseen: set[str]) -> Iterator[Operation]:
+        """Operations whose id is not in ``unseen``, oldest first; ids that are found leave it.
+
+        Of the others' lines only the id is decoded, a tenth of the work.
+        """
         bad: list[int] = []
-        decode = msgspec.json.Decoder().decode
+        decode, decode_id = msgspec.json.Decoder().decode, msgspec.json.Decoder(_Named).decode
         with self.path.open("rb") as stream:
             for number, line in enumerate(stream, 1):
                 try:
-                    yield journalled_from(decode(line))
+                    if (name := decode_id(line).id) in unseen:
+                        unseen.discard(name)
+                    else:
+                        yield journalled_from(decode(line))
                 except (msgspec.DecodeError, RlftError, UnicodeDecodeError):
                     bad.append(number)
         if bad:

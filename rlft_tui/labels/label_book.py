@@ -175,12 +175,7 @@ class LabelBook:
         found: list[str] = []
         with self._lock, self._database.write() as connection:
             unseen = preferences_table.operation_ids(connection)
-            missing = []
-            for operation in self._journal.read():
-                if operation.id in unseen:
-                    unseen.discard(operation.id)
-                else:
-                    missing.append(operation)
+            missing = list(self._journal.read_missing(unseen))
             put_back = preferences_table.insert_operations(connection, missing)
             if put_back:
                 found.append(f"{put_back} labels were missing in the database and came back from the journal")
