@@ -23,7 +23,7 @@ def label_stats(connection: duckdb.DuckDBPyConnection, labeler: str = "") -> Lab
     # Grouped by everything at once, which is a few thousand rows whatever the number of verdicts;
     # the sums over one column are made here, at half the cost of grouping sets.
     rows = connection.execute(
-        """select choice, labeler_id, (current.created_at // 86400)::integer as day,
+        """select choice, labeler_id, floor(current.created_at / 86400)::integer as day,
                   coalesce(strength, 0), quality, count(*),
                   count(*) filter (choice <> 'tie' and current.source <> 'import'),
                   count(*) filter (choice = shown_first and current.source <> 'import'),

@@ -25,7 +25,7 @@ def test_statistics_count_what_stands(workspace: Workspace) -> None:
         Preference("1", "pair-0", "ada", "a", shown_first="a", time_spent_ms=1000, created_at=1.0),
         Preference("2", "pair-1", "ada", "b", shown_first="a", time_spent_ms=3000, created_at=2.0),
         Preference("3", "pair-2", "bob", "tie", time_spent_ms=8000, created_at=1.0 + DAY),
-        Preference("4", "pair-3", "bob", "a", source="import", created_at=2.0 + DAY),
+        Preference("4", "pair-3", "bob", "a", source="import", created_at=1.9 * DAY),
         Preference("5", "pair-4", "ada", "a", time_spent_ms=99_000, created_at=3.0),
         Revocation("6", "5", "ada", created_at=4.0),
         Mark("7", "pair-5", "ada", "skip", created_at=5.0),
