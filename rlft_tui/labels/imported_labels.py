@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from rlft_tui.errors import RlftError
@@ -30,6 +31,7 @@ class ImportedLabels:
         self._writing = writing
         self._labeler = labeler
         self._name = name
+        self._now = time.time()
 
     def add_verdicts(self, verdicts: Sequence[ImportedVerdict]) -> int:
         return self._writing.add_imported([self._preference(verdict) for verdict in verdicts])
@@ -52,7 +54,7 @@ class ImportedLabels:
             reasoning=said.reasoning,
             time_spent_ms=said.time_spent_ms,
             source="import",
-            created_at=said.created_at,
+            created_at=said.created_at or self._now,
             strength=said.strength,
             quality=said.quality,
         )

@@ -56,7 +56,8 @@ class LabelTransaction:
         the memory nor a crash half-way leaves labels of an import that never was.
         """
         stamped = {one.id: one for one in map(_stamped, operations)}
-        known = preferences_table.known_ids(self.connection, list(stamped))
+        kinds = {type(one) for one in stamped.values()}
+        known = preferences_table.known_ids(self.connection, list(stamped), kinds)
         new = [one for one in stamped.values() if one.id not in known]
         preferences_table.insert_new(self.connection, new)
         try:
@@ -147,10 +148,17 @@ class LabelBook:
         self._desks.pairs_changed()
 
     def next_slots(
-        self, labeler: str, view: QueueView, limit: int, exclude: Collection[str] = ()
+        self,
+        labeler: str,
+        view: QueueView,
+        limit: int,
+        exclude: Collection[str] = (),
+        *,
+        peek: bool = False,
     ) -> tuple[list[Slot], Progress]:
-        """The labeller's next pairs in a view and where they stand in it; it is their view from now on."""
-        return self._desks.next(labeler, view, limit, exclude)
+        """The labeller's next pairs in a view and where they stand in it; unless one only peeks it
+        is their view from now on."""
+        return self._desks.next(labeler, view, limit, exclude, peek=peek)
 
     def next_ids(self, labeler: str, limit: int, exclude: tuple[str, ...]) -> tuple[list[str], Progress]:
         """The next of all pairs in random order."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Literal
 
 import duckdb
 
+from rlft_tui.database.bulk_insert import insert_columns
 from rlft_tui.labels.feedback import Feedback
 from rlft_tui.labels.feedback_table import COLUMNS as FEEDBACK_COLUMNS
 from rlft_tui.labels.operations import Operation
@@ -63,7 +64,13 @@ def insert_new(connection: duckdb.DuckDBPyConnection, operations: Iterable[Opera
     for operation in operations:
         groups.setdefault(type(operation), []).append(_VALUES[type(operation)](operation))
     for kind, rows in groups.items():
-        connection.execute(_insertion(kind), [list(column) for column in zip(*rows, strict=True)])
+        table, columns = OPERATION_COLUMNS[kind]
+        values = zip(columns.split(", "), zip(*rows, strict=True), strict=True)
+        insert_columns(
+            connection,
+            table,
+            {name: (_NOT_TEXT.get(name, "varchar"), list(column)) for name, column in values},
+        )
 
 
 def insert_operations(connection: duckdb.DuckDBPyConnection, operations: Iterable[Operation]) -> int:
@@ -112,13 +119,17 @@ def is_revoked(connection: duckdb.DuckDBPyConnection, operation_id: str) -> bool
     return _exists(connection, "select 1 from revocations where target_id = ?", [operation_id])
 
 
-def known_ids(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> set[str]:
-    """Which of these operation ids are already stored, whatever the operation."""
+def known_ids(
+    connection: duckdb.DuckDBPyConnection,
+    ids: Sequence[str],
+    kinds: Collection[type[Operation]] = tuple(OPERATION_COLUMNS),
+) -> set[str]:
+    """Which of these ids are stored as operations of some kinds, or of any."""
     if not ids:
         return set()
     tables = " union all ".join(
-        f"select id from {table} where id in (select unnest($1::varchar[]))"
-        for table, _ in OPERATION_COLUMNS.values()
+        f"select id from {OPERATION_COLUMNS[kind][0]} where id in (select unnest($1::varchar[]))"
+        for kind in kinds
     )
     return {row[0] for row in connection.execute(tables, [list(ids)]).fetchall()}
 

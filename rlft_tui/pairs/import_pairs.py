@@ -10,7 +10,7 @@ from typing import Protocol
 import duckdb
 
 from rlft_tui.pairs.formats.registry import AUTO, Parsed
-from rlft_tui.pairs.imported_choices_table import ImportedChoices
+from rlft_tui.pairs.imported_choices import ImportedChoices
 from rlft_tui.pairs.pair_row import Choice, OperationRow, PairRow, RowVerdict
 from rlft_tui.pairs.pairs_table import add_pairs, store_pairs
 from rlft_tui.pairs.read_pairs import PairReader, read_pairs
@@ -88,7 +88,7 @@ def import_pairs(
     kept = _Kept()
     reader = PairReader(name, path, now=now, form=form)
     counts = _Counts()
-    choices = ImportedChoices(connection)
+    choices = ImportedChoices()
     for batch in batches(reader, _size):
         _store(connection, batch, kept if sink is None else sink, counts, choices)
     for line, first in choices.contradictions(MOST_REPORTS):
@@ -143,19 +143,13 @@ def _store(
         added += add_pairs(connection, archived)
     counts.imported += added
     counts.duplicates += len(good) - added
-    verdicts = [
-        ImportedVerdict(identity, row.line, said)
-        for row, identity in zip(found, stored.ids, strict=True)
-        for said in row.verdicts
-    ]
+    verdicts: list[ImportedVerdict] = []
+    for row, identity, added_now in zip(found, stored.ids, stored.new, strict=True):
+        for said in row.verdicts:
+            verdicts.append(ImportedVerdict(identity, row.line, said))
+            choices.add(identity, said, row.line, repeated=not added_now)
     if verdicts:
         counts.verdicts += sink.add_verdicts(verdicts)
-        choices.add(
-            [one.example_id for one in verdicts],
-            [one.said.labeler for one in verdicts],
-            [one.choice for one in verdicts],
-            [one.line for one in verdicts],
-        )
     if operations := [row for row in batch if isinstance(row, OperationRow)]:
         new, refused = sink.add_operations(operations)
         counts.verdicts += new

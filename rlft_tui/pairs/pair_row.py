@@ -10,6 +10,7 @@ from rlft_tui.pairs.pairs_table import pair_digest
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.messages import RowError, checked_text, parse_messages
 from rlft_tui.prompts.prompt import Message
+from rlft_tui.prompts.prompts_table import content_bytes
 
 Side = Literal["a", "b"]
 Choice = Literal["a", "b", "tie"]
@@ -132,7 +133,7 @@ def preference_row(
     on either side equally often and the same two answers always make the same pair.
     ``verdict`` gives all but the choice; ``settings`` are those of the two answers.
     """
-    swapped = pair_digest("", (), *better, "", "") > pair_digest("", (), *worse, "", "")
+    swapped = _order(*better) > _order(*worse)
     first, second = (worse, better) if swapped else (better, worse)
     choice: Side = "b" if swapped and first != second else "a"
     joined: dict[str, Any] = {}
@@ -150,6 +151,10 @@ def preference_row(
         verdicts=(RowVerdict(choice) if verdict is None else replace(verdict, choice=choice),),
         settings=joined,
     )
+
+
+def _order(text: str, model: str) -> bytes:
+    return content_bytes("pair", "", text, model, "", "")
 
 
 def answer_text(value: Any, column: str) -> str:
