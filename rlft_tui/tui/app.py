@@ -85,6 +85,8 @@ class RlftApp(App[int]):
             "f8", "show_screen('statistics')", "Statistics", show=False,
             id="app.statistics", tooltip="Pace, biases, agreement and who is ahead",
         ),
+        Binding("f9", "show_screen('score')", "Score", show=False, id="app.score", tooltip="Go to Score"),
+        Binding("f10", "show_screen('rank')", "Rank", show=False, id="app.rank", tooltip="Go to Rank"),
         Binding("question_mark", "help", "help", id="app.help", tooltip="All keys of this screen"),
         Binding("q", "leave", "back", show=False, id="app.back", tooltip="Back to Home; from Home, leave"),
         Binding("ctrl+q", "quit", "leave", show=False, id="app.quit", tooltip="Leave the workbench"),
@@ -230,9 +232,6 @@ class RlftApp(App[int]):
                 title = binding.description[:1].upper() + binding.description[1:]
                 run = partial(self.run_action, binding.action, active.node)
                 yield SystemCommand(f"{title} ({key_name(binding.key)})", binding.tooltip, run)
-        for key, entry in SCREENS.items():
-            if not entry.digit and key != "launch":
-                yield SystemCommand(entry.title, f"Go to {entry.title}", partial(self.show_screen, key))
         yield SystemCommand("Theme", "Change the colours for this session", self.action_change_theme)
 
     # keys

@@ -14,6 +14,7 @@ _SHOWN = (
     ("n", "note", "note", "label.note", "Write why; goes with the next verdict or flag"),
     ("c", "confidence", "confidence", "label.confidence", "Then 1–5: how sure you are"),
     ("z", "zoom", "wide", "label.zoom", "One answer in full width; again: the other"),
+    ("d", "diff", "diff", "label.diff", "What differs, word by word; again: the answers as they are"),
     ("p", "prompt", "prompt", "label.prompt", "The whole prompt with its earlier turns"),
 )
 """Key, action, word in the key bar, id in the key map, what it does."""

@@ -30,6 +30,7 @@ SCREENS: dict[str, ScreenEntry] = {
     "compare": ScreenEntry("6", "Compare", _SCREENS + "compare:CompareScreen"),
     "models": ScreenEntry("7", "Models", _SCREENS + "models:ModelsScreen"),
     "score": ScreenEntry("", "Score", _SCREENS + "score:ScoreScreen"),
+    "rank": ScreenEntry("", "Rank", _SCREENS + "rank:RankScreen"),
     "launch": ScreenEntry("", "Launch", _SCREENS + "launch:LaunchScreen"),
     "statistics": ScreenEntry("", "Statistics", _SCREENS + "statistics:StatisticsScreen"),
 }

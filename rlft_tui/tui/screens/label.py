@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.labels.preference import HistoryEntry, LabelOperation, Mark, MarkKind, Preference, Progress
 from rlft_tui.labels.queue_item import QueueItem, QueuePage
+from rlft_tui.tui.answer_diff import NO_MARKS, AnswerDiffs
 from rlft_tui.tui.answer_pane import AnswerPane
 from rlft_tui.tui.label_keys import LABEL_BINDINGS
 from rlft_tui.tui.label_session import LabelSession, Place, last_standing
@@ -28,8 +29,9 @@ from rlft_tui.tui.label_text import (
     status_text,
 )
 from rlft_tui.tui.screens.base import WorkbenchScreen
+from rlft_tui.tui.scroll_together import scroll_together
 from rlft_tui.tui.server_link import LinkState
-from rlft_tui.tui.widgets.text_pane import TextPane
+from rlft_tui.tui.widgets.text_pane import Pieces, TextPane
 
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
@@ -41,6 +43,8 @@ SLOW_SECONDS = 0.4
 LOOK_AGAIN_SECONDS = 2.0
 """How often an ended queue is asked for new pairs."""
 HISTORY = 50
+DIFF_PAUSE = 0.005
+"""Seconds between two slices of a word diff."""
 OTHER = {"left": "right", "right": "left"}
 FOCUS_ORDER: tuple[str | None, ...] = (None, "left", "right")
 
@@ -79,6 +83,8 @@ class LabelScreen(WorkbenchScreen):
         self._trouble = ""
         self._slow: Timer | None = None
         self._again: Timer | None = None
+        self._diffs = AnswerDiffs()
+        self._diffing: Timer | None = None
 
     # layout
     def body(self) -> Iterable[Widget]:
@@ -155,9 +161,54 @@ class LabelScreen(WorkbenchScreen):
     def _prefetch(self) -> None:
         left, right = self._pane("left"), self._pane("right")
         for item in self.session.upcoming:
-            flipped = item.left == "b"
-            left.prefetch(item.pair.response_b if flipped else item.pair.response_a)
-            right.prefetch(item.pair.response_a if flipped else item.pair.response_b)
+            texts = (item.pair.response_a, item.pair.response_b)[:: -1 if item.left == "b" else 1]
+            marks = self._marks(*texts)
+            left.prefetch(texts[0], marks=marks[0])
+            right.prefetch(texts[1], marks=marks[1])
+        self._want_diffs()
+
+    # the word diff
+    def action_diff(self) -> None:
+        """Show what differs, shared words dimmed and folded; or the answers as they are."""
+        self.toggle_class("-diff")
+        self._want_diffs()
+        self._show_again()
+
+    def _marks(self, left: str, right: str) -> tuple[Pieces, Pieces]:
+        return self._diffs.marks(left, right) if self.has_class("-diff") else NO_MARKS
+
+    def _want_diffs(self) -> None:
+        if not self.has_class("-diff"):
+            return
+        shown = self.session.current
+        pairs = [(shown.left_text, shown.right_text)] if shown is not None else []
+        for item in self.session.upcoming:
+            texts = (item.pair.response_a, item.pair.response_b)
+            pairs.append(texts[::-1] if item.left == "b" else texts)
+        self._diffs.want(pairs)
+        if self._diffing is None:
+            self._diffing = self.set_interval(DIFF_PAUSE, self._diff_slice)
+        elif self._diffs.busy:
+            self._diffing.resume()
+
+    def _diff_slice(self) -> None:
+        """A millisecond or so of work; keys and frames come in between."""
+        ready = self._diffs.step()
+        shown = self.session.current
+        if ready is not None and shown is not None and ready == (shown.left_text, shown.right_text):
+            self._show_again()
+        elif ready is not None:
+            self._prefetch()
+        if not self._diffs.busy and self._diffing is not None:
+            self._diffing.pause()
+
+    def _show_again(self) -> None:
+        """The same pair, marked or not; what may be pressed does not change."""
+        shown = self.session.current
+        if shown is not None:
+            marks = self._marks(shown.left_text, shown.right_text)
+            self._pane("left").put(shown.left_text, self._serial, marks[0])
+            self._pane("right").put(shown.right_text, self._serial, marks[1])
 
     # painting
     def _show(self) -> None:
@@ -170,8 +221,9 @@ class LabelScreen(WorkbenchScreen):
             return
         self.remove_class("-ended")
         self._serial += 1
-        self._pane("left").put(shown.left_text, self._serial)
-        self._pane("right").put(shown.right_text, self._serial)
+        marks = self._marks(shown.left_text, shown.right_text)
+        self._pane("left").put(shown.left_text, self._serial, marks[0])
+        self._pane("right").put(shown.right_text, self._serial, marks[1])
         self.query_one("#prompt", TextPane).show(prompt_text(shown.pair, self.has_class("-prompt")))
         self._set("#prompt-heading", prompt_heading(shown.pair))
         self._paint_headings()
@@ -345,12 +397,11 @@ class LabelScreen(WorkbenchScreen):
         self.session.clock.leave(at)
 
     def action_page(self, pages: int) -> None:
-        for pane in self._panes():
-            pane.scroll_page(pages)
+        panes = self._panes()
+        scroll_together(panes, pages * max(1, min(pane.size.height for pane in panes) - 1))
 
     def action_rows(self, rows: int) -> None:
-        for pane in self._panes():
-            pane.scroll_lines(rows)
+        scroll_together(self._panes(), rows)
 
     def action_focus_next_pane(self) -> None:
         focused = self.focused.id if self.focused is not None else None
