@@ -1,4 +1,4 @@
-"""rlft labels add|better|list|export|stats|undo"""
+"""rlft labels add|better|list|export|stats|undo|queue|gold|reliability|arms"""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.options import Labeler, Offset
+from rlft_tui.cli.queue_commands import add_queue_commands
 from rlft_tui.cli.session import Session, duration, moment, table
 from rlft_tui.errors import NotFoundError, RlftError
 
@@ -315,3 +316,6 @@ def _newest(history: tuple[HistoryEntry, ...], name: str) -> str:
 
 def _percent(rate: float | None) -> str:
     return "-" if rate is None else f"{rate:.1%}"
+
+
+add_queue_commands(app)

@@ -107,7 +107,9 @@ def queue(
 
     view = queue_view(session, order, category, model, source, search, overlap)
     with session.connect() as client:
-        page = client.queue(session.labeler(labeler), limit=limit, view=replace(view, repeats=False))
+        page = client.queue(
+            session.labeler(labeler), limit=limit, view=replace(view, repeats=False), peek=True
+        )
     value = {
         "order": view.order,
         "remaining": page.progress.remaining,

@@ -164,13 +164,16 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         limit: int = 5,
         exclude: tuple[str, ...] = (),
         view: QueueView = QueueView(),  # noqa: B008 - frozen
+        peek: bool = False,
     ) -> QueuePage:
         """The labeller's next pairs in a view, without those whose key is in ``exclude``.
 
+        With ``peek`` nothing changes by asking; else this is the labeller's view from now on.
+
         A verdict on an item takes over the item's ``source`` and ``arm``.
         """
-        asked = {"labeler": labeler, "limit": limit, "exclude": exclude, **msgspec.to_builtins(view)}
-        return self._post("/queue", QueuePage, asked)
+        asked = {"labeler": labeler, "limit": limit, "exclude": exclude, "peek": peek}
+        return self._post("/queue", QueuePage, {**asked, **msgspec.to_builtins(view)})
 
     def queue_choices(self) -> QueueChoices:
         """What a queue can be filtered by."""

@@ -64,20 +64,30 @@ class LabelDesks:
 
     # asking
     def next(
-        self, labeler: str, view: QueueView, limit: int, exclude: Collection[str]
+        self,
+        labeler: str,
+        view: QueueView,
+        limit: int,
+        exclude: Collection[str],
+        *,
+        peek: bool = False,
     ) -> tuple[list[Slot], Progress]:
-        """The labeller's next pairs and where they stand; from now on this is their view."""
+        """The labeller's next pairs and where they stand; from now on this is their view.
+
+        Who only peeks changes nothing: the pairs are not kept from others either.
+        """
         queue = self._ready(labeler, view)
         without = frozenset(exclude)
         with self._lock:
-            self._desk(labeler).view = view
-            slots = self._take(queue, limit, without)
+            if not peek:
+                self._desk(labeler).view = view
+            slots = self._take(queue, limit, without, peek)
             if len(slots) == limit or queue.is_complete:
                 self._fetch_ahead(queue)
                 return slots, queue.progress()
         self._read(queue, limit + len(without))
         with self._lock:
-            return self._take(queue, limit, without), queue.progress()
+            return self._take(queue, limit, without, peek), queue.progress()
 
     def progress(self, labeler: str, view: QueueView | None = None) -> Progress:
         """Where the labeller stands in a view, or in the one they last asked for."""
@@ -223,13 +233,13 @@ class LabelDesks:
             log.exception("reading pairs ahead for %s", queue.labeler)
 
     # sharing pairs out
-    def _take(self, queue: LabelQueue, limit: int, exclude: frozenset[str]) -> list[Slot]:
+    def _take(self, queue: LabelQueue, limit: int, exclude: frozenset[str], peek: bool) -> list[Slot]:
         if not queue.view.overlap:
             slots = queue.next(limit, exclude)
         else:
             slots = queue.next(limit, exclude, is_free=self._is_free(queue))
             now = time.monotonic()
-            for slot in slots:
+            for slot in () if peek else slots:
                 self._held.setdefault(slot.example_id, {})[queue.labeler] = now
         desk = self._desk(queue.labeler)
         for slot in slots:

@@ -37,6 +37,8 @@ class QueueRequest:
     order: Order = "random"
     overlap: int = 0
     repeats: bool = False
+    peek: bool = False
+    """Only look: the labeller's view and what others are given stay as they are."""
 
     def view(self) -> QueueView:
         return QueueView(
@@ -55,7 +57,9 @@ def queue(services: ServicesOf, wanted: QueueRequest) -> Response:
     if not wanted.labeler:
         raise RlftError("a queue needs a labeler")
     limit = max(0, min(wanted.limit, _MOST_PAIRS))
-    slots, progress = services.labels.next_slots(wanted.labeler, wanted.view(), limit, wanted.exclude)
+    slots, progress = services.labels.next_slots(
+        wanted.labeler, wanted.view(), limit, wanted.exclude, peek=wanted.peek
+    )
     with services.database.reader() as connection:
         pairs = {pair.id: pair for pair in pairs_by_ids(connection, [slot.example_id for slot in slots])}
     items = tuple(
