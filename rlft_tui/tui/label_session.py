@@ -13,6 +13,7 @@ from typing import Literal
 from rlft_tui.ids import new_id
 from rlft_tui.labels.label_queue import slot_key
 from rlft_tui.labels.preference import (
+    STRENGTHS,
     BetterAnswer,
     Choice,
     HistoryEntry,
@@ -21,6 +22,7 @@ from rlft_tui.labels.preference import (
     MarkKind,
     Preference,
     Progress,
+    Quality,
     Revocation,
     Side,
 )
@@ -79,6 +81,8 @@ class Shown:
     arm: str = ""
     source: str = "human"
     """As in the QueueItem: stored with the verdict and never shown."""
+    revising: bool = False
+    """Whether ``former`` still stands, until another verdict takes its place."""
 
     @property
     def item(self) -> QueueItem:
@@ -132,6 +136,10 @@ class LabelSession:
         self._painted_at = 0.0
         self._done: set[str] = set()
         self._exhausted = False
+        self.written: dict[str, str] = {}
+        """Better answers stored from here, by pair."""
+        self.unfinished: dict[str, str] = {}
+        """Better answers that were begun and left, by pair."""
         self._drafts: dict[str, tuple[int | None, str]] = {}
         """Confidence and note given to a pair that an undo moved out of the way."""
 
@@ -161,6 +169,14 @@ class LabelSession:
             return self.current is not None
         return False
 
+    def change_queue(self) -> None:
+        """Other pairs are wanted next: those ahead are dropped, the one on screen stays."""
+        self.upcoming = []
+        self._drafts = {}
+        self._exhausted = False
+        if self.phase in ("finished", "empty"):
+            self.phase = "loading"
+
     def look_again(self) -> None:
         """Forget that the queue was exhausted: new pairs may have come."""
         self._exhausted = False
@@ -177,7 +193,9 @@ class LabelSession:
         """Whether a key pressed at ``at`` can be about the pair on screen."""
         return self.phase == "judging" and at >= self._painted_at
 
-    def judge(self, place: Place, at: float) -> Preference | None:
+    def judge(
+        self, place: Place, at: float, *, strength: int | None = None, quality: Quality = ""
+    ) -> Preference | None:
         """The verdict to store, or None when the key cannot be about this pair."""
         if self.current is None or not self.may_decide(at):
             return None
@@ -193,6 +211,8 @@ class LabelSession:
             source=self.current.source,
             created_at=self._now(),
             arm=self.current.arm,
+            strength=strength,
+            quality=quality,
         )
         self._begin(verdict)
         return verdict
@@ -211,6 +231,10 @@ class LabelSession:
         )
         self._begin(mark)
         return mark
+
+    def better_answer(self, pair_id: str, text: str) -> BetterAnswer:
+        """What to store for an answer written to a pair; nothing waits for it."""
+        return BetterAnswer(self._make_id(), pair_id, self.labeler, text.strip(), self._now())
 
     def _begin(self, operation: LabelOperation) -> None:
         self.pending = operation
@@ -281,6 +305,32 @@ class LabelSession:
         """The revocation is durable: its pair comes back on screen, the one that was up waits behind it."""
         self.pending = None
         self.progress = progress
+        self._put_up(item, former, revising=False)
+
+    def revise(self, item: QueueItem, former: Preference | Mark | None, *, stands: bool) -> bool:
+        """Put an earlier pair on screen; the one that was up waits behind it. False when busy."""
+        if self.phase not in ("judging", "painting", "finished", "empty"):
+            return False
+        if self.current is not None and self.current.revising:
+            self._advance()
+        self._put_up(item, former, revising=stands)
+        return True
+
+    def leave_revision(self) -> bool:
+        """Let the former verdict stand and go on. False when none is being revised."""
+        if self.current is None or not self.current.revising or self.phase not in ("judging", "painting"):
+            return False
+        self._done.add(self.current.item.key)
+        self._advance()
+        return True
+
+    def reopened(self, example_id: str) -> None:
+        """What was decided about a pair was taken back elsewhere: the queue may bring it again."""
+        self._done.discard(example_id)
+        self._done.discard(slot_key(example_id, "repeat"))
+        self._exhausted = False
+
+    def _put_up(self, item: QueueItem, former: Preference | Mark | None, *, revising: bool) -> None:
         if isinstance(former, Preference):
             item = QueueItem(item.pair, former.shown_first, former.arm, former.source)
         self._done.discard(item.key)
@@ -288,9 +338,12 @@ class LabelSession:
             self.upcoming.insert(0, self.current.item)
             self._drafts[self.current.item.key] = (self.confidence, self.note)
         self.upcoming = [ahead for ahead in self.upcoming if ahead.key != item.key]
-        self.current = Shown(item.pair, item.left, former, item.arm, item.source)
-        self.confidence = None
-        self.note = former.reasoning if isinstance(former, Preference) else former.note
+        self.current = Shown(item.pair, item.left, former, item.arm, item.source, revising)
+        self.confidence = former.confidence if isinstance(former, Preference) else None
+        if former is not None:
+            self.note = former.reasoning if isinstance(former, Preference) else former.note
+        else:
+            self.note = ""
         self.phase = "painting"
 
 
@@ -321,11 +374,20 @@ def former_line(shown: Shown) -> str:
     former = shown.former
     if former is None:
         return ""
+    start = "you said" if shown.revising else "taken back"
     if isinstance(former, Mark):
-        return "taken back: skipped" if former.kind == "skip" else "taken back: flagged"
-    words = {"left": "left better", "right": "right better", "tie": "tie"}
-    line = f"taken back: {words[shown.place(former.choice)]}"
+        return f"{start}: skipped" if former.kind == "skip" else f"{start}: flagged"
+    line = f"{start}: {verdict_words(former)}"
     return f"{line}, confidence {former.confidence}" if former.confidence is not None else line
+
+
+def verdict_words(verdict: Preference) -> str:
+    """A verdict in words of the screen: ``left significantly better``, ``tie``, ``both bad``."""
+    if verdict.choice == "tie":
+        return verdict.quality.replace("_", " ") or "tie"
+    side = "left" if verdict.choice == verdict.shown_first else "right"
+    strength = STRENGTHS.get(verdict.strength or 3, "better")
+    return f"{side} better" if strength == "better" else f"{side} {strength} better"
 
 
 def duration(seconds: float) -> str:

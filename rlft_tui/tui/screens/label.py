@@ -15,15 +15,28 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from rlft_tui.errors import NotFoundError, RlftError
-from rlft_tui.labels.preference import HistoryEntry, LabelOperation, Mark, MarkKind, Preference, Progress
+from rlft_tui.labels.label_queue import left_side
+from rlft_tui.labels.preference import (
+    BetterAnswer,
+    HistoryEntry,
+    LabelOperation,
+    Mark,
+    MarkKind,
+    Preference,
+    Progress,
+    Quality,
+    Recorded,
+)
 from rlft_tui.labels.queue_item import QueueItem, QueuePage
+from rlft_tui.labels.queue_view import QueueChoices, QueueView
 from rlft_tui.tui.answer_diff import NO_MARKS, AnswerDiffs
 from rlft_tui.tui.answer_pane import AnswerPane
-from rlft_tui.tui.label_keys import LABEL_BINDINGS
+from rlft_tui.tui.label_keys import LABEL_BINDINGS, key_names
 from rlft_tui.tui.label_session import LabelSession, Place, last_standing
 from rlft_tui.tui.label_text import (
     answer_heading,
     end_text,
+    legend,
     prompt_heading,
     prompt_text,
     status_text,
@@ -54,6 +67,7 @@ class LabelScreen(WorkbenchScreen):
 
     KEY = "label"
     DIGITS_SWITCH = False
+    CHANGES_KEYS = frozenset({"leader", "confidence", "note", "write", "write_outside", "history", "queue"})
     MIN_SIZE = (36, 12)
     HELP = "Which answer is better? A verdict is stored before the next pair appears."
     BINDINGS: ClassVar[list[BindingType]] = LABEL_BINDINGS
@@ -64,6 +78,9 @@ class LabelScreen(WorkbenchScreen):
     LabelScreen #answers > Vertical { width: 1fr; height: 1fr; }
     LabelScreen #right-side { border-left: vkey $panel; }
     LabelScreen AnswerPane { padding: 0 1; }
+    LabelScreen #legend { display: none; height: 1; padding: 0 1; background: $surface; }
+    LabelScreen.-graded #legend { display: block; }
+    LabelScreen.-ended #legend { display: none; }
     LabelScreen #status { height: 1; padding: 0 1; color: $text-muted; }
     LabelScreen #note { display: none; height: 1; padding: 0 1; border: none; background: $boost; }
     LabelScreen #ended { display: none; height: 1fr; padding: 2 3; }
@@ -78,6 +95,9 @@ class LabelScreen(WorkbenchScreen):
     def __init__(self) -> None:
         super().__init__()
         self.session = LabelSession(self.bench.settings.labeler)
+        self.graded = self.bench.settings.strengths
+        """Whether a key also says how much better."""
+        self._names = key_names(self.bench.keys)
         self._serial = 0
         self._asking = False
         self._trouble = ""
@@ -95,6 +115,7 @@ class LabelScreen(WorkbenchScreen):
             Vertical(Static(classes="heading", markup=False), AnswerPane(id="right"), id="right-side"),
             id="answers",
         )
+        yield Static(id="legend", markup=False)
         yield Static(id="ended", markup=False)
         yield Static(id="status", markup=False)
         note = Input(id="note", compact=True, placeholder="Why? Enter keeps it, Escape leaves it")
@@ -104,6 +125,7 @@ class LabelScreen(WorkbenchScreen):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < STACK_BELOW, "-stacked")
         self._size_prompt()
+        self._paint_legend()
 
     def _size_prompt(self) -> None:
         """Always the same height for one terminal: nothing moves when the next pair comes."""
@@ -121,6 +143,7 @@ class LabelScreen(WorkbenchScreen):
 
     # the queue
     def opened(self, **_: Any) -> None:
+        self._paint_mode()
         self.session.look_again()
         self._refill()
         self._paint_status()
@@ -135,10 +158,18 @@ class LabelScreen(WorkbenchScreen):
         if self._asking or not missing:
             return
         self._asking = True
-        labeler, held = self.session.labeler, self.session.held()
+        labeler, held, view = self.session.labeler, self.session.held(), self.bench.queue_view
+
+        def received(page: QueuePage) -> None:
+            if view == self.bench.queue_view:
+                self._received(page)
+            else:
+                self._asking = False
+                self._refill()
+
         self.call(
-            lambda client: client.queue(labeler, limit=missing, exclude=held),
-            self._received,
+            lambda client: client.queue(labeler, limit=missing, exclude=held, view=view),
+            received,
             failed=self._not_received,
             group="queue",
         )
@@ -225,7 +256,7 @@ class LabelScreen(WorkbenchScreen):
         self._pane("left").put(shown.left_text, self._serial, marks[0])
         self._pane("right").put(shown.right_text, self._serial, marks[1])
         self.query_one("#prompt", TextPane).show(prompt_text(shown.pair, self.has_class("-prompt")))
-        self._set("#prompt-heading", prompt_heading(shown.pair))
+        self._set("#prompt-heading", prompt_heading(shown.pair, self._names["label.prompt"]))
         self._paint_headings()
         self._paint_status()
 
@@ -244,18 +275,42 @@ class LabelScreen(WorkbenchScreen):
         return True
 
     def _paint_headings(self) -> None:
-        for number, side in (("1", "left"), ("2", "right")):
+        for side in ("left", "right"):
+            number = self._side_keys(side)
             content = answer_heading(number, side, self.session, focused=self._pane(side).has_focus)
             heading = self.query_one(f"#{side}-side > .heading", Static)
             if heading.content != content:
                 heading.update(content)
 
+    def _side_keys(self, side: str) -> str:
+        if not self.graded:
+            return self._names["label.first" if side == "left" else "label.second"]
+        steps = (4, 3, 2, 1) if side == "left" else (1, 2, 3, 4)
+        return " ".join(self._names[f"label.{side}_{step}"] for step in steps)
+
+    def _paint_legend(self) -> None:
+        if self.graded:
+            self._set("#legend", legend(max(self.size.width - 2, 1), self._names))
+
+    def _paint_mode(self) -> None:
+        self.set_class(self.graded, "-graded")
+        self._paint_legend()
+        self._paint_headings()
+        self.refresh_bindings()
+
+    def keys_changed(self) -> None:
+        self._names = key_names(self.bench.keys)
+        self._paint_mode()
+        if self.session.current is not None:
+            heading = prompt_heading(self.session.current.pair, self._names["label.prompt"])
+            self._set("#prompt-heading", heading)
+
     def _paint_status(self) -> None:
-        self._set("#status", status_text(self.session, self._trouble))
+        self._set("#status", status_text(self.session, self._trouble, self.bench.queue_view.words()))
 
     def _show_end(self) -> None:
         self.add_class("-ended")
-        self._set("#ended", end_text(self.session))
+        self._set("#ended", end_text(self.session, self._names["label.undo"]))
         self._paint_status()
         if self._again is None:
             self._again = self.set_interval(LOOK_AGAIN_SECONDS, self._look_again)
@@ -271,13 +326,154 @@ class LabelScreen(WorkbenchScreen):
             part.update(content)
 
     # verdicts
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("judge", "grade"):
+            return self.graded == (action == "grade")
+        return super().check_action(action, parameters)
+
     def action_judge(self, place: Place) -> None:
         self._note_painted()
         self._store(self.session.judge(place, self.key_time))
 
+    def action_grade(self, place: Place, strength: int) -> None:
+        self._note_painted()
+        self._store(self.session.judge(place, self.key_time, strength=strength or None))
+
+    def action_rate(self, quality: Quality) -> None:
+        self._note_painted()
+        self._store(self.session.judge("tie", self.key_time, quality=quality))
+
+    def action_strengths(self) -> None:
+        """Ask how much better from now on, or no longer; kept in rlft.toml."""
+        self.graded = not self.graded
+        self._paint_mode()
+        self.bench.keep_setting("strengths", self.graded)
+
     def action_set_aside(self, kind: MarkKind) -> None:
         self._note_painted()
         self._store(self.session.set_aside(kind, self.key_time))
+
+    # which pairs
+    def action_queue(self) -> None:
+        """Ask which pairs come next, and in which order."""
+        from rlft_tui.tui.screens.queue_view import QueueViewScreen
+
+        self.session.clock.leave(self.key_time)
+
+        def chosen(view: QueueView | None) -> None:
+            if view is None or view == self.bench.queue_view:
+                return
+            self.bench.queue_view = view
+            self.session.change_queue()
+            self._trouble = ""
+            self._refill()
+            self._paint_status()
+
+        def ask(choices: QueueChoices) -> None:
+            self.bench.push_screen(QueueViewScreen(self.bench.queue_view, choices), chosen)
+
+        self.call(lambda client: client.queue_choices(), ask, group="queue-choices")
+
+    # history
+    def action_history(self) -> None:
+        from rlft_tui.tui.screens.history import HistoryScreen
+
+        self.session.clock.leave(self.key_time)
+        self.bench.push_screen(HistoryScreen(self.session.labeler, self._taken_back), self._revise)
+
+    def _taken_back(self, operation: Recorded, progress: Progress) -> None:
+        self.session.progress = progress
+        if isinstance(operation, BetterAnswer):
+            self.session.written.pop(operation.example_id, None)
+        else:
+            self.session.reopened(operation.example_id)
+        self._refill()
+        self._paint_status()
+
+    def _revise(self, entry: HistoryEntry | None) -> None:
+        if entry is None:
+            return
+        operation = entry.operation
+        if isinstance(operation, Mark) and not entry.revoked:
+            if self.session.begin_undo():  # a pair set aside is open again once its mark is gone
+                self._take_back(operation)
+            return
+
+        def found(item: QueueItem) -> None:
+            former: Preference | Mark | None = None if isinstance(operation, BetterAnswer) else operation
+            if not self.session.revise(item, former, stands=not entry.revoked):
+                self.notify("Not now: the last verdict is being stored", severity="warning")
+                return
+            self._show()
+            if isinstance(operation, BetterAnswer):
+                self.action_write()
+
+        labeler = self.session.labeler
+        self.call(
+            partial(_find_pair, labeler, self.bench.queue_view, operation.example_id), found, group="revise"
+        )
+
+    # a better answer
+    def _begun(self) -> str:
+        current = self.session.current
+        if current is None:
+            return ""
+        pair = current.pair.id
+        return self.session.unfinished.get(pair, "") or self.session.written.get(pair, "")
+
+    def action_write(self) -> None:
+        current = self.session.current
+        if current is None:
+            return
+        from rlft_tui.tui.screens.answer_editor import AnswerEditor
+
+        pair = current.pair.id
+
+        def ended(written: tuple[bool, str] | None) -> None:
+            keep, text = written if written is not None else (False, "")
+            if keep:
+                self._store_answer(pair, text)
+            elif text.strip():
+                self.session.unfinished[pair] = text
+            else:
+                self.session.unfinished.pop(pair, None)
+
+        self.session.clock.leave(self.key_time)
+        self.bench.push_screen(AnswerEditor(current, self._begun()), ended)
+
+    def action_write_outside(self) -> None:
+        current = self.session.current
+        if current is None:
+            return
+        from rlft_tui.tui.outside_editor import edit_outside
+
+        self.session.clock.leave(self.key_time)
+        begun = self._begun()
+        try:
+            text = edit_outside(self.bench, begun, current)
+        except RlftError as error:
+            self.bench.show_error(error)
+            return
+        if text.strip() and text != self.session.written.get(current.pair.id, ""):
+            self._store_answer(current.pair.id, text)
+        else:
+            self.notify("Nothing written", markup=False)
+
+    def _store_answer(self, pair: str, text: str) -> None:
+        answer = self.session.better_answer(pair, text)
+
+        def stored(progress: Progress) -> None:
+            self.session.written[pair] = text
+            self.session.unfinished.pop(pair, None)
+            self._settle()
+            self._paint_status()
+
+        def refused(error: RlftError) -> None:
+            self.session.unfinished[pair] = text
+            self._settle()
+            self.bench.show_error(error)
+
+        self.bench.label_writer.put(answer, stored, refused, self._delayed)
 
     def _store(self, operation: LabelOperation | None) -> None:
         if operation is None:
@@ -346,7 +542,10 @@ class LabelScreen(WorkbenchScreen):
                 self._show()
 
             self.call(
-                partial(_find_pair, labeler, target.example_id), back, failed=self._cannot_undo, group="undo"
+                partial(_find_pair, labeler, self.bench.queue_view, target.example_id),
+                back,
+                failed=self._cannot_undo,
+                group="undo",
             )
 
         revocation = self.session.take_back(target)
@@ -367,7 +566,7 @@ class LabelScreen(WorkbenchScreen):
         note.value = self.session.note
         self.query_one("#status").display = False
         note.display = True
-        note.focus()
+        self.set_focus(note)  # at once: what is typed next is the note
 
     @on(Input.Submitted, "#note")
     def _note_written(self, event: Input.Submitted) -> None:
@@ -432,6 +631,8 @@ class LabelScreen(WorkbenchScreen):
             self._close_note()
         elif self.has_class("-prompt"):
             self.action_prompt()
+        elif self.session.leave_revision():
+            self._show()
         else:
             self.set_focus(None)
 
@@ -442,9 +643,9 @@ class LabelScreen(WorkbenchScreen):
         self._paint_headings()
 
 
-def _find_pair(labeler: str, pair_id: str, client: WorkspaceClient) -> QueueItem:
+def _find_pair(labeler: str, view: QueueView, pair_id: str, client: WorkspaceClient) -> QueueItem:
     """A pair that is open again stands first in the queue, with its side."""
-    for item in client.queue(labeler, limit=1).items:
+    for item in client.queue(labeler, limit=1, view=view).items:
         if item.pair.id == pair_id:
             return item
-    return QueueItem(client.pair(pair_id), "a")
+    return QueueItem(client.pair(pair_id), left_side(labeler, pair_id))
