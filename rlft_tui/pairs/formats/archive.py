@@ -55,6 +55,8 @@ def parse(line: int, values: dict[str, Any], origin: Origin) -> tuple[PairRow | 
     if kind == END:
         origin.state["archive is open"] = False
         return ()
+    if not isinstance(kind, str):
+        raise RowError("has no kind")
     if kind != PAIR:
         return (OperationRow(line, values),)
     try:
