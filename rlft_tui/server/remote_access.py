@@ -24,6 +24,9 @@ LABELLING = ("/queue", "/labels", "/feedback", "/rankings")
 IMPORTS = ("/prompts/import", "/pairs", "/pairs/import")
 """Single calls that store what the request itself brings, and read no path of the server."""
 
+KEPT_BACK = ("/labels/gold",)
+"""Which pairs are gold would be of no use once labellers could look it up or change it."""
+
 
 class RemoteToken:
     """The workspace's token, made once and kept in a file that only its owner reads."""
@@ -129,6 +132,8 @@ def may_come_from_outside(method: str, path: str) -> bool:
     if not path.startswith(f"{API}/"):
         return False
     call = path.removeprefix(API)
+    if call.rstrip("/") in KEPT_BACK:
+        return False
     if method == "GET":
         return True
     if method != "POST" or ".." in call:

@@ -109,6 +109,8 @@ def test_a_token_that_others_can_read_opens_nothing(workspace: Workspace, place:
         ("POST", "/remote"),
         ("DELETE", "/remote"),
         ("PUT", "/labels"),
+        ("GET", "/labels/gold"),
+        ("POST", "/labels/gold"),
         ("POST", "/labels/../shutdown"),
         ("POST", "/labelsandmore"),
     ],
