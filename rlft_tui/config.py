@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import getpass
+import json
+import re
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -23,6 +26,10 @@ class Settings:
     default_model: str = "smollm2-135m"
     """Model offered first for generating, training and comparing."""
     theme: str = "textual-dark"
+    layout: Literal["standard", "left-hand", "right-hand"] = "standard"
+    """Keys of the label screen; ``keymap`` goes before it."""
+    strengths: bool = False
+    """Whether the label screen asks how much better an answer is."""
     keymap: dict[str, str] = field(default_factory=dict)
     """Binding id to keys, such as ``label.first = "1,j"``."""
     idle_minutes: float = 30.0
@@ -33,6 +40,12 @@ class Settings:
     """CPU threads of jobs; 0 leaves the choice to torch."""
     daily_backups: int = 7
     """How many automatic daily backups are kept; 0 for none."""
+    repeat_share: float = 0.05
+    """Share of the pairs that come back hidden with their sides swapped, to measure the labeller."""
+    control_share: float = 0.2
+    """Share of an active order that is chosen at random, so that its saving can be measured."""
+    overlap: int = 0
+    """How many labellers judge one pair; 0 for everybody."""
 
 
 def read_settings(path: Path) -> Settings:
@@ -55,6 +68,43 @@ def read_settings(path: Path) -> Settings:
         raise RlftError(f"{error}".lower(), where=str(path)) from None
 
 
+def keep_setting(path: Path, name: str, value: bool | str) -> None:
+    """Write one setting into a rlft.toml and leave every other line as it is.
+
+    RlftError when the file cannot be written, or would not say what was wanted.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        before = tomllib.loads(text)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RlftError(f"the setting {name} was not kept: {error}", where=str(path)) from None
+    written = f"{name} = {str(value).lower() if isinstance(value, bool) else json.dumps(value)}"
+    # Settings stand before the first table, a commented one shows where.
+    first_table = re.search(r"^\s*\[", text, re.MULTILINE)
+    cut = first_table.start() if first_table else len(text)
+    top, tables = text[:cut], text[cut:]
+    for pattern in (rf"^{name}\s*=.*$", rf"^# ?{name}\s*=.*$"):
+        top, replaced = re.subn(pattern, lambda _: written, top, count=1, flags=re.MULTILINE)
+        if replaced:
+            break
+    else:
+        top = f"{top.rstrip()}\n{written}\n\n".lstrip("\n")
+    try:
+        kept = tomllib.loads(top + tables) == {**before, name: value}
+    except tomllib.TOMLDecodeError:
+        kept = False
+    if not kept:
+        remedy = f"Write it there: {written}"
+        raise RlftError(f"the setting {name} was not kept", where=str(path), remedy=remedy)
+    changed = top + tables
+    partial = path.with_suffix(".partial")
+    try:
+        partial.write_text(changed, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise RlftError(f"the setting {name} was not kept: {error.strerror}", where=str(path)) from None
+
+
 _TEMPLATE = """\
 # Settings of this rlft workspace. Every line is optional; the values shown are the defaults.
 
@@ -67,6 +117,12 @@ _TEMPLATE = """\
 # Colours of the workbench: any Textual theme.
 # theme = "{theme}"
 
+# Keys of the label screen: standard, left-hand or right-hand.
+# layout = "{layout}"
+
+# Whether the label screen asks how much better an answer is (true or false; m there changes it).
+# strengths = {strengths}
+
 # The server ends itself after this many minutes without a client or an active run.
 # idle_minutes = {idle_minutes}
 
@@ -78,6 +134,15 @@ _TEMPLATE = """\
 
 # How many automatic daily backups are kept; 0 for none.
 # daily_backups = {daily_backups}
+
+# Share of the pairs that come back hidden, sides swapped, to measure how consistent you are.
+# repeat_share = {repeat_share}
+
+# Share of an active order that is chosen at random, so that its saving can be measured.
+# control_share = {control_share}
+
+# How many labellers judge one pair; 0: everybody judges every pair.
+# overlap = {overlap}
 
 # Keys, by the id of their binding.
 # [keymap]
@@ -97,9 +162,8 @@ def create_workspace(path: Path) -> Workspace:
         for folder in (workspace.runs, workspace.datasets, workspace.models, workspace.backups):
             folder.mkdir(exist_ok=True)
         if not workspace.settings.exists():
-            text = _TEMPLATE.format_map(
-                {setting.name: getattr(Settings(), setting.name) for setting in fields(Settings)}
-            )
+            shown = {setting.name: getattr(Settings(), setting.name) for setting in fields(Settings)}
+            text = _TEMPLATE.format_map({**shown, "strengths": str(Settings().strengths).lower()})
             partial = workspace.settings.with_suffix(".partial")
             partial.write_text(text, encoding="utf-8")
             partial.replace(workspace.settings)

@@ -58,7 +58,7 @@ def command(
 
         def run(ctx: typer.Context, workspace: Path | None, json: bool = False, **values: Any) -> None:
             outer = ctx.find_object(Session) or Session()
-            body(Session(workspace or outer.folder, json or outer.json), **values)
+            body(inner_session(outer, workspace, json), **values)
 
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -69,6 +69,12 @@ def command(
         return body
 
     return register
+
+
+def inner_session(outer: Session, workspace: Path | None, json: bool) -> Session:
+    """The command's own options before those of ``rlft`` itself."""
+    remote = None if workspace is not None else outer.remote
+    return Session(workspace or outer.folder, json or outer.json, remote)
 
 
 def _shared(name: str, annotation: Any, default: object) -> inspect.Parameter:

@@ -6,7 +6,7 @@ from rlft_tui.cli.session import Session
 from rlft_tui.prompts.import_report import ImportReport
 
 _SHOWN = 20
-"""Bad lines printed one by one; --json has them all."""
+"""Bad lines printed one by one; --json has ten thousand."""
 
 
 def show_report(session: Session, report: ImportReport, what: str) -> None:
@@ -14,9 +14,14 @@ def show_report(session: Session, report: ImportReport, what: str) -> None:
     for title, lines in (("refused", report.rejected), ("warning", report.warnings)):
         for entry in lines[:_SHOWN]:
             session.say(f"line {entry.line}: {title}: {entry.reason}")
+        more = len(lines) - _SHOWN + (report.unlisted if title == "refused" else 0)
         if len(lines) > _SHOWN:
-            session.say(f"and {len(lines) - _SHOWN} more like these; --json lists them all")
+            session.say(f"and {more} more like these; --json lists the first ten thousand")
     counts = f"{report.imported} {what} imported of {report.read} read"
     counts += f", {report.duplicates} were there already" if report.duplicates else ""
-    counts += f", {len(report.rejected)} refused" if report.rejected else ""
+    counts += f", {report.refused} refused" if report.refused else ""
+    if report.verdicts:
+        counts += f", {report.verdicts} labels came with them"
+    if report.format:
+        session.say(f"format: {report.format}")
     session.show(report, counts)

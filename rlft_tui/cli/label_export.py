@@ -1,41 +1,16 @@
-"""Verdicts joined with their pairs, written for TRL or for a spreadsheet."""
+"""Labels page by page, and the files that no export may replace."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.errors import ConflictError
-from rlft_tui.labels.preference import Preference
-from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.labels.preference import BetterAnswer, Preference
 from rlft_tui.paths import SETTINGS_NAME, Workspace
-from rlft_tui.prompts.prompt import conversation
 
 _PAGE = 1000
-
-Judged = tuple[ResponsePair, Preference]
-
-COLUMNS = (
-    "prompt",
-    "response_a",
-    "response_b",
-    "choice",
-    "confidence",
-    "labeler",
-    "model_a",
-    "model_b",
-    "category",
-    "note",
-    "shown_first",
-    "time_spent_ms",
-    "created_at",
-    "pair_id",
-    "label_id",
-)
 
 
 def all_labels(
@@ -52,66 +27,18 @@ def all_labels(
         left = None if left is None else left - len(page)
 
 
-def judged_pairs(client: WorkspaceClient, *, labeler: str = "") -> Iterator[Judged]:
-    """Each current verdict with the pair it is about."""
-    labels = list(all_labels(client, labeler=labeler))
-    wanted = {label.example_id for label in labels}
-    pairs: dict[str, ResponsePair] = {}
-    offset = 0
-    while len(pairs) < len(wanted):
-        page = client.pairs(offset=offset, limit=_PAGE).pairs
-        if not page:
-            break
-        pairs.update((pair.id, pair) for pair in page if pair.id in wanted)
+def all_written(
+    client: WorkspaceClient, *, labeler: str = "", offset: int = 0, limit: int | None = None
+) -> Iterator[BetterAnswer]:
+    """Better answers that stand, page by page, oldest first."""
+    left = limit
+    while left is None or left > 0:
+        page = client.better_answers(labeler=labeler, offset=offset, limit=min(_PAGE, left or _PAGE))
+        yield from page
+        if len(page) < _PAGE:
+            return
         offset += len(page)
-    for label in labels:
-        yield pairs.get(label.example_id) or client.pair(label.example_id), label
-
-
-def encode_trl(rows: Sequence[Judged]) -> tuple[int, bytes]:
-    """TRL's conversational preference rows, one JSON object a line, and how many there are."""
-    lines = []
-    for pair, label in rows:
-        if label.choice == "tie":
-            continue
-        chosen, rejected = pair.response_a, pair.response_b
-        if label.choice == "b":
-            chosen, rejected = rejected, chosen
-        row = {
-            "prompt": conversation(pair.prompt, pair.context),
-            "chosen": [{"role": "assistant", "content": chosen}],
-            "rejected": [{"role": "assistant", "content": rejected}],
-        }
-        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
-    return len(lines), "".join(lines).encode("utf-8", errors="backslashreplace")
-
-
-def encode_csv(rows: Sequence[Judged]) -> tuple[int, bytes]:
-    """Every verdict as a row of CSV with the columns COLUMNS, and how many there are."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for pair, label in rows:
-        writer.writerow(
-            (
-                pair.prompt,
-                pair.response_a,
-                pair.response_b,
-                label.choice,
-                label.confidence if label.confidence is not None else "",
-                label.labeler_id,
-                pair.model_a,
-                pair.model_b,
-                pair.category,
-                label.reasoning,
-                label.shown_first,
-                label.time_spent_ms,
-                label.created_at,
-                pair.id,
-                label.id,
-            )
-        )
-    return len(rows), text.getvalue().encode("utf-8", errors="backslashreplace")
+        left = None if left is None else left - len(page)
 
 
 def refuse_own_files(workspace: Workspace, target: Path) -> None:

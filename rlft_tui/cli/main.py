@@ -29,6 +29,8 @@ NOUNS: dict[str, str] = {
     "pairs": "Pairs of answers to be compared: import, list, generate.",
     "label": "Open the workbench on the Label screen.",
     "labels": "Verdicts: add, list, stats, export, undo.",
+    "feedback": "Scores of single answers: add, list, export, undo.",
+    "rankings": "Orders of several answers: import, list, undo.",
     "data": "Frozen training sets made from verdicts: build, list, check, export.",
     "train": "Train a model on a data set.",
     "runs": "Runs: list, show, logs, follow, stop, resume, rm.",
@@ -36,7 +38,8 @@ NOUNS: dict[str, str] = {
     "compare": "Answer one prompt with two models, side by side.",
     "backup": "Copy the workspace's data to a new folder in backups/.",
     "restore": "Put a backup back in place of the workspace's data.",
-    "server": "The workspace's server: status, stop.",
+    "server": "The workspace's server: status, stop, token.",
+    "serve": "Let other machines label in this workspace, through a TCP port and a token.",
 }
 """Every noun in the order of the help, with its one line there."""
 
@@ -92,6 +95,18 @@ def _print_version(asked: bool) -> None:
 def _rlft(
     ctx: typer.Context,
     workspace: WorkspaceOption = None,
+    connect: Annotated[
+        str | None,
+        typer.Option(
+            "--connect",
+            metavar="URL",
+            help="Workspace of another machine, where rlft serve runs [default: $RLFT_CONNECT]",
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", metavar="TOKEN", help="What rlft server token prints [default: $RLFT_TOKEN]"),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -100,11 +115,21 @@ def _rlft(
 
     Without a command it opens the workbench.
     """
-    ctx.obj = Session(workspace)
+    ctx.obj = session = _surroundings(workspace, connect, token)
     if ctx.invoked_subcommand is None:
         from rlft_tui.cli.workbench import open_workbench
 
-        open_workbench(Session(workspace))
+        open_workbench(session)
+
+
+def _surroundings(workspace: Path | None, connect: str | None, token: str | None) -> Session:
+    if connect and workspace is not None:
+        raise RlftError("--workspace and --connect name two workspaces", remedy="Give one of them")
+    if workspace is not None or not (connect or token or os.environ.get("RLFT_CONNECT")):
+        return Session(workspace)
+    from rlft_tui.client.remote_place import chosen_place
+
+    return Session(None, remote=chosen_place(connect, token))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -90,13 +90,21 @@ def ratings(
         str, typer.Option("--against", metavar="NAME", help="Count only comparisons with this model.")
     ] = "",
 ) -> None:
-    """Wins and losses of each model over the current verdicts; a tie counts half."""
+    """Wins and losses of each model over the current verdicts; a tie counts half.
+
+    The rating is Bradley-Terry's on the scale of chess (100 points are odds of 1.8), above the
+    mean of all models or above the one named with --against. The win rate at equal length is
+    AlpacaEval 2's. All intervals are 95 %.
+    """
     with session.connect() as client:
         rated = client.ratings(against=against)
     session.show(
         rated,
         lambda: table(
-            ("model", "n", "wins", "losses", "ties", "win rate", "95 % interval"),
+            (
+                *("model", "n", "wins", "losses", "ties", "win rate", "95 % interval"),
+                *("rating", "95 % interval", "at equal length"),
+            ),
             [
                 (
                     r.model,
@@ -106,6 +114,9 @@ def ratings(
                     r.ties,
                     f"{r.win_rate:.1f} %",
                     f"{r.ci95[0]:.1f} – {r.ci95[1]:.1f}",
+                    "-" if r.bt is None else f"{r.bt:+.0f}",
+                    "-" if r.bt_ci95 is None else f"{r.bt_ci95[0]:+.0f} – {r.bt_ci95[1]:+.0f}",
+                    "-" if r.lc_win_rate is None else f"{r.lc_win_rate:.1f} %",
                 )
                 for r in rated
             ],

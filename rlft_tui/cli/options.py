@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -53,6 +54,11 @@ def read_input(path: Path) -> tuple[str, bytes]:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write the file whole or not at all; an existing one is replaced only at the end."""
+    write_pieces(path, [content])
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """``write_file`` of a content that comes piece by piece."""
     if path.is_dir():
         raise RlftError("a folder, not a file", where=str(path), remedy="Name a file in it")
     target = path.resolve() if path.is_symlink() else path
@@ -60,7 +66,7 @@ def write_file(path: Path, content: bytes) -> None:
     try:
         try:
             with partial.open("xb") as stream:
-                stream.write(content)
+                stream.writelines(pieces)
                 stream.flush()
                 os.fsync(stream.fileno())
             partial.replace(target)

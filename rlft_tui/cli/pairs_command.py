@@ -13,13 +13,11 @@ from rlft_tui.cli.import_text import show_report
 from rlft_tui.cli.options import (
     Category,
     Follow,
-    InputFile,
     Labeler,
     Limit,
     Offset,
     Search,
     SpecFile,
-    read_input,
 )
 from rlft_tui.cli.session import Session, table
 
@@ -29,20 +27,42 @@ app = noun("pairs")
 @command(
     app,
     "rlft pairs import pairs.jsonl",
-    "rlft pairs import preferences.parquet --as anna --json",
+    "rlft pairs import annotations.json --format alpaca-eval --as anna --json",
+    "rlft pairs import org/preferences --split train",
     name="import",
 )
-def import_(session: Session, file: InputFile, labeler: Labeler = None) -> None:
-    """Import pairs of answers from JSONL, CSV or Parquet.
+def import_(
+    session: Session,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="File to read, - for standard input, a saved data set's folder or its id on the hub.",
+        ),
+    ],
+    form: Annotated[
+        str,
+        typer.Option("--format", metavar="NAME", help="What the rows mean; auto tells it by their columns."),
+    ] = "auto",
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAME", help="Which part of a data set [default: all]")
+    ] = "",
+    labeler: Labeler = None,
+) -> None:
+    """Import pairs of answers from JSONL, JSON, CSV or Parquet, whatever tool wrote them.
 
-    Columns: prompt, response_a, response_b and, if any, model_a, model_b, category. TRL
-    preference rows (prompt, chosen, rejected) are taken too and bring a verdict with them.
+    Formats: plain (prompt, response_a, response_b and, if any, model_a, model_b, category,
+    choice), trl, hh-rlhf, ultrafeedback, kto, alpaca-eval, lmarena, lmarena-55k, argilla,
+    argilla-flat, label-studio, and archive, which rlft labels export writes. Verdicts that
+    come with rows are stored under the annotator they name, else under yours.
     Every bad line is listed with its number and reason; the good ones are stored together.
     """
-    name, content = read_input(file)
+    from rlft_tui.cli.import_source import import_source
+
     who = session.labeler(labeler)
-    with session.connect() as client:
-        show_report(session, client.import_pairs(name, content, labeler=who), "pairs")
+    with import_source(source, split) as (name, content), session.connect() as client:
+        report = client.import_pairs(name, content, labeler=who, form=form)
+    show_report(session, report, "pairs")
 
 
 @command(app, "rlft pairs list --limit 20", "rlft pairs list --search bread --json", name="list")

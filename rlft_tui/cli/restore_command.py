@@ -44,7 +44,7 @@ def restore(
     """
     from rlft_tui.database.backup import list_backups
 
-    workspace = session.workspace()
+    workspace = session.own_workspace()
     if list_ or not backup:
         found = list_backups(workspace)
         session.show(

@@ -1,8 +1,11 @@
-"""rlft server status|stop"""
+"""rlft server status|stop|token"""
 
 from __future__ import annotations
 
 import time
+from typing import Annotated
+
+import typer
 
 from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.session import Session, fields, find_server, moment
@@ -17,7 +20,7 @@ _PATIENCE = 60.0
 @command(app, "rlft server status", "rlft server status --json")
 def status(session: Session) -> None:
     """Tell whether the workspace's server runs; does not start it."""
-    workspace = session.workspace()
+    workspace = session.own_workspace()
     found = find_server(workspace)
     if found is None:
         session.show({"running": False}, "not running; the next command that needs it starts it")
@@ -45,7 +48,7 @@ def status(session: Session) -> None:
 @command(app, "rlft server stop")
 def stop(session: Session) -> None:
     """End the workspace's server; runs go on, and the next command starts it again."""
-    workspace = session.workspace()
+    workspace = session.own_workspace()
     found = find_server(workspace)
     if found is None:
         session.show({"stopped": False}, "it was not running")
@@ -65,3 +68,17 @@ def stop(session: Session) -> None:
             )
         time.sleep(0.02)
     session.show({"stopped": True, "pid": pid}, "stopped")
+
+
+@command(app, "rlft server token", "rlft server token --new")
+def token(
+    session: Session,
+    new: Annotated[
+        bool, typer.Option("--new", help="Make another one; the one before opens nothing from now on.")
+    ] = False,
+) -> None:
+    """Print the token with which other machines reach this workspace; it is made when there is none."""
+    from rlft_tui.server.remote_access import RemoteToken
+
+    text = RemoteToken(session.own_workspace()).text(new=new)
+    session.show({"token": text}, text)

@@ -17,6 +17,7 @@ from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.paths import Workspace, find_workspace
 
 if TYPE_CHECKING:
+    from rlft_tui.client.remote_place import RemotePlace
     from rlft_tui.client.workspace_client import WorkspaceClient
     from rlft_tui.config import Settings
     from rlft_tui.server.answers import Health
@@ -32,14 +33,28 @@ class Session:
     folder: Path | None = None
     """What --workspace named, if anything."""
     json: bool = False
+    remote: RemotePlace | None = None
+    """The workspace of another machine, which --connect named."""
 
     def workspace(self) -> Workspace:
+        """The workspace; for one elsewhere a folder that stands in for what is kept on this machine."""
+        return self.remote.stand_in() if self.remote is not None else find_workspace(self.folder)
+
+    def own_workspace(self) -> Workspace:
+        """The workspace, which has to be on this machine."""
+        if self.remote is not None:
+            raise RlftError(
+                "this is not done for a workspace on another machine",
+                where=self.remote.url,
+                remedy="Run it there, or without --connect and $RLFT_CONNECT",
+            )
         return find_workspace(self.folder)
 
     def settings(self) -> Settings:
-        from rlft_tui.config import read_settings
+        from rlft_tui.config import Settings, read_settings
 
-        return read_settings(self.workspace().settings)
+        path = self.workspace().settings
+        return Settings() if self.remote is not None and not path.exists() else read_settings(path)
 
     def labeler(self, named: str | None) -> str:
         """The name given with --as, or the one in rlft.toml."""
@@ -51,8 +66,12 @@ class Session:
 
     def connect(self) -> WorkspaceClient:
         """A client of the workspace's server, which is started when it is not running."""
-        workspace = self.workspace()
         spare_httpx_its_own_command_line()
+        if self.remote is not None:
+            from rlft_tui.client.remote import connect_remote
+
+            return connect_remote(self.remote)
+        workspace = self.workspace()
         from rlft_tui.client.connection import connect
 
         return connect(workspace)

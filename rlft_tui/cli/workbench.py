@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
 from rlft_tui.cli.session import Session
 from rlft_tui.errors import RlftError
+
+if TYPE_CHECKING:
+    from rlft_tui.labels.queue_view import QueueView
 
 
 def has_terminal() -> bool:
@@ -15,8 +19,10 @@ def has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def open_workbench(session: Session, *, screen: str = "home", labeler: str | None = None) -> None:
-    """Run the workbench until it is left, starting on one of its screens."""
+def open_workbench(
+    session: Session, *, screen: str = "home", labeler: str | None = None, view: QueueView | None = None
+) -> None:
+    """Run the workbench until it is left, starting on one of its screens and with this queue."""
     if not has_terminal():
         raise RlftError(
             "the workbench needs a terminal",
@@ -25,6 +31,9 @@ def open_workbench(session: Session, *, screen: str = "home", labeler: str | Non
         )
     workspace = session.workspace()
     name = session.labeler(labeler)
+    if session.remote is not None:
+        # A wrong address or token is said here, in one line, before the screen is taken.
+        session.connect().close()
     from rlft_tui.tui.app import run_app
 
-    raise typer.Exit(run_app(workspace, screen=screen, labeler=name))
+    raise typer.Exit(run_app(workspace, screen=screen, labeler=name, remote=session.remote, view=view))

@@ -11,6 +11,19 @@ from rlft_tui.errors import RlftError
 
 Migration = Callable[[duckdb.DuckDBPyConnection], None]
 
+_LABELER_SUMMARY = """create view labeler_summary as
+    with votes as (
+        select labeler_id, example_id, choice from current_preferences),
+    agreement as (
+        select mine.labeler_id, avg((mine.choice = other.choice)::integer) as agreement_rate
+        from votes as mine
+        join votes as other
+          on mine.example_id = other.example_id and mine.labeler_id <> other.labeler_id
+        group by mine.labeler_id)
+    select labeler_id, count(*) as total_labels, any_value(agreement_rate) as agreement_rate
+    from votes left join agreement using (labeler_id)
+    group by labeler_id"""
+
 
 def first_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Prompts, pairs, labels, data sets and models.
@@ -101,18 +114,7 @@ def label_views(connection: duckdb.DuckDBPyConnection) -> None:
             where place = 1""",
         """create view current_marks as
             select * from marks where id not in (select target_id from revocations)""",
-        """create view labeler_summary as
-            with votes as (
-                select labeler_id, example_id, choice from current_preferences),
-            agreement as (
-                select mine.labeler_id, avg((mine.choice = other.choice)::integer) as agreement_rate
-                from votes as mine
-                join votes as other
-                  on mine.example_id = other.example_id and mine.labeler_id <> other.labeler_id
-                group by mine.labeler_id)
-            select labeler_id, count(*) as total_labels, any_value(agreement_rate) as agreement_rate
-            from votes left join agreement using (labeler_id)
-            group by labeler_id""",
+        _LABELER_SUMMARY,
     ):
         connection.execute(statement)
 
@@ -122,7 +124,127 @@ def workspace_place(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("create table place (root varchar not null)")
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables, label_views, workspace_place)
+def verdict_strength(connection: duckdb.DuckDBPyConnection) -> None:
+    """How much better, both good or both bad, and answers written by the labeller.
+
+    A hidden repeat (source ``repeat``) measures the labeller and is never the current verdict.
+    A view keeps the columns it was made with, so those over preferences are made again.
+    """
+    for statement in (
+        "drop view labeler_summary",
+        "drop view current_preferences",
+        "alter table preferences add column strength tinyint",
+        "alter table preferences add column quality varchar default ''",
+        """create table better_answers (
+            id varchar primary key,
+            example_id varchar not null,
+            labeler_id varchar not null,
+            text varchar not null,
+            created_at double not null)""",
+        """create view current_preferences as
+            select * exclude (place) from (
+                select *, row_number() over (
+                    partition by labeler_id, example_id order by created_at desc, id desc) as place
+                from preferences
+                where source <> 'repeat' and id not in (select target_id from revocations))
+            where place = 1""",
+        """create view current_better_answers as
+            select * exclude (place) from (
+                select *, row_number() over (
+                    partition by labeler_id, example_id order by created_at desc, id desc) as place
+                from better_answers
+                where id not in (select target_id from revocations))
+            where place = 1""",
+        _LABELER_SUMMARY,
+    ):
+        connection.execute(statement)
+
+
+def answer_lengths(connection: duckdb.DuckDBPyConnection) -> None:
+    """Characters of each answer beside its text: reading all texts to tell the longer one of a
+    million pairs takes longer than everything else that the statistics need.
+    """
+    for statement in (
+        "alter table examples add column length_a integer",
+        "alter table examples add column length_b integer",
+        "update examples set length_a = length(response_a), length_b = length(response_b)",
+    ):
+        connection.execute(statement)
+
+
+def queue_arms(connection: duckdb.DuckDBPyConnection) -> None:
+    """Why each judged pair had been shown, and the pairs whose right answer is known.
+
+    A view keeps the columns it was made with, so those over preferences are made again.
+    """
+    for statement in (
+        "drop view labeler_summary",
+        "drop view current_preferences",
+        "alter table preferences add column arm varchar default ''",
+        """create view current_preferences as
+            select * exclude (place) from (
+                select *, row_number() over (
+                    partition by labeler_id, example_id order by created_at desc, id desc) as place
+                from preferences
+                where source <> 'repeat' and id not in (select target_id from revocations))
+            where place = 1""",
+        _LABELER_SUMMARY,
+        """create table gold (
+            example_id varchar primary key,
+            choice varchar not null check (choice in ('a', 'b', 'tie')),
+            created_at double not null)""",
+    ):
+        connection.execute(statement)
+
+
+def feedback_and_rankings(connection: duckdb.DuckDBPyConnection) -> None:
+    """Scores of single answers, sets of answers to be ranked, and the orders given to them."""
+    for statement in (
+        """create table feedback (
+            id varchar primary key,
+            prompt varchar not null,
+            response varchar not null,
+            score double not null check (score between 0 and 1),
+            kind varchar not null check (kind in ('score', 'thumb', 'likert')),
+            labeler_id varchar not null,
+            example_id varchar not null,
+            model varchar not null,
+            run_id varchar not null,
+            notes varchar not null,
+            created_at double not null)""",
+        """create view current_feedback as
+            select * from feedback where id not in (select target_id from revocations)""",
+        """create table answer_sets (
+            id varchar primary key,
+            prompt varchar not null,
+            content json not null,
+            created_at double not null)""",
+        """create table rankings (
+            id varchar primary key,
+            set_id varchar not null,
+            labeler_id varchar not null,
+            content json not null,
+            created_at double not null)""",
+        """create view current_rankings as
+            select * exclude (place) from (
+                select *, row_number() over (
+                    partition by labeler_id, set_id order by created_at desc, id desc) as place
+                from rankings
+                where id not in (select target_id from revocations))
+            where place = 1""",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    first_tables,
+    label_views,
+    workspace_place,
+    verdict_strength,
+    answer_lengths,
+    queue_arms,
+    feedback_and_rankings,
+)
 """Oldest first. A step that was released is never changed: add another."""
 
 

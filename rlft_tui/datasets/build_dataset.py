@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rlft_tui.database.connection import Database
 from rlft_tui.datasets.dataset import Dataset, DatasetSpec
 from rlft_tui.datasets.dataset_files import DatasetRow, content_hash, encode_rows, write_dataset
-from rlft_tui.datasets.datasets_table import Verdict, add_dataset, current_verdicts, require_free_name
+from rlft_tui.datasets.datasets_table import (
+    Verdict,
+    WrittenAnswer,
+    add_dataset,
+    current_verdicts,
+    require_free_name,
+    written_answers,
+)
 from rlft_tui.errors import RlftError
 from rlft_tui.paths import Workspace
 from rlft_tui.prompts.prompt import Message, conversation
@@ -24,6 +31,7 @@ CONTRADICTION = "contradiction"
 """Verdicts on a pair of which no side has the most."""
 OVERRULED = "overruled"
 """Verdicts against the majority on their pair."""
+UNJUDGED = "better answer without a verdict"
 
 _Question = tuple[str, tuple[Message, ...], frozenset[str]]
 
@@ -46,7 +54,10 @@ def build_dataset(database: Database, workspace: Workspace, spec: DatasetSpec, *
     _check(spec)
     with database.reader() as connection:
         verdicts = current_verdicts(connection, spec)
-    selection = select_rows(verdicts, min_confidence=spec.min_confidence)
+        written = written_answers(connection, spec) if spec.better_answers else []
+    selection = with_margins(
+        _joined(select_rows(verdicts, min_confidence=spec.min_confidence), select_written(written))
+    )
     if not selection.rows:
         raise RlftError(_nothing(verdicts, selection), remedy="Label some pairs first: rlft label")
     train, heldout = split_rows(selection.rows, heldout_fraction=spec.heldout_fraction, seed=spec.seed)
@@ -92,6 +103,45 @@ def select_rows(verdicts: Iterable[Verdict], *, min_confidence: int = 1) -> Sele
         if chosen:
             rows.append(_row(votes, chosen))
     return Selection(tuple(rows), dict(sorted(left_out.items())))
+
+
+def select_written(answers: Iterable[WrittenAnswer]) -> Selection:
+    """A written answer is chosen over the one its writer judged better; over both after a tie."""
+    left_out: Counter[str] = Counter()
+    rows: dict[tuple[str, str, str], DatasetRow] = {}
+    for answer in answers:
+        beaten = {"a": [answer.response_a], "b": [answer.response_b]}.get(
+            answer.choice, [answer.response_a, answer.response_b] if answer.choice else []
+        )
+        if answer.flagged:
+            left_out[FLAGGED] += 1
+        elif not beaten:
+            left_out[UNJUDGED] += 1
+        elif answer.text.strip() in (answer.response_a.strip(), answer.response_b.strip()):
+            left_out[IDENTICAL] += 1
+        else:
+            for rejected in filter(str.strip, beaten):
+                row = DatasetRow(
+                    prompt=conversation(answer.prompt, answer.context),
+                    chosen=[{"role": "assistant", "content": answer.text}],
+                    rejected=[{"role": "assistant", "content": rejected}],
+                    example_id=answer.example_id,
+                    category=answer.category,
+                )
+                rows.setdefault((answer.example_id, answer.text, rejected), row)
+    return Selection(tuple(rows.values()), dict(sorted(left_out.items())))
+
+
+def with_margins(selection: Selection) -> Selection:
+    """Once one row has a margin every row has: 0, which asks for none, where none was given."""
+    if all(row.margin is None for row in selection.rows):
+        return selection
+    return replace(selection, rows=tuple(replace(row, margin=row.margin or 0.0) for row in selection.rows))
+
+
+def _joined(first: Selection, second: Selection) -> Selection:
+    left_out = Counter(first.left_out) + Counter(second.left_out)
+    return Selection(first.rows + second.rows, dict(sorted(left_out.items())))
 
 
 def split_rows(
@@ -164,7 +214,17 @@ def _row(votes: Sequence[Verdict], chosen: str) -> DatasetRow:
         rejected=[{"role": "assistant", "content": rejected}],
         example_id=first.example_id,
         category=first.category,
+        margin=_margin([vote for vote in votes if _chosen(vote) == chosen]),
     )
+
+
+def _margin(votes: Sequence[Verdict]) -> float | None:
+    """Mean strength of the verdicts that won, from 0 (negligibly) to 1 (significantly); None without any.
+
+    Llama 2 (arXiv 2307.09288), Table 27, "margin small".
+    """
+    strengths = [vote.strength for vote in votes if vote.strength is not None]
+    return sum(strength - 1 for strength in strengths) / (3 * len(strengths)) if strengths else None
 
 
 def _place(seed: int, text: str) -> float:

@@ -17,6 +17,8 @@ class DatasetSpec:
     """Empty means all."""
     categories: tuple[str, ...] = ()
     min_confidence: int = 1
+    better_answers: bool = True
+    """Whether an answer a labeller wrote is chosen over the one they judged better."""
 
 
 @dataclass(frozen=True, slots=True)

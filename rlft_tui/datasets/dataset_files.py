@@ -21,6 +21,7 @@ TRAIN = "train.jsonl"
 HELDOUT = "heldout.jsonl"
 MANIFEST = "dataset.json"
 HASH_DIGITS = 12
+_NO_MARGIN = b',"margin":null}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class DatasetRow:
     rejected: list[dict[str, str]]
     example_id: str
     category: str
+    margin: float | None = None
+    """How much better (0 to 1), as TRL's reward trainer reads it; in all rows of a file or in none."""
 
 
 def content_hash(train: bytes, heldout: bytes) -> str:
@@ -55,7 +58,12 @@ def folder_hash(folder: Path) -> str:
 
 def encode_rows(rows: Sequence[DatasetRow]) -> bytes:
     """JSON lines, the same bytes for the same rows."""
-    return b"".join(orjson.dumps(row) + b"\n" for row in rows)
+    return b"".join(_encode(row) + b"\n" for row in rows)
+
+
+def _encode(row: DatasetRow) -> bytes:
+    # A file without strengths is the same file, of the same hash, as before there were any.
+    return orjson.dumps(row) if row.margin is not None else orjson.dumps(row)[: -len(_NO_MARGIN)] + b"}"
 
 
 def read_dataset_rows(path: Path) -> Iterator[DatasetRow]:

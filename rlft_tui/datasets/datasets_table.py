@@ -35,6 +35,28 @@ class Verdict:
     category: str
     flagged: bool
     """Whether somebody flagged the pair as broken and has not taken it back."""
+    strength: int | None = None
+    """1 (negligibly) to 4 (significantly better); None when not asked, and for a tie."""
+    quality: str = ""
+    """Of a tie: both_good or both_bad."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenAnswer:
+    """A better answer that a labeller wrote, with the pair and their own verdict on it."""
+
+    id: str
+    text: str
+    example_id: str
+    labeler_id: str
+    prompt: str
+    context: tuple[Message, ...]
+    response_a: str
+    response_b: str
+    category: str
+    flagged: bool
+    choice: str
+    """a, b, tie, or empty when the writer has not judged the pair."""
 
 
 def current_verdicts(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -> list[Verdict]:
@@ -42,7 +64,8 @@ def current_verdicts(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -
     rows = connection.execute(
         """select e.id, p.labeler_id, p.choice, p.confidence, e.prompt, e.context,
                   e.response_a, e.response_b, e.category,
-                  e.id in (select example_id from current_marks where kind = 'flag')
+                  e.id in (select example_id from current_marks where kind = 'flag'),
+                  p.strength, p.quality
            from current_preferences as p join examples as e on p.example_id = e.id
            where (len($1::varchar[]) = 0 or p.labeler_id in (select unnest($1::varchar[])))
              and (len($2::varchar[]) = 0 or e.category in (select unnest($2::varchar[])))
@@ -61,6 +84,8 @@ def current_verdicts(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -
             response_b=response_b,
             category=category,
             flagged=flagged,
+            strength=strength,
+            quality=quality,
         )
         for (
             identity,
@@ -73,8 +98,28 @@ def current_verdicts(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -
             response_b,
             category,
             flagged,
+            strength,
+            quality,
         ) in rows
     ]
+
+
+def written_answers(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -> list[WrittenAnswer]:
+    """Each labeller's latest better answer on each pair a spec asks for, in a fixed order."""
+    rows = connection.execute(
+        """select w.id, w.text, e.id, w.labeler_id, e.prompt, e.context, e.response_a, e.response_b,
+                  e.category, e.id in (select example_id from current_marks where kind = 'flag'),
+                  coalesce(p.choice, '')
+           from current_better_answers as w
+           join examples as e on w.example_id = e.id
+           left join current_preferences as p
+             on p.example_id = w.example_id and p.labeler_id = w.labeler_id
+           where (len($1::varchar[]) = 0 or w.labeler_id in (select unnest($1::varchar[])))
+             and (len($2::varchar[]) = 0 or e.category in (select unnest($2::varchar[])))
+           order by e.id, w.labeler_id""",
+        [list(spec.labelers), list(spec.categories)],
+    ).fetchall()
+    return [WrittenAnswer(*(*row[:5], decode_context(row[5]), *row[6:])) for row in rows]
 
 
 def require_free_name(connection: duckdb.DuckDBPyConnection, name: str, digest: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import duckdb
+
+from rlft_tui.labels.preference import Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,21 +21,53 @@ class Record:
     ties: int
 
 
-def records(connection: duckdb.DuckDBPyConnection) -> list[Record]:
-    """Every ordered pair of different models with a verdict between them; flagged pairs don't count."""
+@dataclass(frozen=True, slots=True)
+class Played:
+    """Verdicts with one outcome on pairs whose answers differ in length by about the same."""
+
+    model_a: str
+    model_b: str
+    choice: Choice
+    n: int
+    longer: float
+    """By how many characters the answer of a is longer, on average."""
+    squares: float
+    """Sum of the squares of those differences."""
+
+
+def played(connection: duckdb.DuckDBPyConnection) -> list[Played]:
+    """Every current verdict between two different models; flagged pairs don't count.
+
+    Differences in length are grouped in steps of 1/32 of their size (and never less than a
+    quarter character), so that a million verdicts become some thousand rows.
+    """
     rows = connection.execute(
-        """with played as (
-               select e.model_a, e.model_b, p.choice
+        """with judged as (
+               select e.model_a, e.model_b, p.choice, (e.length_a - e.length_b)::double as longer
                from current_preferences as p join examples as e on p.example_id = e.id
                where e.model_a <> '' and e.model_b <> '' and e.model_a <> e.model_b
-                 and e.id not in (select example_id from current_marks where kind = 'flag')),
-           seen_from as (
-               select model_a as model, model_b as opponent, choice = 'a' as won, choice = 'b' as lost
-               from played
-               union all
-               select model_b, model_a, choice = 'b', choice = 'a' from played)
-           select model, opponent, count(*) filter (where won), count(*) filter (where lost),
-                  count(*) filter (where not won and not lost)
-           from seen_from group by model, opponent order by model, opponent"""
+                 and e.id not in (select example_id from current_marks where kind = 'flag'))
+           select model_a, model_b, choice, count(*), avg(longer), sum(longer * longer)
+           from judged
+           group by model_a, model_b, choice, (sign(longer) * round(32 * ln(1 + abs(longer) / 8)))::integer
+           order by all"""
     ).fetchall()
-    return [Record(*row) for row in rows]
+    return [Played(*row) for row in rows]
+
+
+def records(connection: duckdb.DuckDBPyConnection) -> list[Record]:
+    """Every ordered pair of different models with a verdict between them."""
+    return records_of(played(connection))
+
+
+def records_of(found: Iterable[Played]) -> list[Record]:
+    """The same from rows of ``played``."""
+    sums: dict[tuple[str, str], list[int]] = {}
+    for one in found:
+        for model, opponent, own, other in (
+            (one.model_a, one.model_b, "a", "b"),
+            (one.model_b, one.model_a, "b", "a"),
+        ):
+            counts = sums.setdefault((model, opponent), [0, 0, 0])
+            counts[0 if one.choice == own else 1 if one.choice == other else 2] += one.n
+    return [Record(*names, *counts) for names, counts in sorted(sums.items())]

@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import duckdb
 
 from rlft_tui.errors import NotFoundError
-from rlft_tui.evaluations.ratings_table import Record, records
+from rlft_tui.evaluations.bradley_terry import strengths
+from rlft_tui.evaluations.length_control import length_controlled
+from rlft_tui.evaluations.ratings_table import Record, played, records_of
+from rlft_tui.labels.intervals import wilson
 from rlft_tui.models.model import Rating
 from rlft_tui.models.models_table import name_hint
-
-Z95 = 1.959963984540054
-"""Standard normal quantile at 97.5 %."""
 
 
 def ratings(connection: duckdb.DuckDBPyConnection, *, against: str = "") -> tuple[Rating, ...]:
     """A rating for each model with a verdict, the best first; ``against`` keeps one opponent.
 
+    Bradley-Terry ratings use every verdict, whoever the opponent; ``against`` is their zero.
     Raises NotFoundError with the nearest name when ``against`` was never compared.
     """
-    return rate(records(connection), against=against)
+    found = played(connection)
+    table = records_of(found)
+    rated = rate(table, against=against)
+    strength = strengths(table, against=against)
+    complete = []
+    for one in rated:
+        bt = strength[one.model]
+        controlled = length_controlled(found, one.model, against=against)
+        complete.append(
+            replace(
+                one,
+                bt=bt.rating,
+                bt_ci95=bt.ci95,
+                lc_win_rate=controlled.win_rate if controlled else None,
+                lc_ci95=controlled.ci95 if controlled else None,
+            )
+        )
+    return tuple(complete)
 
 
 def rate(found: Iterable[Record], *, against: str = "") -> tuple[Rating, ...]:
@@ -57,11 +76,5 @@ def rating(model: str, *, wins: int, losses: int, ties: int) -> Rating:
     mean = (wins + ties / 2) / n
     squares = wins * (1 - mean) ** 2 + ties * (0.5 - mean) ** 2 + losses * mean**2
     stderr = math.sqrt(squares / (n - 1) / n) if n > 1 else 0.0
-    return Rating(model, wins, losses, ties, n, 100 * mean, 100 * stderr, _wilson(mean, n))
-
-
-def _wilson(mean: float, n: int) -> tuple[float, float]:
-    spread = Z95 * Z95 / n
-    centre = (mean + spread / 2) / (1 + spread)
-    half = math.sqrt(spread * mean * (1 - mean) + spread * spread / 4) / (1 + spread)
-    return 100 * max(0.0, centre - half), 100 * min(1.0, centre + half)
+    low, high = wilson(mean, n)
+    return Rating(model, wins, losses, ties, n, 100 * mean, 100 * stderr, (100 * low, 100 * high))

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from typing import TypeVar
+from pathlib import Path
+from typing import IO, TypeVar
 
 import duckdb
 
 from rlft_tui.database.connection import Database
 from rlft_tui.errors import ConflictError, NotFoundError, UnavailableError
-from rlft_tui.labels import preferences_table
-from rlft_tui.labels.journal import PreferenceJournal
-from rlft_tui.labels.label_queue import LabelQueue
-from rlft_tui.labels.preference import LabelOperation, Mark, Preference, Progress, Revocation
+from rlft_tui.labels import preferences_table, reliability_table
+from rlft_tui.labels.journal import PreferenceJournal, encoded
+from rlft_tui.labels.label_desks import LabelDesks
+from rlft_tui.labels.label_queue import REPEAT, Slot
+from rlft_tui.labels.operations import Operation
+from rlft_tui.labels.preference import (
+    BetterAnswer,
+    LabelOperation,
+    Preference,
+    Progress,
+    Recorded,
+    Revocation,
+)
 from rlft_tui.labels.preferences_table import PairState
+from rlft_tui.labels.queue_reader import Shares
+from rlft_tui.labels.queue_view import QueueView
 
-T = TypeVar("T", bound=LabelOperation)
+T = TypeVar("T", bound=Operation)
+_PIECE = 1 << 20
 
 
 class LabelTransaction:
@@ -29,18 +43,52 @@ class LabelTransaction:
     ``connection`` is an open write transaction; other rows may be stored through it too.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self.connection = connection
-        self.operations: list[LabelOperation] = []
+        self.operations: list[Operation] = []
+        self._folder = folder
+        self._spool: IO[bytes] | None = None
 
-    def add_imported(self, verdicts: list[Preference]) -> int:
-        """Verdicts that came with imported pairs; how many were new."""
-        stamped = [_stamped(verdict) for verdict in verdicts]
-        known = preferences_table.stored_ids(self.connection, [verdict.id for verdict in stamped])
-        new = [verdict for verdict in stamped if verdict.id not in known]
-        preferences_table.insert_operations(self.connection, new)
-        self.operations += new
+    def add_imported(self, operations: Sequence[Operation]) -> int:
+        """Operations that came with an imported file, a batch at a time; how many were new.
+
+        Their journal lines wait in an unnamed file, so that neither a million of them fill
+        the memory nor a crash half-way leaves labels of an import that never was.
+        """
+        stamped = {one.id: one for one in map(_stamped, operations)}
+        kinds = {type(one) for one in stamped.values()}
+        known = preferences_table.known_ids(self.connection, list(stamped), kinds)
+        new = [one for one in stamped.values() if one.id not in known]
+        preferences_table.insert_new(self.connection, new)
+        try:
+            if new and self._spool is None:
+                self._spool = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed by close()
+            if new and self._spool is not None:
+                self._spool.write(encoded(new))
+        except OSError as error:
+            raise UnavailableError(
+                f"the imported labels could not be kept ({error.strerror})",
+                where=str(self._folder),
+                remedy="Free disk space; nothing was imported",
+            ) from None
         return len(new)
+
+    def lines(self) -> Iterator[bytes]:
+        """Everything for the journal, in pieces."""
+        if self._spool is not None:
+            self._spool.seek(0)
+            while piece := self._spool.read(_PIECE):
+                yield piece
+        if self.operations:
+            yield encoded(self.operations)
+
+    def is_empty(self) -> bool:
+        return self._spool is None and not self.operations
+
+    def close(self) -> None:
+        if self._spool is not None:
+            with suppress(OSError):
+                self._spool.close()
 
 
 class LabelBook:
@@ -51,13 +99,18 @@ class LabelBook:
     """
 
     def __init__(
-        self, database: Database, journal: PreferenceJournal, *, guard: Callable[[], None] = lambda: None
+        self,
+        database: Database,
+        journal: PreferenceJournal,
+        *,
+        guard: Callable[[], None] = lambda: None,
+        shares: Shares = Shares(),  # noqa: B008 - frozen
     ) -> None:
         self._database = database
         self._journal = journal
         self._guard = guard
         self._lock = threading.RLock()
-        self._queues: dict[str, LabelQueue] = {}
+        self._desks = LabelDesks(database, self._lock, shares)
         self._syncer = ThreadPoolExecutor(1, thread_name_prefix="journal")
 
     def add(self, operation: LabelOperation) -> Progress:
@@ -69,37 +122,58 @@ class LabelBook:
         is full or the workspace was replaced; nothing was stored.
         """
         with self._lock:
-            queue = self._queue(operation.labeler_id)
             try:
-                self._store(_stamped(operation), queue)
+                self._store(_stamped(operation))
             except duckdb.ConstraintException:
                 # Looking for a verdict's id beforehand would cost every verdict a third more.
                 with self._database.reader() as connection:
                     if not preferences_table.is_stored(connection, operation):
                         raise
-            return queue.progress()
+        return self._desks.progress(operation.labeler_id)
 
     @contextmanager
-    def transaction(self) -> Iterator[LabelTransaction]:
-        """Store pairs and the verdicts that come with them in one step."""
+    def transaction(self, *, queues: bool = True) -> Iterator[LabelTransaction]:
+        """Store pairs and the verdicts that come with them in one step.
+
+        ``queues``: whether that can change what anybody is shown next.
+        """
         with self._lock:
             with self._writing() as writing:
                 yield writing
-            self._queues.clear()
+            if queues:
+                self._desks.forget()
 
     def pairs_changed(self) -> None:
         """Pairs were added: queues and counts are read again when next asked for."""
-        with self._lock:
-            for queue in self._queues.values():
-                queue.pairs_changed()
+        self._desks.pairs_changed()
+
+    def next_slots(
+        self,
+        labeler: str,
+        view: QueueView,
+        limit: int,
+        exclude: Collection[str] = (),
+        *,
+        peek: bool = False,
+    ) -> tuple[list[Slot], Progress]:
+        """The labeller's next pairs in a view and where they stand in it; unless one only peeks it
+        is their view from now on."""
+        return self._desks.next(labeler, view, limit, exclude, peek=peek)
 
     def next_ids(self, labeler: str, limit: int, exclude: tuple[str, ...]) -> tuple[list[str], Progress]:
-        """The labeller's next pairs and where they stand."""
-        with self._lock:
-            queue = self._queue(labeler)
-            with self._database.reader() as connection:
-                ids = queue.next_ids(connection, limit, exclude)
-            return ids, queue.progress()
+        """The next of all pairs in random order."""
+        slots, progress = self.next_slots(labeler, QueueView(), limit, exclude)
+        return [slot.example_id for slot in slots], progress
+
+    def progress(self, labeler: str) -> Progress:
+        """Where the labeller stands over all pairs; their view stays what it is."""
+        return self._desks.progress(labeler, QueueView())
+
+    def set_gold(self, example_id: str, choice: str) -> None:
+        """Say what the right answer of a pair is, or forget it when ``choice`` is empty."""
+        with self._lock, self._database.write(checkpoint=True) as connection:
+            reliability_table.set_gold(connection, example_id, choice)
+        self._desks.pairs_changed()
 
     def reconcile(self) -> list[str]:
         """Make database and journal agree; what was put back, in words.
@@ -109,12 +183,7 @@ class LabelBook:
         found: list[str] = []
         with self._lock, self._database.write() as connection:
             unseen = preferences_table.operation_ids(connection)
-            missing = []
-            for operation in self._journal.read():
-                if operation.id in unseen:
-                    unseen.discard(operation.id)
-                else:
-                    missing.append(operation)
+            missing = list(self._journal.read_missing(unseen))
             put_back = preferences_table.insert_operations(connection, missing)
             if put_back:
                 found.append(f"{put_back} labels were missing in the database and came back from the journal")
@@ -129,28 +198,30 @@ class LabelBook:
         return [*self._journal.warnings, *found]
 
     def close(self) -> None:
+        self._desks.close()
         with self._lock:
             self._syncer.shutdown()
             self._journal.close()
 
-    def _store(self, operation: LabelOperation, queue: LabelQueue) -> None:
+    def _store(self, operation: LabelOperation) -> None:
+        labeler = operation.labeler_id
         with self._writing() as writing:
             connection = writing.connection
             if not isinstance(operation, Preference) and preferences_table.is_stored(connection, operation):
                 return
-            target = self._checked(connection, operation, queue)
+            target = self._checked(connection, operation)
             example_id = target.example_id
-            before = self._state(connection, queue, example_id)
+            before = self._desks.state(connection, labeler, example_id)
+            queues = self._desks.concerned(connection, labeler, example_id)
             preferences_table.insert_operation(connection, operation)
             writing.operations.append(operation)
             after: PairState = "judged"
             if not isinstance(operation, Preference):
-                after = preferences_table.pair_state(connection, queue.labeler, example_id)
-        queue.moved(example_id, before, after)
-        if isinstance(operation, Preference) and operation.source != "import":
-            queue.judged_at(operation.created_at)
-        elif isinstance(operation, Revocation):
-            queue.unjudged(target.created_at)
+                after = preferences_table.pair_state(connection, labeler, example_id)
+            elif operation.source == REPEAT:
+                after = before
+        if not isinstance(target, BetterAnswer):
+            self._desks.stored(operation, target, before, after, queues)
 
     @contextmanager
     def _writing(self) -> Iterator[LabelTransaction]:
@@ -170,33 +241,27 @@ class LabelBook:
         synced: Future[None] | None = None
         try:
             with self._database.write() as connection:
-                writing = LabelTransaction(connection)
-                yield writing
-                if writing.operations:
-                    length = self._journal.append(writing.operations)
+                with closing(LabelTransaction(connection, self._journal.path.parent)) as writing:
+                    yield writing
+                    if not writing.is_empty():
+                        length = self._journal.append_lines(writing.lines())
+                if length is not None:
                     synced = self._syncer.submit(self._journal.sync)
             if synced is not None:
                 synced.result()
         except BaseException:
-            if length is not None and synced is not None:
-                wait([synced])
+            if length is not None:
+                if synced is not None:
+                    wait([synced])
                 self._journal.cut_back(length)
                 # The commit may have reached the disk all the same: read again what stands.
-                self._queues.clear()
+                self._desks.forget()
             raise
 
-    def _queue(self, labeler: str) -> LabelQueue:
-        if labeler not in self._queues:
-            with self._database.reader() as connection:
-                self._queues[labeler] = LabelQueue(connection, labeler)
-        return self._queues[labeler]
-
-    def _checked(
-        self, connection: duckdb.DuckDBPyConnection, operation: LabelOperation, queue: LabelQueue
-    ) -> Preference | Mark:
-        """The verdict or mark that the operation is, or takes back."""
+    def _checked(self, connection: duckdb.DuckDBPyConnection, operation: LabelOperation) -> Recorded:
+        """The verdict, mark or written answer that the operation is, or takes back."""
         if not isinstance(operation, Revocation):
-            known = queue.is_open(operation.example_id)
+            known = self._desks.is_open(operation.labeler_id, operation.example_id)
             if not known and not preferences_table.example_exists(connection, operation.example_id):
                 raise NotFoundError(f"no pair {operation.example_id}", remedy="rlft pairs list shows them")
             return operation
@@ -209,11 +274,10 @@ class LabelBook:
             raise ConflictError("that verdict was already undone")
         return target
 
-    def _state(self, connection: duckdb.DuckDBPyConnection, queue: LabelQueue, example_id: str) -> PairState:
-        if queue.is_open(example_id):
-            return "open"
-        return preferences_table.pair_state(connection, queue.labeler, example_id)
-
 
 def _stamped(operation: T) -> T:
+    """The operation with a time, where it has none."""
     return operation if operation.created_at > 0 else replace(operation, created_at=time.time())
+
+
+stamped = _stamped

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +21,9 @@ class LabelStats:
     longer_rate: float | None
     """Share of decided verdicts for the longer answer, in characters."""
     median_seconds: float | None
+    by_strength: dict[str, int] = field(default_factory=dict)
+    """Verdicts given with a strength, by its name, weakest first."""
+    by_quality: dict[str, int] = field(default_factory=dict)
+    """Ties that say both_good or both_bad."""
+    written: int = 0
+    """Better answers that stand."""

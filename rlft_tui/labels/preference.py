@@ -8,6 +8,9 @@ from typing import Literal
 Side = Literal["a", "b"]
 Choice = Literal["a", "b", "tie"]
 MarkKind = Literal["skip", "flag"]
+Quality = Literal["", "both_good", "both_bad"]
+STRENGTHS = {1: "negligibly", 2: "slightly", 3: "better", 4: "significantly"}
+"""How much better the winner is, as in Llama 2's four steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,16 @@ class Preference:
     reasoning: str = ""
     time_spent_ms: int = 0
     source: str = "human"
-    """human, scripted (a stated rule) or import."""
+    """human, scripted (a stated rule), import, or repeat: given on a pair that came back hidden with
+    its sides swapped. A repeat measures the labeller and is never the current verdict."""
     created_at: float = 0.0
     """Unix seconds."""
+    strength: int | None = None
+    """How much better: 1 (negligibly) to 4 (significantly). None when not asked, and for a tie."""
+    quality: Quality = ""
+    """Of a tie: whether both answers are good, or both bad."""
+    arm: str = ""
+    """Why the queue had shown the pair (see queue_view.Arm); empty where no queue had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +54,22 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class BetterAnswer:
+    """An answer the labeller wrote because neither was as good; their latest on a pair stands.
+
+    It leaves the pair where it is in the queue: it is no verdict.
+    """
+
+    id: str
+    example_id: str
+    labeler_id: str
+    text: str
+    created_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Revocation:
-    """Takes back the preference or mark it names; the row itself stays."""
+    """Takes back the verdict, mark or written answer it names; the row itself stays."""
 
     id: str
     target_id: str
@@ -53,16 +77,20 @@ class Revocation:
     created_at: float = 0.0
 
 
-LabelOperation = Preference | Mark | Revocation
+Recorded = Preference | Mark | BetterAnswer
+"""What can be taken back."""
+LabelOperation = Recorded | Revocation
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One earlier operation of a labeller, newest first in lists."""
 
-    operation: Preference | Mark
+    operation: Recorded
     prompt: str
     revoked: bool
+    superseded: bool = False
+    """A later one of the labeller on the same pair stands in its place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,83 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
 from typing import Any, Literal
 
 import duckdb
 
+from rlft_tui.database.bulk_insert import insert_columns
+from rlft_tui.labels.feedback import Feedback
+from rlft_tui.labels.feedback_table import COLUMNS as FEEDBACK_COLUMNS
+from rlft_tui.labels.operations import Operation
 from rlft_tui.labels.preference import (
+    BetterAnswer,
     HistoryEntry,
-    LabelOperation,
     Mark,
     Preference,
+    Recorded,
     Revocation,
 )
+from rlft_tui.labels.ranking import Ranking, ranking_from
+from rlft_tui.labels.rankings_table import COLUMNS as RANKING_COLUMNS
 
 PairState = Literal["open", "judged", "skip", "flag"]
 """Where one pair stands for one labeller: a verdict counts before a flag, a flag before a skip."""
 
 _PREFERENCE = (
     "id, example_id, labeler_id, choice, shown_first, confidence, reasoning, time_spent_ms, "
-    "source, created_at"
+    "source, created_at, strength, quality, arm"
 )
-_MARK = "id, example_id, labeler_id, kind, note, created_at"
-_REVOCATION = "id, target_id, labeler_id, created_at"
+OPERATION_COLUMNS: dict[type[Operation], tuple[str, str]] = {
+    Preference: ("preferences", _PREFERENCE),
+    Mark: ("marks", "id, example_id, labeler_id, kind, note, created_at"),
+    BetterAnswer: ("better_answers", "id, example_id, labeler_id, text, created_at"),
+    Feedback: ("feedback", FEEDBACK_COLUMNS),
+    Ranking: ("rankings", RANKING_COLUMNS),
+    Revocation: ("revocations", "id, target_id, labeler_id, created_at"),
+}
+"""Table and columns of each operation, in the order of its fields."""
+_RECORDED: tuple[type[Recorded], ...] = (Preference, Mark, BetterAnswer)
+_VALUES = {kind: attrgetter(*columns.split(", ")) for kind, (_, columns) in OPERATION_COLUMNS.items()}
+_NOT_TEXT = {
+    "confidence": "tinyint",
+    "time_spent_ms": "bigint",
+    "created_at": "double",
+    "strength": "tinyint",
+    "score": "double",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Pairs of one labeller by state."""
-
-    labelled: int
-    skipped: int
-    flagged: int
-    remaining: int
-
-
-def insert_operation(connection: duckdb.DuckDBPyConnection, operation: LabelOperation) -> None:
+def insert_operation(connection: duckdb.DuckDBPyConnection, operation: Operation) -> None:
     """Store one operation whose id is new (``on conflict`` would triple the time)."""
-    table, columns = _table(operation)
-    values = _values(operation)
+    table, columns = OPERATION_COLUMNS[type(operation)]
+    values = _VALUES[type(operation)](operation)
     marks = ", ".join("?" * len(values))
     connection.execute(f"insert into {table} ({columns}) values ({marks})", values)
 
 
-def insert_operations(connection: duckdb.DuckDBPyConnection, operations: Iterable[LabelOperation]) -> int:
-    """Store many at once; how many were new."""
-    groups: dict[str, tuple[str, list[list[Any]]]] = {}
+def insert_new(connection: duckdb.DuckDBPyConnection, operations: Iterable[Operation]) -> None:
+    """Store many at once whose ids are new and differ."""
+    groups: dict[type[Operation], list[tuple[Any, ...]]] = {}
     for operation in operations:
-        table, columns = _table(operation)
-        groups.setdefault(table, (columns, []))[1].append(_values(operation))
+        groups.setdefault(type(operation), []).append(_VALUES[type(operation)](operation))
+    for kind, rows in groups.items():
+        table, columns = OPERATION_COLUMNS[kind]
+        values = zip(columns.split(", "), zip(*rows, strict=True), strict=True)
+        insert_columns(
+            connection,
+            table,
+            {name: (_NOT_TEXT.get(name, "varchar"), list(column)) for name, column in values},
+        )
+
+
+def insert_operations(connection: duckdb.DuckDBPyConnection, operations: Iterable[Operation]) -> int:
+    """Store many at once; how many were new."""
+    groups: dict[type[Operation], list[tuple[Any, ...]]] = {}
+    for operation in operations:
+        groups.setdefault(type(operation), []).append(_VALUES[type(operation)](operation))
     new = 0
-    for table, (columns, rows) in groups.items():
-        marks = ", ".join(f"unnest(cast(? as {kind}[]))" for kind in _types(table))
+    for kind, rows in groups.items():
+        table = OPERATION_COLUMNS[kind][0]
         lists = [list(column) for column in zip(*rows, strict=True)]
         before = _count(connection, f"select count(*) from {table}")
-        connection.execute(
-            f"insert into {table} ({columns}) select {marks} on conflict (id) do nothing", lists
-        )
+        connection.execute(f"{_insertion(kind)} on conflict (id) do nothing", lists)
         new += _count(connection, f"select count(*) from {table}") - before
     return new
 
 
-def is_stored(connection: duckdb.DuckDBPyConnection, operation: LabelOperation) -> bool:
-    return _exists(connection, f"select 1 from {_table(operation)[0]} where id = ?", [operation.id])
+def _insertion(kind: type[Operation]) -> str:
+    table, columns = OPERATION_COLUMNS[kind]
+    types = [_NOT_TEXT.get(column, "varchar") for column in columns.split(", ")]
+    marks = ", ".join(f"unnest(cast(? as {one}[]))" for one in types)
+    return f"insert into {table} ({columns}) select {marks}"
+
+
+def is_stored(connection: duckdb.DuckDBPyConnection, operation: Operation) -> bool:
+    table = OPERATION_COLUMNS[type(operation)][0]
+    return _exists(connection, f"select 1 from {table} where id = ?", [operation.id])
 
 
 def example_exists(connection: duckdb.DuckDBPyConnection, example_id: str) -> bool:
     return _exists(connection, "select 1 from examples where id = ?", [example_id])
 
 
-def find_target(connection: duckdb.DuckDBPyConnection, operation_id: str) -> Preference | Mark | None:
-    """The verdict or mark of that id, revoked or not."""
-    for row in connection.execute(
-        f"select {_PREFERENCE} from preferences where id = ?", [operation_id]
-    ).fetchall():
-        return Preference(*row)
-    for row in connection.execute(f"select {_MARK} from marks where id = ?", [operation_id]).fetchall():
-        return Mark(*row)
+def find_target(connection: duckdb.DuckDBPyConnection, operation_id: str) -> Recorded | None:
+    """The verdict, mark or written answer of that id, revoked or not."""
+    for kind in _RECORDED:
+        table, columns = OPERATION_COLUMNS[kind]
+        for row in connection.execute(
+            f"select {columns} from {table} where id = ?", [operation_id]
+        ).fetchall():
+            return kind(*row)
     return None
 
 
@@ -86,12 +119,19 @@ def is_revoked(connection: duckdb.DuckDBPyConnection, operation_id: str) -> bool
     return _exists(connection, "select 1 from revocations where target_id = ?", [operation_id])
 
 
-def stored_ids(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> set[str]:
-    """Which of these verdict ids are already stored."""
-    rows = connection.execute(
-        "select id from preferences where id in (select unnest(cast(? as varchar[])))", [list(ids)]
-    ).fetchall()
-    return {row[0] for row in rows}
+def known_ids(
+    connection: duckdb.DuckDBPyConnection,
+    ids: Sequence[str],
+    kinds: Collection[type[Operation]] = tuple(OPERATION_COLUMNS),
+) -> set[str]:
+    """Which of these ids are stored as operations of some kinds, or of any."""
+    if not ids:
+        return set()
+    tables = " union all ".join(
+        f"select id from {OPERATION_COLUMNS[kind][0]} where id in (select unnest($1::varchar[]))"
+        for kind in kinds
+    )
+    return {row[0] for row in connection.execute(tables, [list(ids)]).fetchall()}
 
 
 def count_orphans(connection: duckdb.DuckDBPyConnection) -> int:
@@ -106,33 +146,30 @@ def count_orphans(connection: duckdb.DuckDBPyConnection) -> int:
 
 def operation_ids(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """Ids of every operation that is stored."""
-    rows = connection.execute(
-        "select id from preferences union all select id from marks union all select id from revocations"
-    ).fetchall()
-    return {row[0] for row in rows}
+    every = " union all ".join(f"select id from {table}" for table, _ in OPERATION_COLUMNS.values())
+    return {row[0] for row in connection.execute(every).fetchall()}
 
 
-def operations_by_id(
-    connection: duckdb.DuckDBPyConnection, ids: Sequence[str]
-) -> list[Preference | Mark | Revocation]:
+def operations_by_id(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> list[Operation]:
     """The stored operations of those ids, oldest first."""
-    found: list[Preference | Mark | Revocation] = []
+    found: list[Operation] = []
     chosen = "where id in (select unnest(cast(? as varchar[])))"
-    for kind, columns, table in (
-        (Preference, _PREFERENCE, "preferences"),
-        (Mark, _MARK, "marks"),
-        (Revocation, _REVOCATION, "revocations"),
-    ):
+    for kind, (table, columns) in OPERATION_COLUMNS.items():
         rows = connection.execute(f"select {columns} from {table} {chosen}", [list(ids)]).fetchall()
-        found += [kind(*row) for row in rows]
+        found += [operation_of(kind, row) for row in rows]
     return sorted(found, key=lambda one: (one.created_at, one.id))
+
+
+def operation_of(kind: type[Operation], row: tuple[Any, ...]) -> Operation:
+    """The operation in a row of its table's columns."""
+    return ranking_from(row) if kind is Ranking else kind(*row)
 
 
 def pair_state(connection: duckdb.DuckDBPyConnection, labeler: str, example_id: str) -> PairState:
     """Where the pair stands for this labeller now."""
     rows = connection.execute(
         """select 'judged' from preferences
-             where example_id = $pair and labeler_id = $labeler
+             where example_id = $pair and labeler_id = $labeler and source <> 'repeat'
                and id not in (select target_id from revocations)
            union all
            select kind from marks
@@ -145,63 +182,9 @@ def pair_state(connection: duckdb.DuckDBPyConnection, labeler: str, example_id: 
     return next((state for state in states if state in found), "open")
 
 
-def count_pairs(connection: duckdb.DuckDBPyConnection, labeler: str) -> Counts:
-    """Where all pairs stand for this labeller."""
-    row = connection.execute(
-        """with judged as (
-               select distinct example_id from preferences
-               where labeler_id = $labeler and id not in (select target_id from revocations)),
-           aside as (
-               select example_id, bool_or(kind = 'flag') as flagged from marks
-               where labeler_id = $labeler and id not in (select target_id from revocations)
-                 and example_id not in (select example_id from judged)
-               group by example_id)
-           select (select count(*) from judged),
-                  (select count(*) filter (where not flagged) from aside),
-                  (select count(*) filter (where flagged) from aside),
-                  (select count(*) from examples
-                   where id not in (select example_id from judged)
-                     and id not in (select example_id from aside))""",
-        {"labeler": labeler},
-    ).fetchall()[0]
-    return Counts(*row)
-
-
-def open_pairs(connection: duckdb.DuckDBPyConnection, labeler: str, seed: str, limit: int) -> list[str]:
-    """Ids this labeller has neither judged nor set aside, in the order they are shown.
-
-    First those whose verdict or mark was taken back, the latest first; then a random
-    order that is fixed by ``seed``.
-    """
-    rows = connection.execute(
-        """with own as (
-               select id, example_id from preferences where labeler_id = $labeler
-               union all
-               select id, example_id from marks where labeler_id = $labeler),
-           undone as (
-               select own.example_id, max(revocations.created_at) as undone_at
-               from own join revocations on revocations.target_id = own.id
-               group by own.example_id),
-           standing as (
-               select example_id from own where id not in (select target_id from revocations))
-           select examples.id from examples left join undone on undone.example_id = examples.id
-           where examples.id not in (select example_id from standing)
-           order by undone.undone_at desc nulls last, md5($seed || examples.id)
-           limit $limit""",
-        {"labeler": labeler, "seed": seed, "limit": limit},
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
-def verdict_times(connection: duckdb.DuckDBPyConnection, labeler: str, limit: int) -> list[float]:
-    """When the labeller's last verdicts were given, oldest first; imported ones do not count."""
-    rows = connection.execute(
-        """select created_at from preferences
-           where labeler_id = ? and source <> 'import' and id not in (select target_id from revocations)
-           order by created_at desc limit ?""",
-        [labeler, limit],
-    ).fetchall()
-    return [row[0] for row in reversed(rows)]
+def touch(connection: duckdb.DuckDBPyConnection) -> None:
+    """Read something small: what stands now is what the transaction will see."""
+    connection.execute("select 1 from preferences limit 1").fetchall()
 
 
 def list_current(
@@ -217,6 +200,16 @@ def list_current(
     return tuple(Preference(*row) for row in rows)
 
 
+def label_state(connection: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
+    """Differs whenever labels or pairs were added; rows are never changed and seldom removed."""
+    rows = connection.execute(
+        """select (select count(*) from preferences), (select count(*) from revocations),
+                  (select count(*) from marks), (select count(*) from better_answers),
+                  (select count(*) from examples)"""
+    ).fetchall()
+    return tuple(rows[0])
+
+
 def count_current(connection: duckdb.DuckDBPyConnection, since: float) -> tuple[int, int]:
     """Everybody's current verdicts: all of them, and those given after ``since`` (unix seconds)."""
     rows = connection.execute(
@@ -226,46 +219,19 @@ def count_current(connection: duckdb.DuckDBPyConnection, since: float) -> tuple[
 
 
 def list_history(connection: duckdb.DuckDBPyConnection, labeler: str, limit: int) -> tuple[HistoryEntry, ...]:
-    """The labeller's verdicts and marks, newest first, revoked ones included."""
+    """The labeller's verdicts, marks and written answers, newest first, revoked ones included."""
     query = """with latest as (
                    select {columns} from {table} where labeler_id = ?
                    order by created_at desc, id desc limit ?)
                select latest.*, coalesce(prompt, ''), latest.id in (select target_id from revocations)
                from latest left join examples on examples.id = latest.example_id"""
     entries: list[HistoryEntry] = []
-    for kind, columns, table in ((Preference, _PREFERENCE, "preferences"), (Mark, _MARK, "marks")):
+    for kind in _RECORDED:
+        table, columns = OPERATION_COLUMNS[kind]
         rows = connection.execute(query.format(columns=columns, table=table), [labeler, limit]).fetchall()
         entries += [HistoryEntry(kind(*row[:-2]), row[-2], row[-1]) for row in rows]
     entries.sort(key=lambda entry: (entry.operation.created_at, entry.operation.id), reverse=True)
     return tuple(entries[:limit])
-
-
-def _table(operation: LabelOperation) -> tuple[str, str]:
-    if isinstance(operation, Preference):
-        return "preferences", _PREFERENCE
-    if isinstance(operation, Mark):
-        return "marks", _MARK
-    return "revocations", _REVOCATION
-
-
-def _values(operation: LabelOperation) -> list[Any]:
-    if isinstance(operation, Preference):
-        one = operation
-        return [
-            *(one.id, one.example_id, one.labeler_id, one.choice, one.shown_first, one.confidence),
-            *(one.reasoning, one.time_spent_ms, one.source, one.created_at),
-        ]
-    if isinstance(operation, Mark):
-        mark = operation
-        return [mark.id, mark.example_id, mark.labeler_id, mark.kind, mark.note, mark.created_at]
-    return [operation.id, operation.target_id, operation.labeler_id, operation.created_at]
-
-
-def _types(table: str) -> list[str]:
-    text = "varchar"
-    if table == "preferences":
-        return [text, text, text, text, text, "tinyint", text, "bigint", text, "double"]
-    return [text] * 5 + ["double"] if table == "marks" else [text] * 3 + ["double"]
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> bool:

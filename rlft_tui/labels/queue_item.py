@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rlft_tui.labels.label_queue import slot_key
 from rlft_tui.labels.preference import Progress, Side
 from rlft_tui.pairs.response_pair import ResponsePair
 
@@ -14,6 +15,15 @@ class QueueItem:
 
     pair: ResponsePair
     left: Side
+    arm: str = ""
+    """Why it is shown, to be stored with its verdict (see queue_view.Arm)."""
+    source: str = "human"
+    """Source of its verdict: ``repeat`` when the pair comes back hidden, which nobody is told."""
+
+    @property
+    def key(self) -> str:
+        """Tells it from another showing of the same pair; goes into a request's ``exclude``."""
+        return slot_key(self.pair.id, self.source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,3 +37,10 @@ class Rating:
     """A tie counts half."""
     stderr: float
     ci95: tuple[float, float]
+    bt: float | None = None
+    """Bradley-Terry rating in points (100 are odds of 1.8), above the mean of all models or
+    above the one that is compared against."""
+    bt_ci95: tuple[float, float] | None = None
+    lc_win_rate: float | None = None
+    """What the win rate would be at equal length, as in AlpacaEval 2; None below twenty verdicts."""
+    lc_ci95: tuple[float, float] | None = None

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import orjson
 
+from rlft_tui.database.bulk_insert import insert_columns
 from rlft_tui.errors import NotFoundError
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Message
@@ -30,6 +31,8 @@ class StoredPairs:
     ids: tuple[str, ...]
     """The id of each row, in order: its own, or that of the equal pair that was there before."""
     added: int
+    new: tuple[bool, ...]
+    """Whether each row is one of those added."""
 
 
 def pair_digest(
@@ -63,16 +66,18 @@ def store_pairs(
         [list(dict.fromkeys(digests))],
     ).fetchall()
     known: dict[str, str] = dict(rows)
-    fresh: list[ResponsePair] = []
-    fresh_digests: list[str] = []
+    fresh: dict[str, ResponsePair] = {}
     ids: list[str] = []
     for pair, digest in zip(pairs, digests, strict=True):
         if digest not in known:
             known[digest] = pair.id
-            fresh.append(pair)
-            fresh_digests.append(digest)
+            fresh[digest] = pair
         ids.append(known[digest])
-    return StoredPairs(tuple(ids), _insert(connection, fresh, fresh_digests))
+    added = _insert(connection, list(fresh.values()), list(fresh))
+    new = tuple(
+        fresh.get(digest) is pair and pair.id in added for pair, digest in zip(pairs, digests, strict=True)
+    )
+    return StoredPairs(tuple(ids), len(added), new)
 
 
 def add_pairs(connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePair]) -> int:
@@ -80,50 +85,61 @@ def add_pairs(connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePai
 
     For pairs made here, whose ids others already refer to; repeating the call adds nothing.
     """
-    return _insert(connection, pairs, [digest_of(pair) for pair in pairs])
+    return len(_insert(connection, pairs, [digest_of(pair) for pair in pairs]))
 
 
 def _insert(
     connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePair], digests: Sequence[str]
-) -> int:
-    """Add the rows whose id is new. ``on conflict`` would do it, but does not keep their order."""
-    known = connection.execute(
-        "select id from examples where id in (select unnest($1::varchar[]))", [[pair.id for pair in pairs]]
-    ).fetchall()
-    taken = {identity for (identity,) in known}
+) -> set[str]:
+    """Add the rows whose id is new; their ids. ``on conflict`` would do it, but does not keep their order."""
+    # Where the id is the digest, as in an import, whoever gives the digests has looked them up.
+    doubtful = [pair.id for pair, digest in zip(pairs, digests, strict=True) if pair.id != digest]
+    taken = known_pair_ids(connection, doubtful)
     rows: dict[str, tuple[ResponsePair, str]] = {}
     for pair, digest in zip(pairs, digests, strict=True):
         if pair.id not in taken:
             rows.setdefault(pair.id, (pair, digest))
     if rows:
         _insert_rows(connection, [pair for pair, _ in rows.values()], [digest for _, digest in rows.values()])
-    return len(rows)
+    return set(rows)
 
 
 def _insert_rows(
     connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePair], digests: Sequence[str]
 ) -> None:
-    connection.execute(
-        f"""insert into examples ({PAIR_COLUMNS}, digest)
-            select unnest($1::varchar[]), unnest($2::varchar[]), unnest($3::varchar[]),
-                   unnest($4::varchar[]), unnest($5::varchar[]), unnest($6::varchar[]),
-                   unnest($7::varchar[]), unnest($8::varchar[]), unnest($9::varchar[]),
-                   unnest($10::varchar[]), unnest($11::double[]), unnest($12::uuid[])""",
-        [
-            [pair.id for pair in pairs],
-            [pair.prompt for pair in pairs],
-            [pair.response_a for pair in pairs],
-            [pair.response_b for pair in pairs],
-            [pair.model_a for pair in pairs],
-            [pair.model_b for pair in pairs],
-            [pair.category for pair in pairs],
-            [pair.source for pair in pairs],
-            [encode_context(pair.context) for pair in pairs],
-            [orjson.dumps(pair.settings).decode() for pair in pairs],
-            [pair.created_at for pair in pairs],
-            list(digests),
-        ],
+    insert_columns(
+        connection,
+        "examples",
+        {
+            "id": ("varchar", [pair.id for pair in pairs]),
+            "prompt": ("varchar", [pair.prompt for pair in pairs]),
+            "response_a": ("varchar", [pair.response_a for pair in pairs]),
+            "response_b": ("varchar", [pair.response_b for pair in pairs]),
+            "model_a": ("varchar", [pair.model_a for pair in pairs]),
+            "model_b": ("varchar", [pair.model_b for pair in pairs]),
+            "category": ("varchar", [pair.category for pair in pairs]),
+            "source": ("varchar", [pair.source for pair in pairs]),
+            "context": ("varchar", [encode_context(pair.context) for pair in pairs]),
+            "settings": (
+                "varchar",
+                [orjson.dumps(pair.settings).decode() if pair.settings else "{}" for pair in pairs],
+            ),
+            "created_at": ("double", [pair.created_at for pair in pairs]),
+            "digest": ("uuid", digests),
+            "length_a": ("integer", [len(pair.response_a) for pair in pairs]),
+            "length_b": ("integer", [len(pair.response_b) for pair in pairs]),
+        },
     )
+
+
+def known_pair_ids(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> set[str]:
+    """Which of these pairs are stored."""
+    if not ids:
+        return set()
+    rows = connection.execute(
+        "select id from examples where id in (select unnest($1::varchar[]))", [list(set(ids))]
+    ).fetchall()
+    return {identity for (identity,) in rows}
 
 
 def pairs_page(
@@ -136,13 +152,18 @@ def pairs_page(
 ) -> tuple[int, tuple[ResponsePair, ...]]:
     """How many pairs match, and the window of them, in the order they came in."""
     where: dict[str, Any] = {"search": search, "category": category}
-    total = connection.execute(f"select count(*) from examples where {_MATCH}", where).fetchall()[0][0]
     # Row numbers first: sorting the texts themselves takes five times as long deep in the list.
-    rows = connection.execute(
-        f"""select {PAIR_COLUMNS} from examples where rowid in (
-                select rowid from examples where {_MATCH} order by rowid limit $limit offset $offset)
-            order by rowid""",
+    # Both answers from one scan: a search of a million pairs reads all their texts.
+    total, places = connection.execute(
+        f"""with found as materialized (select rowid as place from examples where {_MATCH}),
+            shown as (select place from found order by place limit $limit offset $offset)
+            select (select count(*) from found), (select list(place order by place) from shown)""",
         {**where, "limit": max(limit, 0), "offset": max(offset, 0)},
+    ).fetchall()[0]
+    rows = connection.execute(
+        f"""select {PAIR_COLUMNS} from examples
+            where rowid in (select unnest(cast(? as bigint[]))) order by rowid""",
+        [places or []],
     ).fetchall()
     return int(total), tuple(pair_from_row(row) for row in rows)
 

@@ -22,3 +22,14 @@ class ImportReport:
     duplicates: int
     rejected: tuple[LineReport, ...] = ()
     warnings: tuple[LineReport, ...] = ()
+    unlisted: int = 0
+    """Refused lines beyond those in ``rejected``."""
+    format: str = ""
+    """The format or formats of pairs that were recognised, separated by commas."""
+    verdicts: int = 0
+    """Labels that came with the pairs and were new."""
+
+    @property
+    def refused(self) -> int:
+        """How many lines were refused."""
+        return len(self.rejected) + self.unlisted

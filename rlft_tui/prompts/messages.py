@@ -100,7 +100,7 @@ def _message(turn: Any, where: str) -> Message:
     role = turn.get("role", turn.get("from"))
     content = turn.get("content", turn.get("value"))
     role = _OTHER_NAMES.get(role, role) if isinstance(role, str) else role
-    if role not in _ROLES:
+    if not isinstance(role, str) or role not in _ROLES:
         shown = repr(role)[:40] if isinstance(role, str) else _kind(role)
         raise RowError(f"{where} has role {shown}; known: system, user, assistant")
     if isinstance(content, list):

@@ -17,11 +17,16 @@ _MATCH = """($search = '' or contains(lower(prompt), lower($search)))
     and ($category = '' or category = $category)"""
 
 
-def content_digest(*parts: str) -> str:
-    """128 bits of BLAKE2b over the parts, as a UUID: equal content, equal digest."""
+def content_bytes(*parts: str) -> bytes:
+    """128 bits of BLAKE2b over the parts: equal content, equal bytes."""
     # The lengths come first, so that no two lists of parts run together to the same text.
     text = " ".join([str(len(part)) for part in parts]) + "\n" + "".join(parts)
-    digits = hashlib.blake2b(text.encode("utf-8"), digest_size=16).hexdigest()
+    return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()
+
+
+def content_digest(*parts: str) -> str:
+    """``content_bytes`` as a UUID."""
+    digits = content_bytes(*parts).hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 

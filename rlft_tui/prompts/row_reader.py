@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from rlft_tui.prompts.import_report import LineReport
 
 MAX_LINE_BYTES = 16 * 2**20
 """A longer line is refused: it bounds the memory an import needs."""
-MAX_ARRAY_BYTES = 256 * 2**20
 MAX_FIELD_CHARACTERS = 4_000_000
 """What one CSV field may hold; a quote left open ends here and not at the end of the file."""
 FORMATS = {
@@ -31,6 +31,12 @@ FORMATS = {
     ".txt": "txt",
 }
 _PARQUET_BATCH = 128
+_BOM = b"\xef\xbb\xbf"
+_PEEKED = 64
+"""Bytes in which a JSON array has to begin."""
+_ARRAY_BLOCK = 1 << 20
+_STRUCTURE = re.compile(rb'[][{}",]')
+_IN_TEXT = re.compile(rb'[\\\\"]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes | None]]:
     while line := stream.readline(MAX_LINE_BYTES):
         number += 1
         if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
+            line = line.removeprefix(_BOM)
         if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
             while rest := stream.readline(MAX_LINE_BYTES):
                 if rest.endswith(b"\n"):
@@ -113,12 +119,13 @@ def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes | None]]:
 
 
 def _json_rows(name: str, stream: IO[bytes]) -> Iterator[SourceRow | LineReport]:
+    beginning = cast(io.BufferedReader, stream).peek(_PEEKED)[:_PEEKED]
+    if beginning.removeprefix(_BOM).lstrip(b" \t").startswith(b"["):
+        yield from _array_rows(name, stream)
+        return
     for number, line in _lines(stream):
         if line is None:
             yield _too_long(number)
-        elif number == 1 and line.lstrip().startswith(b"["):
-            yield from _array_rows(name, line + b"\n", stream)
-            return
         elif line.strip():
             yield _json_row(number, line)
 
@@ -152,21 +159,56 @@ def _json_kind(value: Any) -> str:
     return "null" if value is None else kinds.get(type(value), type(value).__name__)
 
 
-def _array_rows(name: str, head: bytes, stream: IO[bytes]) -> Iterator[SourceRow | LineReport]:
-    content = head + stream.read(MAX_ARRAY_BYTES)
-    if stream.read(1):
-        raise RlftError(
-            f"a JSON array of more than {MAX_ARRAY_BYTES // 2**20} MB", where=name, remedy="Use JSON lines"
-        )
-    try:
-        records = orjson.loads(content)
-    except (orjson.JSONDecodeError, RecursionError) as error:
-        raise RlftError(f"not a valid JSON array: {error}", where=name, remedy="Use JSON lines") from None
-    for number, values in enumerate(records, 1):
-        if isinstance(values, dict):
-            yield SourceRow(number, values)
-        else:
-            yield LineReport(number, f"is {_json_kind(values)}, not an object")
+def _array_rows(name: str, stream: IO[bytes]) -> Iterator[SourceRow | LineReport]:
+    """The elements of a JSON array, one after the other: the array as a whole is never held."""
+    for number, element in enumerate(array_elements(name, stream), 1):
+        yield _too_long(number) if element is None else _json_row(number, element)
+
+
+def array_elements(name: str, stream: IO[bytes]) -> Iterator[bytes | None]:
+    """The text of each element; None for one longer than MAX_LINE_BYTES.
+
+    Looks at quotes, brackets and commas only, so a bad element does not spoil the others.
+    RlftError when the array does not end, or something follows it.
+    """
+    buffer = stream.read(_ARRAY_BLOCK).removeprefix(_BOM).lstrip()[1:]
+    start = place = 0
+    depth, quoted, too_long, first = 1, False, False, True
+    while True:
+        found = (_IN_TEXT if quoted else _STRUCTURE).search(buffer, place)
+        if found is None:
+            skipped = max(place - len(buffer), 0)
+            buffer, start = buffer[start:], 0
+            too_long = too_long or len(buffer) > MAX_LINE_BYTES
+            buffer = b"" if too_long else buffer
+            block = stream.read(_ARRAY_BLOCK)
+            if not block:
+                raise _bad_array(name, "it does not end")
+            place = len(buffer) + skipped
+            buffer += block
+            continue
+        sign, place = found[0], found.end()
+        if sign == b"\\":
+            place += 1
+        elif sign == b'"':
+            quoted = not quoted
+        elif sign in b"[{":
+            depth += 1
+        elif sign in b"]}":
+            depth -= 1
+        if depth == 0 or (sign == b"," and depth == 1):
+            element = buffer[start : found.start()].strip()
+            if element or too_long or not (first and depth == 0):
+                yield None if too_long else element
+            start, too_long, first = place, False, False
+        if depth == 0:
+            if sign != b"]" or buffer[place:].strip() or stream.read(_ARRAY_BLOCK).strip():
+                raise _bad_array(name, "its brackets do not match")
+            return
+
+
+def _bad_array(name: str, reason: str) -> RlftError:
+    return RlftError(f"not a valid JSON array: {reason}", where=name, remedy="Nothing of it was imported")
 
 
 def _text_rows(stream: IO[bytes]) -> Iterator[SourceRow | LineReport]:

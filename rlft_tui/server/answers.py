@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlft_tui.datasets.dataset import Dataset
+from rlft_tui.evaluations.stopping_rule import Separation
 from rlft_tui.models.model import Model
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Prompt
@@ -49,6 +50,8 @@ class Home:
     """Newest first, at most twenty."""
     models: tuple[Model, ...]
     warnings: tuple[str, ...] = ()
+    separation: Separation | None = None
+    """Of the two models with the most verdicts between them; may be some seconds old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +80,18 @@ class StreamedText:
     tokens: int = 0
     """Tokens of this side so far."""
     tokens_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteState:
+    """Whether the workspace is served on a TCP port as well, and where."""
+
+    listening: bool
+    host: str = ""
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        """What another machine connects to, as far as the server knows its own name."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}" if self.listening else ""

@@ -7,6 +7,8 @@ from fastapi import Depends, FastAPI, Request
 from rlft_tui.server import (
     backup_routes,
     dataset_routes,
+    export_routes,
+    feedback_routes,
     health_routes,
     home_routes,
     inference_routes,
@@ -14,7 +16,11 @@ from rlft_tui.server import (
     model_routes,
     pair_routes,
     prompt_routes,
+    queue_routes,
+    ranking_routes,
+    remote_routes,
     run_routes,
+    statistics_routes,
 )
 from rlft_tui.server.replies import add_error_replies
 from rlft_tui.server.services import Services, services_of
@@ -25,13 +31,19 @@ _NOUNS = (
     health_routes,
     home_routes,
     prompt_routes,
+    queue_routes,
     pair_routes,
+    export_routes,
     label_routes,
+    feedback_routes,
+    ranking_routes,
     dataset_routes,
     model_routes,
     run_routes,
     inference_routes,
     backup_routes,
+    remote_routes,
+    statistics_routes,
 )
 
 

@@ -13,6 +13,7 @@ from rlft_tui.prompts.prompts_table import count_prompts
 from rlft_tui.server.answers import Home
 from rlft_tui.server.replies import reply
 from rlft_tui.server.services import ServicesOf
+from rlft_tui.server.statistics_routes import separations_now
 
 router = APIRouter()
 _RUNS = 20
@@ -21,7 +22,8 @@ _RUNS = 20
 @router.get("/home", response_model=Home)
 def home(services: ServicesOf, labeler: str) -> Response:
     """``labels`` counts everybody's current verdicts, ``unlabelled`` what is left for ``labeler``."""
-    _, progress = services.labels.next_ids(labeler, 0, ())
+    progress = services.labels.progress(labeler)
+    apart = services.statistics.answer("separations", "", separations_now, may_be_late=True)
     with services.database.reader() as connection:
         datasets = list_datasets(connection)
         since = datasets[0].created_at if datasets else 0.0
@@ -36,5 +38,6 @@ def home(services: ServicesOf, labeler: str) -> Response:
             runs=services.supervisor.summaries()[:_RUNS],
             models=list_models(connection),
             warnings=tuple(services.warnings),
+            separation=next(iter(apart), None),
         )
     return reply(answer)

@@ -32,5 +32,4 @@ def add_model(services: ServicesOf, model: Model) -> Response:
 
 @router.get("/models/ratings", response_model=list[Rating])
 def list_ratings(services: ServicesOf, against: str = "") -> Response:
-    with services.database.reader() as connection:
-        return reply(ratings(connection, against=against))
+    return reply(services.statistics.answer("ratings", against, lambda db: ratings(db, against=against)))

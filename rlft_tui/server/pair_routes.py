@@ -8,10 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from rlft_tui.errors import RlftError
-from rlft_tui.ids import derived_id
-from rlft_tui.labels.preference import Preference
+from rlft_tui.labels.imported_labels import ImportedLabels
 from rlft_tui.pairs import pairs_table
+from rlft_tui.pairs.formats.registry import AUTO
 from rlft_tui.pairs.import_pairs import import_pairs
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.import_report import ImportReport
@@ -34,27 +33,15 @@ def add_pairs(services: ServicesOf, content: Content) -> dict[str, int]:
 
 
 @router.post("/pairs/import", response_model=ImportReport)
-def import_file(services: ServicesOf, upload: Upload, name: str, labeler: str) -> Response:
-    """The body is the file, ``name`` tells its format by its ending.
+def import_file(services: ServicesOf, upload: Upload, name: str, labeler: str, form: str = AUTO) -> Response:
+    """The body is the file, ``name`` tells by its ending how it is encoded, ``form`` what its rows mean.
 
-    Verdicts that come with TRL rows are stored under ``labeler`` in the same step.
+    Verdicts that come with rows are stored in the same step, under the annotator that a
+    row names or else under ``labeler``.
     """
     with services.labels.transaction() as writing:
-        found = import_pairs(writing.connection, name, upload, now=time.time())
-        if found.verdicts and not labeler:
-            raise RlftError("verdicts need a labeler", where=name, remedy="Name one with --as")
-        writing.add_imported(
-            [
-                Preference(
-                    id=derived_id("import", labeler, verdict.example_id, verdict.choice),
-                    example_id=verdict.example_id,
-                    labeler_id=labeler,
-                    choice=verdict.choice,
-                    source="import",
-                )
-                for verdict in found.verdicts
-            ]
-        )
+        sink = ImportedLabels(writing, labeler=labeler, name=name)
+        found = import_pairs(writing.connection, name, upload, now=time.time(), form=form, sink=sink)
     services.database.checkpoint()
     return reply(found.report)
 

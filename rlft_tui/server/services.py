@@ -11,9 +11,13 @@ from fastapi import Depends, Request
 from rlft_tui.config import Settings
 from rlft_tui.database.connection import Database
 from rlft_tui.labels.label_book import LabelBook
+from rlft_tui.labels.rank_book import RankBook
+from rlft_tui.labels.score_book import ScoreBook
 from rlft_tui.paths import Workspace
 from rlft_tui.server.inference import Inference
 from rlft_tui.server.lifecycle import WorkspaceGuard
+from rlft_tui.server.remote_listener import RemoteListener
+from rlft_tui.server.statistics_memo import StatisticsMemo
 from rlft_tui.server.supervisor import Supervisor
 
 
@@ -25,6 +29,8 @@ class Services:
     settings: Settings
     database: Database
     labels: LabelBook
+    scores: ScoreBook
+    rankings: RankBook
     guard: WorkspaceGuard
     started: float
     """Unix seconds."""
@@ -32,8 +38,14 @@ class Services:
     supervisor: Supervisor
     inference: Inference
     warnings: list[str] = field(default_factory=list)
+    statistics: StatisticsMemo = field(init=False)
+    remote: RemoteListener | None = None
+    """The TCP port, closed until somebody asks for it."""
     end: Callable[[str], None] = lambda reason: None
     """Ends the server after the requests under way; takes the reason for the log."""
+
+    def __post_init__(self) -> None:
+        self.statistics = StatisticsMemo(self.database)
 
 
 def services_of(request: Request) -> Services:

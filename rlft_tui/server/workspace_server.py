@@ -21,12 +21,17 @@ from rlft_tui.database.connection import Database, open_database
 from rlft_tui.errors import ConflictError
 from rlft_tui.labels.journal import PreferenceJournal
 from rlft_tui.labels.label_book import LabelBook
+from rlft_tui.labels.queue_reader import Shares
+from rlft_tui.labels.rank_book import RankBook
+from rlft_tui.labels.score_book import ScoreBook
 from rlft_tui.paths import Workspace, find_workspace
 from rlft_tui.server.app import create_app
 from rlft_tui.server.backup_routes import DailyBackups
 from rlft_tui.server.health_routes import active_runs
 from rlft_tui.server.inference import Inference
 from rlft_tui.server.lifecycle import Activity, SocketFile, WorkspaceGuard, listen, watch
+from rlft_tui.server.remote_access import RemoteToken
+from rlft_tui.server.remote_listener import KEEP_ALIVE, RemoteListener
 from rlft_tui.server.server_record import ServerRecord, record_path, write_record
 from rlft_tui.server.services import Services
 from rlft_tui.server.supervisor import Supervisor
@@ -36,8 +41,6 @@ from rlft_tui.version import VERSION
 log = logging.getLogger("rlft.server")
 _LOCK_SECONDS = 20.0
 """How long a server that is just ending may keep the workspace."""
-_KEEP_ALIVE = 7 * 24 * 3600
-"""An open connection is a client; uvicorn must not hang up on one that is quiet."""
 
 
 def serve(root: Path, *, ready: Callable[[], None]) -> None:
@@ -85,7 +88,12 @@ def _is_answered(path: Path) -> bool:
 def open_services(workspace: Workspace, settings: Settings, database: Database) -> Services:
     """Everything the routes need, with database and journal made to agree."""
     guard = WorkspaceGuard(workspace)
-    labels = LabelBook(database, PreferenceJournal(workspace.journal), guard=guard.check)
+    labels = LabelBook(
+        database,
+        PreferenceJournal(workspace.journal),
+        guard=guard.check,
+        shares=Shares(settings.repeat_share, settings.control_share),
+    )
     repaired = labels.reconcile()
     supervisor = Supervisor(workspace, settings, database, pairs_changed=labels.pairs_changed)
     supervisor.start()
@@ -95,6 +103,8 @@ def open_services(workspace: Workspace, settings: Settings, database: Database) 
         settings=settings,
         database=database,
         labels=labels,
+        scores=ScoreBook(database, labels),
+        rankings=RankBook(database, labels),
         guard=guard,
         started=time.time(),
         socket=str(workspace.socket),
@@ -132,20 +142,21 @@ async def _answer(services: Services, listener: socket.socket, ready: Callable[[
             access_log=False,
             lifespan="off",
             ws="none",
-            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=5,
             server_header=False,
             date_header=False,
         )
     )
     services.end = server.end
+    services.remote = remote = RemoteListener(activity, RemoteToken(services.workspace))
     watcher = asyncio.create_task(
         watch(
             activity=activity,
             guard=services.guard,
             idle_seconds=services.settings.idle_minutes * 60,
             busy=lambda: active_runs(services) > 0,
-            connected=lambda: bool(server.server_state.connections),
+            connected=lambda: bool(server.server_state.connections) or bool(remote.connections),
             end=server.end,
         )
     )
@@ -155,6 +166,7 @@ async def _answer(services: Services, listener: socket.socket, ready: Callable[[
     gc.set_threshold(50_000, 20, 50)
     asyncio.get_running_loop().call_soon(ready)
     await server.serve(sockets=[listener])
+    await remote.stop()
     watcher.cancel()
 
 

@@ -7,7 +7,7 @@ from time import monotonic
 from textual.message import Message
 from textual.strip import Strip
 
-from rlft_tui.tui.widgets.text_pane import TextPane
+from rlft_tui.tui.widgets.text_pane import Pieces, TextPane
 
 
 class AnswerPane(TextPane):
@@ -31,10 +31,10 @@ class AnswerPane(TextPane):
         """Serial of the last text that was drawn."""
         return self._told
 
-    def put(self, text: str, serial: int) -> None:
-        """Show a text from its start; ``serial`` comes back with ``Painted``."""
+    def put(self, text: str, serial: int, marks: Pieces = ()) -> None:
+        """Show a text from its start, or its word diff; ``serial`` comes back with ``Painted``."""
         self._serial = serial
-        self.show(text)
+        self.show(text, marks=marks)
         self.refresh()  # also when hidden now: the first line drawn tells that it is painted
 
     def render_line(self, y: int) -> Strip:

@@ -27,6 +27,7 @@ from textual.worker import WorkerFailed, active_worker
 
 from rlft_tui.config import Settings
 from rlft_tui.errors import RlftError
+from rlft_tui.labels.queue_view import QueueView
 from rlft_tui.paths import Workspace
 from rlft_tui.tui import run_text
 from rlft_tui.tui.garbage import tune_collector
@@ -37,6 +38,7 @@ from rlft_tui.tui.server_link import LinkState, ServerLink
 from rlft_tui.tui.widgets.terminal_pace import pace_of
 
 if TYPE_CHECKING:
+    from rlft_tui.client.remote_place import RemotePlace
     from rlft_tui.client.workspace_client import WorkspaceClient
     from rlft_tui.tui.screens.base import WorkbenchScreen
 
@@ -52,6 +54,12 @@ def _connect(workspace: Workspace) -> WorkspaceClient:
     from rlft_tui.client.connection import connect
 
     return connect(workspace)
+
+
+def _connect_remote(place: RemotePlace) -> WorkspaceClient:
+    from rlft_tui.client.remote import connect_remote
+
+    return connect_remote(place)
 
 
 class RlftApp(App[int]):
@@ -80,6 +88,12 @@ class RlftApp(App[int]):
             for key, entry in SCREENS.items()
             if entry.digit
         ),
+        Binding(
+            "f8", "show_screen('statistics')", "Statistics", show=False,
+            id="app.statistics", tooltip="Pace, biases, agreement and who is ahead",
+        ),
+        Binding("f9", "show_screen('score')", "Score", show=False, id="app.score", tooltip="Go to Score"),
+        Binding("f10", "show_screen('rank')", "Rank", show=False, id="app.rank", tooltip="Go to Rank"),
         Binding("question_mark", "help", "help", id="app.help", tooltip="All keys of this screen"),
         Binding("q", "leave", "back", show=False, id="app.back", tooltip="Back to Home; from Home, leave"),
         Binding("ctrl+q", "quit", "leave", show=False, id="app.quit", tooltip="Leave the workbench"),
@@ -93,14 +107,19 @@ class RlftApp(App[int]):
         *,
         connect: Callable[[], WorkspaceClient] | None = None,
         screen: str = "home",
+        view: QueueView | None = None,
     ) -> None:
         self.DEFAULT_MODE = screen  # type: ignore[misc]  # read by the base class, once
         super().__init__()
         self.workspace = workspace
         self.settings = settings
+        self.queue_view = view or QueueView(overlap=settings.overlap, repeats=True)
+        """Which pairs the label screen asks for; kept until the workbench is left."""
         self.animation_level = "none"
         self._arguments: dict[str, Any] = {}
         self._listing = False
+        self.keys: dict[str, str] = {}
+        """The key map in use: binding id to keys."""
         self.link = ServerLink(connect or partial(_connect, workspace), self._tell_link)
         self.label_writer = LabelWriter(self.link)
         """Every verdict, from whatever screen, is stored through this."""
@@ -122,7 +141,7 @@ class RlftApp(App[int]):
         """What waits for the first frame: the connection, the key map, the garbage collector."""
         self.run_worker(self._greet(), group="link")
         self.run_worker(self.label_writer.run(), group="label-writer")
-        if self.settings.keymap:
+        if self.settings.keymap or self.settings.layout != "standard":
             self.run_worker(self._use_keymap(), group="keymap")
         if not self.is_headless:
             self.set_timer(TUNE_AFTER_SECONDS, tune_collector)
@@ -150,6 +169,7 @@ class RlftApp(App[int]):
 
     async def _use_keymap(self) -> None:
         from rlft_tui.tui.keymap import check_keymap
+        from rlft_tui.tui.label_keys import MODES, in_layout, whole_keymap
         from rlft_tui.tui.screens.base import WorkbenchScreen
 
         places: dict[str, list[BindingType]] = {}
@@ -157,8 +177,12 @@ class RlftApp(App[int]):
             kind = await asyncio.to_thread(screen_class, key)
             own = [*self.BINDINGS, *WorkbenchScreen.BINDINGS, *kind.BINDINGS]
             places[key] = own if kind.DIGITS_SWITCH else [_without_digit(binding) for binding in own]
-        checked = check_keymap(self.settings.keymap, places)
-        self.set_keymap(checked.usable)
+        places["label"] = in_layout(places["label"], self.settings.layout)
+        checked = check_keymap(self.settings.keymap, places, MODES)
+        self.keys = whole_keymap(self.settings.layout, checked.usable)
+        self.set_keymap(self.keys)
+        if isinstance(self.screen, WorkbenchScreen):
+            self.screen.keys_changed()
         for problem in checked.problems:
             self.notify(f"rlft.toml: {problem}", severity="warning", timeout=10, markup=False)
 
@@ -249,6 +273,8 @@ class RlftApp(App[int]):
                     screen.key_time = event.time
                     if screen.take_key(event.key) or self._means_nothing(screen, event):
                         return
+                    if await self._changed_keys(screen, event):
+                        return
         try:
             await super().on_event(event)
         except Exception as error:
@@ -257,6 +283,19 @@ class RlftApp(App[int]):
             # Such as a key that meets a dialog which is not made yet: no reason to leave.
             self._exception = self._exception or error  # tests fail on it
             self.show_unexpected()
+
+    async def _changed_keys(self, screen: WorkbenchScreen, event: events.Key) -> bool:
+        """Do at once what gives the keys after this one another meaning.
+
+        Keys that arrive in one piece are handed out faster than the screen acts on them: the digit
+        of a fast "how sure? 4" would be a verdict.
+        """
+        active = screen.active_bindings.get(event.key)
+        if active is None or not active.enabled or active.binding.action not in screen.CHANGES_KEYS:
+            return False
+        if screen.focused is not None and screen.focused.check_consume_key(event.key, event.character):
+            return False
+        return await self.run_action(active.binding.action, active.node)
 
     def _means_nothing(self, screen: WorkbenchScreen, event: events.Key) -> bool:
         """Whether a digit would fall through to the screen keys where digits have another meaning.
@@ -280,6 +319,17 @@ class RlftApp(App[int]):
 
         if isinstance(self.screen, WorkbenchScreen):
             self.screen.away(time.monotonic())
+
+    # settings
+    def keep_setting(self, name: str, value: bool | str) -> None:
+        """Change a setting now, and in rlft.toml for the next time."""
+        from rlft_tui.config import keep_setting
+
+        self.settings = dataclasses.replace(self.settings, **{name: value})  # type: ignore[arg-type]
+        try:
+            keep_setting(self.workspace.settings, name, value)
+        except RlftError as error:
+            self.notify(str(error), severity="warning", markup=False)
 
     # errors
     def show_error(self, error: RlftError) -> None:
@@ -370,17 +420,30 @@ def _make_screen(key: str) -> WorkbenchScreen:
     return screen_class(key)()
 
 
-def run_app(workspace: Workspace, screen: str = "home", labeler: str | None = None) -> int:
+def run_app(
+    workspace: Workspace,
+    screen: str = "home",
+    labeler: str | None = None,
+    remote: RemotePlace | None = None,
+    view: QueueView | None = None,
+) -> int:
     """Run the workbench in this terminal until it is left; its exit code.
 
-    ``labeler`` stands in for the name in rlft.toml.
+    ``labeler`` stands in for the name in rlft.toml, ``view`` is the queue to begin with. With
+    ``remote`` the workspace is another machine's, and ``workspace`` a folder that stands in for
+    it here: it may hold a rlft.toml.
     """
     from rlft_tui.config import read_settings
     from rlft_tui.tui.terminal import restored_by_signals
 
-    settings = read_settings(workspace.settings)
+    here = remote is None or workspace.settings.exists()
+    settings = read_settings(workspace.settings) if here else Settings()
     app = RlftApp(
-        workspace, dataclasses.replace(settings, labeler=labeler or settings.labeler), screen=screen
+        workspace,
+        dataclasses.replace(settings, labeler=labeler or settings.labeler),
+        connect=partial(_connect_remote, remote) if remote is not None else None,
+        screen=screen,
+        view=view,
     )
 
     async def run() -> int:

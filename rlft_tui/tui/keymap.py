@@ -17,12 +17,18 @@ class CheckedKeymap:
     problems: tuple[str, ...]
 
 
-def check_keymap(keymap: Mapping[str, str], places: Mapping[str, Iterable[BindingType]]) -> CheckedKeymap:
+def check_keymap(
+    keymap: Mapping[str, str],
+    places: Mapping[str, Iterable[BindingType]],
+    modes: Mapping[str, str] | None = None,
+) -> CheckedKeymap:
     """Check overrides against all the bindings that can be reached at each place (a screen).
 
     Refused: an id that no place has, an empty key, and a key that another action of a place
-    already has.
+    already has. ``modes`` names the mode of an action, where not all can be done at the same time:
+    actions of two modes may have the same key.
     """
+    modes = modes or {}
     defaults = {place: _defaults(bindings) for place, bindings in places.items()}
     known = sorted({name for names in defaults.values() for name in names})
     usable: dict[str, str] = {}
@@ -38,7 +44,7 @@ def check_keymap(keymap: Mapping[str, str], places: Mapping[str, Iterable[Bindin
         else:
             usable[name] = keys
     for name, keys in list(usable.items()):
-        if (clash := _clash(name, keys, usable, defaults)) is not None:
+        if (clash := _clash(name, keys, usable, defaults, modes)) is not None:
             problems.append(f"keymap: {name} = {keys!r} is already the key of {clash}; kept as it was")
             del usable[name]
     return CheckedKeymap(usable, tuple(problems))
@@ -49,6 +55,7 @@ def _clash(
     keys: str,
     usable: Mapping[str, str],
     defaults: Mapping[str, Mapping[str, frozenset[str]]],
+    modes: Mapping[str, str],
 ) -> str | None:
     wanted = _keys(keys)
     for names in defaults.values():
@@ -56,7 +63,8 @@ def _clash(
             continue
         for other, standing in names.items():
             taken = _keys(usable[other]) if other in usable else standing
-            if other != name and wanted & taken:
+            apart = modes.get(name, "") != modes.get(other, "") and name in modes and other in modes
+            if other != name and not apart and wanted & taken:
                 return other
     return None
 

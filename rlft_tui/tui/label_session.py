@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlft_tui.ids import new_id
+from rlft_tui.labels.label_queue import slot_key
 from rlft_tui.labels.preference import (
+    STRENGTHS,
+    BetterAnswer,
     Choice,
     HistoryEntry,
     LabelOperation,
@@ -19,6 +22,7 @@ from rlft_tui.labels.preference import (
     MarkKind,
     Preference,
     Progress,
+    Quality,
     Revocation,
     Side,
 )
@@ -74,6 +78,16 @@ class Shown:
     left: Side
     former: Preference | Mark | None = None
     """What had been decided about it, when an undo brought it back."""
+    arm: str = ""
+    source: str = "human"
+    """As in the QueueItem: stored with the verdict and never shown."""
+    revising: bool = False
+    """Whether ``former`` still stands, until another verdict takes its place."""
+
+    @property
+    def item(self) -> QueueItem:
+        """As it came from the queue."""
+        return QueueItem(self.pair, self.left, self.arm, self.source)
 
     @property
     def left_text(self) -> str:
@@ -122,14 +136,18 @@ class LabelSession:
         self._painted_at = 0.0
         self._done: set[str] = set()
         self._exhausted = False
+        self.written: dict[str, str] = {}
+        """Better answers stored from here, by pair."""
+        self.unfinished: dict[str, str] = {}
+        """Better answers that were begun and left, by pair."""
         self._drafts: dict[str, tuple[int | None, str]] = {}
         """Confidence and note given to a pair that an undo moved out of the way."""
 
     # the queue
     def held(self) -> tuple[str, ...]:
-        """Ids of the pairs on screen and ahead, which the server need not send again."""
-        current = (self.current.pair.id,) if self.current is not None else ()
-        return current + tuple(item.pair.id for item in self.upcoming)
+        """Keys of the items on screen and ahead, which the server need not send again."""
+        current = (self.current.item.key,) if self.current is not None else ()
+        return current + tuple(item.key for item in self.upcoming)
 
     def missing(self) -> int:
         """How many pairs to ask for; 0 while there are enough, or no more to come."""
@@ -141,7 +159,7 @@ class LabelSession:
     def receive(self, page: QueuePage) -> bool:
         """Take the next pairs in. True when one of them is now to be shown."""
         held = set(self.held()) | self._done
-        fresh = [item for item in page.items if item.pair.id not in held]
+        fresh = [item for item in page.items if item.key not in held]
         self.upcoming += fresh
         self._exhausted = not fresh
         if self.progress is None or self.phase in ("loading", "finished", "empty"):
@@ -150,6 +168,14 @@ class LabelSession:
             self._advance()
             return self.current is not None
         return False
+
+    def change_queue(self) -> None:
+        """Other pairs are wanted next: those ahead are dropped, the one on screen stays."""
+        self.upcoming = []
+        self._drafts = {}
+        self._exhausted = False
+        if self.phase in ("finished", "empty"):
+            self.phase = "loading"
 
     def look_again(self) -> None:
         """Forget that the queue was exhausted: new pairs may have come."""
@@ -167,7 +193,9 @@ class LabelSession:
         """Whether a key pressed at ``at`` can be about the pair on screen."""
         return self.phase == "judging" and at >= self._painted_at
 
-    def judge(self, place: Place, at: float) -> Preference | None:
+    def judge(
+        self, place: Place, at: float, *, strength: int | None = None, quality: Quality = ""
+    ) -> Preference | None:
         """The verdict to store, or None when the key cannot be about this pair."""
         if self.current is None or not self.may_decide(at):
             return None
@@ -180,7 +208,11 @@ class LabelSession:
             confidence=self.confidence,
             reasoning=self.note,
             time_spent_ms=self.clock.milliseconds(at),
+            source=self.current.source,
             created_at=self._now(),
+            arm=self.current.arm,
+            strength=strength,
+            quality=quality,
         )
         self._begin(verdict)
         return verdict
@@ -200,6 +232,10 @@ class LabelSession:
         self._begin(mark)
         return mark
 
+    def better_answer(self, pair_id: str, text: str) -> BetterAnswer:
+        """What to store for an answer written to a pair; nothing waits for it."""
+        return BetterAnswer(self._make_id(), pair_id, self.labeler, text.strip(), self._now())
+
     def _begin(self, operation: LabelOperation) -> None:
         self.pending = operation
         self.phase = "storing"
@@ -209,7 +245,7 @@ class LabelSession:
         operation, self.pending = self.pending, None
         self.progress = progress
         if isinstance(operation, Preference | Mark):
-            self._done.add(operation.example_id)
+            self._done.add(self._key_of(operation))
             self._advance()
 
     def refused(self, *, keep: bool) -> None:
@@ -218,15 +254,21 @@ class LabelSession:
         if keep or not isinstance(operation, Preference | Mark):
             self.phase = "judging" if self.current is not None else "finished"
         else:
-            self._done.add(operation.example_id)
+            self._done.add(self._key_of(operation))
             self._advance()
+
+    def _key_of(self, operation: Preference | Mark) -> str:
+        """The key of the item that was decided: the one on screen, or else by what is stored."""
+        if self.current is not None and self.current.pair.id == operation.example_id:
+            return self.current.item.key
+        return slot_key(operation.example_id, getattr(operation, "source", "human"))
 
     def _advance(self) -> None:
         self.confidence, self.note = None, ""
         if self.upcoming:
             item = self.upcoming.pop(0)
-            self.current = Shown(item.pair, item.left)
-            self.confidence, self.note = self._drafts.pop(item.pair.id, (None, ""))
+            self.current = Shown(item.pair, item.left, arm=item.arm, source=item.source)
+            self.confidence, self.note = self._drafts.pop(item.key, (None, ""))
             self.phase = "painting"
             return
         self.current = None
@@ -263,22 +305,52 @@ class LabelSession:
         """The revocation is durable: its pair comes back on screen, the one that was up waits behind it."""
         self.pending = None
         self.progress = progress
-        pair = item.pair
-        self._done.discard(pair.id)
-        if self.current is not None and self.current.pair.id != pair.id:
-            self.upcoming.insert(0, QueueItem(self.current.pair, self.current.left))
-            self._drafts[self.current.pair.id] = (self.confidence, self.note)
-        self.upcoming = [ahead for ahead in self.upcoming if ahead.pair.id != pair.id]
-        left = former.shown_first if isinstance(former, Preference) else item.left
-        self.current = Shown(pair, left, former)
-        self.confidence = None
-        self.note = former.reasoning if isinstance(former, Preference) else former.note
+        self._put_up(item, former, revising=False)
+
+    def revise(self, item: QueueItem, former: Preference | Mark | None, *, stands: bool) -> bool:
+        """Put an earlier pair on screen; the one that was up waits behind it. False when busy."""
+        if self.phase not in ("judging", "painting", "finished", "empty"):
+            return False
+        if self.current is not None and self.current.revising:
+            self._advance()
+        self._put_up(item, former, revising=stands)
+        return True
+
+    def leave_revision(self) -> bool:
+        """Let the former verdict stand and go on. False when none is being revised."""
+        if self.current is None or not self.current.revising or self.phase not in ("judging", "painting"):
+            return False
+        self._done.add(self.current.item.key)
+        self._advance()
+        return True
+
+    def reopened(self, example_id: str) -> None:
+        """What was decided about a pair was taken back elsewhere: the queue may bring it again."""
+        self._done.discard(example_id)
+        self._done.discard(slot_key(example_id, "repeat"))
+        self._exhausted = False
+
+    def _put_up(self, item: QueueItem, former: Preference | Mark | None, *, revising: bool) -> None:
+        if isinstance(former, Preference):
+            item = QueueItem(item.pair, former.shown_first, former.arm, former.source)
+        self._done.discard(item.key)
+        if self.current is not None and self.current.item.key != item.key:
+            self.upcoming.insert(0, self.current.item)
+            self._drafts[self.current.item.key] = (self.confidence, self.note)
+        self.upcoming = [ahead for ahead in self.upcoming if ahead.key != item.key]
+        self.current = Shown(item.pair, item.left, former, item.arm, item.source, revising)
+        self.confidence = former.confidence if isinstance(former, Preference) else None
+        if former is not None:
+            self.note = former.reasoning if isinstance(former, Preference) else former.note
+        else:
+            self.note = ""
         self.phase = "painting"
 
 
 def last_standing(history: tuple[HistoryEntry, ...]) -> Preference | Mark | None:
-    """The newest operation that was not taken back; ``history`` is newest first."""
-    return next((entry.operation for entry in history if not entry.revoked), None)
+    """The newest verdict or mark that was not taken back; ``history`` is newest first."""
+    standing = (entry.operation for entry in history if not entry.revoked)
+    return next((one for one in standing if not isinstance(one, BetterAnswer)), None)
 
 
 def progress_line(progress: Progress | None) -> str:
@@ -302,11 +374,20 @@ def former_line(shown: Shown) -> str:
     former = shown.former
     if former is None:
         return ""
+    start = "you said" if shown.revising else "taken back"
     if isinstance(former, Mark):
-        return "taken back: skipped" if former.kind == "skip" else "taken back: flagged"
-    words = {"left": "left better", "right": "right better", "tie": "tie"}
-    line = f"taken back: {words[shown.place(former.choice)]}"
+        return f"{start}: skipped" if former.kind == "skip" else f"{start}: flagged"
+    line = f"{start}: {verdict_words(former)}"
     return f"{line}, confidence {former.confidence}" if former.confidence is not None else line
+
+
+def verdict_words(verdict: Preference) -> str:
+    """A verdict in words of the screen: ``left significantly better``, ``tie``, ``both bad``."""
+    if verdict.choice == "tie":
+        return verdict.quality.replace("_", " ") or "tie"
+    side = "left" if verdict.choice == verdict.shown_first else "right"
+    strength = STRENGTHS.get(verdict.strength or 3, "better")
+    return f"{side} better" if strength == "better" else f"{side} {strength} better"
 
 
 def duration(seconds: float) -> str:

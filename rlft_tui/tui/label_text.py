@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.cells import cell_len
 from textual.content import Content
 
@@ -11,14 +13,15 @@ from rlft_tui.tui.label_session import LabelSession, former_line, progress_line
 from rlft_tui.tui.run_text import cut, plain
 
 NOTE_CELLS = 24
+QUEUE_CELLS = 36
 
 
-def prompt_heading(pair: ResponsePair) -> Content:
+def prompt_heading(pair: ResponsePair, key: str = "p") -> Content:
     """Category, and how many turns came before."""
     parts = [plain(pair.category)] if pair.category else []
     if pair.context:
         turns = len(pair.context)
-        parts.append("p opens 1 earlier turn" if turns == 1 else f"p opens {turns} earlier turns")
+        parts.append(f"{key} opens 1 earlier turn" if turns == 1 else f"{key} opens {turns} earlier turns")
     return Content.assemble(("Prompt", "bold"), ("   " + " · ".join(parts) if parts else "", "dim"))
 
 
@@ -47,7 +50,7 @@ def answer_heading(number: str, side: str, session: LabelSession, *, focused: bo
     return Content.assemble(key, words)
 
 
-def status_text(session: LabelSession, trouble: str, width: int) -> Content:
+def status_text(session: LabelSession, trouble: str, width: int, queue: str = "") -> Content:
     """Trouble, or what was taken back, or where one stands; confidence and note when they are set.
 
     Of the counts as many as fit into ``width`` cells, so that none is cut in the middle.
@@ -55,17 +58,21 @@ def status_text(session: LabelSession, trouble: str, width: int) -> Content:
     own: list[str] = []
     if session.confidence is not None:
         own.append(f"confidence {session.confidence}")
+    if session.current is not None and session.current.pair.id in session.written:
+        own.append("better answer written")
     if session.note:
         own.append(f"note: {cut(plain(session.note), NOTE_CELLS)}")
     mine = (" · ".join(own) + "   ", "$text-accent bold") if own else ""
     if trouble:
         return Content.assemble(mine, (plain(trouble), "$text-warning bold"))
     if session.current is not None and (former := former_line(session.current)):
+        tail = "esc lets it stand" if session.current.revising else progress_line(session.progress)
         start = Content.assemble(mine, (former, "bold"), "   ")
-        return start + _as_fits(progress_line(session.progress), width - start.cell_length)
+        return start + _as_fits(tail, width - start.cell_length)
     if session.current is None and session.phase == "loading":
         return Content("looking for the next pair…")
-    start = Content.assemble(mine)
+    which = (f"{cut(plain(queue), QUEUE_CELLS)}   ", "$text-accent") if queue else ""
+    start = Content.assemble(mine, which)
     return start + _as_fits(progress_line(session.progress), width - start.cell_length)
 
 
@@ -76,7 +83,38 @@ def _as_fits(line: str, width: int) -> str:
     return line if cell_len(line) <= width else ""
 
 
-def end_text(session: LabelSession) -> Content:
+LEGENDS = (
+    ("significantly better", "better", "slightly better", "negligibly better"),
+    ("significantly", "better", "slightly", "negligibly"),
+    ("sig.", "better", "slight", "negl."),
+    ("", "", "", ""),
+)
+"""Words for the strengths, strongest first, from roomy to none."""
+
+
+def legend(width: int, keys: Mapping[str, str]) -> Content:
+    """Which key says how much, the left answer's on the left; as many words as fit."""
+    left = [keys[f"label.left_{step}"] for step in (4, 3, 2, 1)]
+    right = [keys[f"label.right_{step}"] for step in (1, 2, 3, 4)]
+    middle = _legend_part([keys["label.even"]], ["tie"])
+    for words in LEGENDS:
+        first, last = _legend_part(left, list(words)), _legend_part(right, list(reversed(words)))
+        sides = max(first.cell_length, last.cell_length)
+        if 2 * sides + middle.cell_length + 4 <= width:
+            break
+    before = max(1, (width - middle.cell_length) // 2 - first.cell_length)
+    after = max(1, width - first.cell_length - before - middle.cell_length - last.cell_length)
+    return Content.assemble(first, " " * before, middle, " " * after, last)
+
+
+def _legend_part(keys: list[str], words: list[str]) -> Content:
+    parts: list[str | tuple[str, str]] = []
+    for key, word in zip(keys, words, strict=True):
+        parts += [(key, "$text-accent bold"), f" {word} " if word else " "]
+    return Content.assemble(*parts).rstrip()
+
+
+def end_text(session: LabelSession, undo: str) -> Content:
     """What to do when there is no pair to show."""
     if session.phase == "empty":
         lines: list[str | tuple[str, str]] = [
@@ -97,8 +135,8 @@ def end_text(session: LabelSession) -> Content:
             " then ",
             ("b", "$text-accent bold"),
             "   freeze them into a data set\n    ",
-            ("u", "$text-accent bold"),
-            "            take the last one back\n\nNew pairs appear here by themselves.",
+            (undo, "$text-accent bold"),
+            f"{'':{max(1, 13 - len(undo))}}take the last one back\n\nNew pairs appear here by themselves.",
         ]
     return Content.assemble(*lines)
 

@@ -1,4 +1,4 @@
-"""The one ordered queue through which every verdict, mark and revocation is stored."""
+"""The one ordered queue through which every verdict, mark, score, ranking and revocation is stored."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rlft_tui.errors import RlftError
 from rlft_tui.labels.preference import LabelOperation, Progress
@@ -16,11 +16,13 @@ from rlft_tui.tui.server_link import ServerLink
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    operation: LabelOperation
-    stored: Callable[[Progress], None]
+    call: Callable[[WorkspaceClient], Any]
+    stored: Callable[[Any], None]
     refused: Callable[[RlftError], None]
     delayed: Callable[[RlftError], None]
 
@@ -59,7 +61,17 @@ class LabelWriter:
         ``stored`` is called once it is durable, ``refused`` when the server will never take it,
         ``delayed`` at each attempt that did not reach the server.
         """
-        self._waiting.append(_Write(operation, stored, refused, delayed))
+        self.put_call(partial(_add, operation), stored, refused, delayed)
+
+    def put_call(
+        self,
+        call: Callable[[WorkspaceClient], T],
+        stored: Callable[[T], None],
+        refused: Callable[[RlftError], None],
+        delayed: Callable[[RlftError], None] = lambda _: None,
+    ) -> None:
+        """The same for any call that stores something durably and is safe to repeat."""
+        self._waiting.append(_Write(call, stored, refused, delayed))
         self._idle.clear()
         self._arrived.set()
 
@@ -71,13 +83,13 @@ class LabelWriter:
             while self._waiting:
                 write = self._waiting[0]
                 try:
-                    progress = await self._link.keep(partial(_add, write.operation), write.delayed)
+                    answer = await self._link.keep(write.call, write.delayed)
                 except RlftError as error:
                     self._waiting.popleft()
                     write.refused(error)
                 else:
                     self._waiting.popleft()
-                    write.stored(progress)
+                    write.stored(answer)
             self._idle.set()
 
     async def finish(self, seconds: float) -> bool:

@@ -29,7 +29,10 @@ SCREENS: dict[str, ScreenEntry] = {
     "monitor": ScreenEntry("5", "Monitor", _SCREENS + "monitor:MonitorScreen"),
     "compare": ScreenEntry("6", "Compare", _SCREENS + "compare:CompareScreen"),
     "models": ScreenEntry("7", "Models", _SCREENS + "models:ModelsScreen"),
+    "score": ScreenEntry("", "Score", _SCREENS + "score:ScoreScreen"),
+    "rank": ScreenEntry("", "Rank", _SCREENS + "rank:RankScreen"),
     "launch": ScreenEntry("", "Launch", _SCREENS + "launch:LaunchScreen"),
+    "statistics": ScreenEntry("", "Statistics", _SCREENS + "statistics:StatisticsScreen"),
 }
 
 

@@ -90,7 +90,7 @@ class ServerLink:
 
     def _is_lost(self, client: WorkspaceClient, error: UnavailableError) -> bool:
         """Whether nobody answered, as against a server that says what it cannot do now."""
-        lost = error.where == str(client.socket)
+        lost = error.where == client.address
         if lost:
             self._tell("lost", str(error))
         return lost

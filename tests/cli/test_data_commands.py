@@ -88,6 +88,53 @@ def test_a_verdict_is_stored_counted_listed_and_taken_back(
     assert rlft.well("labels", "stats", "--json").value["total"] == 0
 
 
+def test_strength_quality_and_better_answers_are_stored_listed_and_counted(
+    rlft: Rlft, client: WorkspaceClient, here: Workspace, tmp_path: Path
+) -> None:
+    first, second, third = (pair.id for pair in add_pairs(client, 3))
+    rlft.well("labels", "add", first, "--choice", "b", "--strength", "4")
+    rlft.well("labels", "add", second, "--quality", "both_bad")
+    file = tmp_path / "answer.md"
+    file.write_text("# Better\n\nas both.\n")
+    one = rlft.well("labels", "better", first, "--text", "Written.", "--json").value["id"]
+    two = rlft.well("labels", "better", second, "--file", file, "--as", "ben").out.strip()
+
+    listed = rlft.well("labels", "list", "--json").value
+    assert [(one["choice"], one["strength"], one["quality"]) for one in listed] == [
+        ("b", 4, ""),
+        ("tie", None, "both_bad"),
+    ]
+    told = rlft.well("labels", "list").out
+    assert "significantly" in told
+    assert "both bad" in told
+    answers = rlft.well("labels", "list", "--written", "--json").value
+    assert [(one["id"], one["text"]) for one in answers] == [(one, "Written."), (two, "# Better\n\nas both.")]
+    assert "Written." in rlft.well("labels", "list", "--written", "--as", "ada").out
+    stats = rlft.well("labels", "stats", "--json").value
+    assert (stats["by_strength"], stats["by_quality"], stats["written"]) == (
+        {"significantly": 1},
+        {"both_bad": 1},
+        2,
+    )
+    assert "significantly" in rlft.well("labels", "stats").out
+
+    rlft.well("labels", "undo", two, "--as", "ben")
+    assert rlft.well("labels", "list", "--written", "--ids").out.split() == [one]
+
+    for wrong in (
+        ["add", third],
+        ["add", third, "--choice", "tie", "--strength", "2"],
+        ["add", third, "--choice", "a", "--quality", "both_good"],
+        ["add", third, "--choice", "a", "--strength", "5"],
+        ["better", third],
+        ["better", third, "--text", "  "],
+        ["better", third, "--text", "x", "--file", file],
+        ["better", "nowhere", "--text", "x"],
+    ):
+        assert rlft("labels", *wrong).code == 2
+    assert rlft.well("labels", "stats", "--json").value["total"] == 2
+
+
 def test_more_labels_than_fit_on_a_page_are_all_listed(
     rlft: Rlft, client: WorkspaceClient, here: Workspace, tmp_path: Path
 ) -> None:

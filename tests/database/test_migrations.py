@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlft_tui.database.migrations import MIGRATIONS, applied_migrations, migrate
+from rlft_tui.database.migrations import (
+    MIGRATIONS,
+    answer_lengths,
+    applied_migrations,
+    migrate,
+    verdict_strength,
+)
 from rlft_tui.database.place_table import relocate
 from rlft_tui.errors import RlftError
 
@@ -30,7 +36,9 @@ def insert_preference(
     at: float = 1.0,
 ) -> None:
     connection.execute(
-        "insert into preferences values ($1, $2, $3, $4, null, '', 0, $5, 'a', 'human')",
+        """insert into preferences (id, example_id, labeler_id, choice, confidence, reasoning, time_spent_ms,
+                                    created_at, shown_first, source)
+           values ($1, $2, $3, $4, null, '', 0, $5, 'a', 'human')""",
         [identity, example, labeler, choice, at],
     )
 
@@ -113,6 +121,20 @@ def test_the_latest_verdict_of_a_labeller_counts_and_a_revoked_one_does_not(
     assert fresh_db.execute(current).fetchall() == [("p1",), ("p3",)]
 
 
+def test_old_verdicts_have_neither_strength_nor_quality() -> None:
+    connection = duckdb.connect(":memory:")
+    migrate(connection, tuple(step for step in MIGRATIONS if step is not verdict_strength)[:3])
+    insert_preference(connection, "p1", choice="tie")
+
+    migrate(connection)
+
+    columns = "select strength, quality from current_preferences"
+    assert connection.execute(columns).fetchall() == [(None, "")]
+    connection.execute("update preferences set strength = 4, quality = 'both_bad'")
+    assert connection.execute(columns).fetchall() == [(4, "both_bad")]
+    assert connection.execute("select * from current_better_answers").fetchall() == []
+
+
 def test_labeler_summary_counts_labels_and_agreement(fresh_db: duckdb.DuckDBPyConnection) -> None:
     for example, ada, bob in (("e1", "a", "a"), ("e2", "a", "b"), ("e3", "tie", "tie"), ("e4", "b", "")):
         insert_preference(fresh_db, f"ada-{example}", example=example, choice=ada)
@@ -140,3 +162,17 @@ def test_moving_the_workspace_moves_the_paths_inside_it(fresh_db: duckdb.DuckDBP
     paths = fresh_db.execute("select name, path, base_path from models order by name").fetchall()
     assert paths == [("near", "/old/workspace2/m", ""), ("tuned", "/new place/w/r/model", "/cache/m")]
     assert fresh_db.execute("select path from datasets").fetchall() == [("/new place/w/datasets/abc",)]
+
+
+def test_answers_stored_earlier_get_their_lengths() -> None:
+    connection = duckdb.connect(":memory:")
+    migrate(connection, tuple(step for step in MIGRATIONS if step is not answer_lengths)[:4])
+    connection.execute(
+        """insert into examples (id, prompt, response_a, response_b, model_a, model_b, category,
+                                 created_at, source, context, settings, digest)
+           values ('e1', 'Why?', 'naïve 日本', '', '', '', '', 0, '', '[]', '{}', uuid())"""
+    )
+
+    migrate(connection)
+
+    assert connection.execute("select length_a, length_b from examples").fetchall() == [(8, 0)]

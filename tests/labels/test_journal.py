@@ -7,6 +7,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from rlft_tui.errors import UnavailableError
 from rlft_tui.labels.journal import PreferenceJournal
-from rlft_tui.labels.preference import LabelOperation, Mark, Preference, Revocation
+from rlft_tui.labels.preference import BetterAnswer, LabelOperation, Mark, Preference, Revocation
 
 text = st.text(max_size=40)
 name = st.text(min_size=1, max_size=20)
@@ -32,12 +33,31 @@ preferences = st.builds(
     time_spent_ms=st.integers(0, 10**9),
     source=text,
     created_at=when,
+    strength=st.none(),
+).flatmap(
+    lambda one: st.builds(
+        replace,
+        st.just(one),
+        **(
+            {"quality": st.sampled_from(["", "both_good", "both_bad"])}
+            if one.choice == "tie"
+            else {"strength": st.one_of(st.none(), st.integers(1, 4))}
+        ),
+    )
 )
 marks = st.builds(
     Mark, id=name, example_id=text, labeler_id=name, kind=st.sampled_from(["skip", "flag"]), note=text
 )
 revocations = st.builds(Revocation, id=name, target_id=text, labeler_id=name, created_at=when)
-operations = st.lists(st.one_of(preferences, marks, revocations), min_size=1, max_size=8)
+answers = st.builds(
+    BetterAnswer,
+    id=name,
+    example_id=text,
+    labeler_id=name,
+    text=st.text(min_size=1, max_size=40).filter(str.strip),
+    created_at=when,
+)
+operations = st.lists(st.one_of(preferences, marks, answers, revocations), min_size=1, max_size=8)
 
 
 @contextmanager
@@ -90,6 +110,18 @@ def test_a_file_cut_anywhere_keeps_every_whole_line(
         # A repaired file takes new lines and is silent the next time.
         write(path, [Mark("new", "pair", "ada", "skip")])
         assert read(path) == ([*found, Mark("new", "pair", "ada", "skip")], [])
+
+
+def test_lines_of_before_there_were_strengths_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "preferences.jsonl"
+    path.write_bytes(
+        b'{"kind":"preference","id":"1","example_id":"p","labeler_id":"ada","choice":"tie","shown_first":"b",'
+        b'"confidence":4,"reasoning":"equal","time_spent_ms":900,"source":"human","created_at":5.0}\n'
+        b'{"kind":"skip","id":"2","example_id":"q","labeler_id":"ada","note":"","created_at":6.0}\n'
+    )
+    first = Preference("1", "p", "ada", "tie", "b", 4, "equal", 900, "human", 5.0)
+    assert read(path) == ([first, Mark("2", "q", "ada", "skip", "", 6.0)], [])
+    assert (first.strength, first.quality) == (None, "")
 
 
 def test_an_unreadable_line_is_reported_with_its_number_and_the_others_are_kept(tmp_path: Path) -> None:

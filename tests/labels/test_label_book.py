@@ -13,11 +13,19 @@ from hypothesis import strategies as st
 from rlft_tui.database.connection import Database, open_database
 from rlft_tui.errors import ConflictError, NotFoundError, UnavailableError
 from rlft_tui.ids import new_id
-from rlft_tui.labels import preferences_table
+from rlft_tui.labels import history_table, preferences_table
 from rlft_tui.labels.journal import PreferenceJournal
 from rlft_tui.labels.label_book import LabelBook
-from rlft_tui.labels.label_queue import LabelQueue, left_side
-from rlft_tui.labels.preference import Choice, LabelOperation, Mark, MarkKind, Preference, Revocation
+from rlft_tui.labels.label_queue import left_side
+from rlft_tui.labels.preference import (
+    BetterAnswer,
+    Choice,
+    LabelOperation,
+    Mark,
+    MarkKind,
+    Preference,
+    Revocation,
+)
 from rlft_tui.pairs.pairs_table import add_pairs
 from rlft_tui.paths import Workspace
 from tests.conftest import make_pairs
@@ -170,6 +178,43 @@ def test_a_verdict_on_an_unknown_pair_reaches_neither_journal_nor_database(works
         assert workspace.journal.read_bytes() == b""
 
 
+def test_strength_quality_and_a_written_answer_come_back_from_the_journal(workspace: Workspace) -> None:
+    given: list[LabelOperation] = [
+        Preference("1", "pair-0", "ada", "a", strength=4, created_at=1.0),
+        Preference("2", "pair-1", "ada", "tie", quality="both_bad", created_at=2.0),
+        BetterAnswer("3", "pair-1", "ada", "What neither said.", created_at=3.0),
+        Preference("4", "pair-0", "ada", "b", source="repeat", created_at=4.0),
+    ]
+    with opened(workspace, pairs=3) as (book, _):
+        for one in given:
+            book.add(one)
+    for file in (workspace.database, Path(f"{workspace.database}.wal")):
+        file.unlink(missing_ok=True)
+    with open_database(workspace) as database:
+        book = LabelBook(database, PreferenceJournal(workspace.journal))
+        book.reconcile()
+        with database.reader() as connection:
+            history = history_table.list_history(connection, "ada", 10)
+        assert [entry.operation for entry in history] == given[::-1]
+        # The repeat measures the labeller; the verdict before it stands.
+        assert current(database) == [("ada", "pair-0", "a"), ("ada", "pair-1", "tie")]
+        book.close()
+
+
+def test_a_written_answer_leaves_the_queue_as_it_is_and_can_be_taken_back(workspace: Workspace) -> None:
+    with opened(workspace, pairs=4) as (book, _):
+        ids = order(book)
+        before = book.next_ids("ada", 1, ())[1]
+        answer = BetterAnswer(new_id(), ids[2], "ada", "Better.")
+        assert book.add(answer) == before
+        assert order(book) == ids
+        assert book.add(answer) == before
+        book.add(undo(answer))
+        assert order(book) == ids
+        with pytest.raises(ConflictError, match="already undone"):
+            book.add(undo(answer))
+
+
 def test_undoing_twice_is_refused(workspace: Workspace) -> None:
     with opened(workspace, pairs=1) as (book, _):
         one = verdict("pair-0")
@@ -253,7 +298,7 @@ def test_counts_kept_in_memory_are_those_the_database_would_give(
 ) -> None:
     labeler = new_id()
     standing: list[LabelOperation] = []
-    with opened(workspace, pairs=6) as (book, database):
+    with opened(workspace, pairs=6) as (book, _):
         for action, n in taken:
             if action == "undo":
                 if standing:
@@ -268,7 +313,5 @@ def test_counts_kept_in_memory_are_those_the_database_would_give(
             book.add(one)
             standing.append(one)
         ids, progress = book.next_ids(labeler, 100, ())
-        with database.reader() as connection:
-            afresh = LabelQueue(connection, labeler)
-            assert progress == afresh.progress()
-            assert ids == afresh.next_ids(connection, 100, ())
+        book.pairs_changed()
+        assert book.next_ids(labeler, 100, ()) == (ids, progress)

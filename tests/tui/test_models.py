@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from textual.widgets import Select
@@ -13,7 +14,7 @@ from rlft_tui.paths import Workspace
 from rlft_tui.runs.run_event import EventWriter
 from rlft_tui.tui.list_pane import ListPane
 from rlft_tui.tui.screens.compare import CompareScreen
-from rlft_tui.tui.screens.models import ModelsScreen, lineage, win_rate
+from rlft_tui.tui.screens.models import ModelsScreen, lineage, record, win_rate
 from rlft_tui.tui.screens.monitor import MonitorScreen
 from tests.tui.bench import SIZES, front, shows, until, workbench
 from tests.tui.conftest import label
@@ -24,6 +25,14 @@ def test_win_rate_with_its_interval() -> None:
     assert win_rate(Rating("m", 6, 3, 1, 10, 65.0, 15.0, (35.5, 94.4))) == "65 % (36–94)"
     assert win_rate(Rating("m", 0, 0, 0, 0, 0.0, 0.0, (0.0, 0.0))) == "–"
     assert win_rate(None) == "–"
+
+
+def test_the_record_has_strength_and_win_rate_at_equal_length() -> None:
+    plain = Rating("m", 6, 3, 1, 10, 65.0, 15.0, (35.5, 94.4))
+    assert record(plain) == "6 won · 3 lost · 1 tied of 10"
+    full = replace(plain, bt=52.4, bt_ci95=(-3.0, 99.6), lc_win_rate=58.2, lc_ci95=(40.0, 70.0))
+    assert record(full) == f"{record(plain)} · rating +52 (-3 to +100) · 58 % at equal length"
+    assert record(None) == "no verdicts on its answers yet"
 
 
 def test_lineage_goes_back_to_the_labels() -> None:

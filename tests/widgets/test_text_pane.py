@@ -128,8 +128,8 @@ async def test_a_prefetched_text_is_only_painted() -> None:
         pane = app.left
         pane.show("first")
         pane.prefetch(LONG)
-        await until(pilot, lambda: (LONG, True) in pane._kept and pane._kept[LONG, True].finished)
-        ready = pane._kept[LONG, True]
+        await until(pilot, lambda: (LONG, True, ()) in pane._kept and pane._kept[LONG, True, ()].finished)
+        ready = pane._kept[LONG, True, ()]
         rows = list(ready.lines)
         pane.show(LONG)
         assert pane._document is ready

@@ -37,6 +37,8 @@ class WorkbenchScreen(Screen[None]):
     """This screen's key in the registry."""
     DIGITS_SWITCH: ClassVar[bool] = True
     """Whether 1–7 change the screen; False where digits mean something here (then g1–g7 and F1–F7 do)."""
+    CHANGES_KEYS: ClassVar[frozenset[str]] = frozenset({"leader"})
+    """Actions after which keys mean something else: done before the next key is looked at."""
     MIN_SIZE: ClassVar[tuple[int, int]] = (40, 10)
     """Smaller than this (columns, rows) the screen only says that the terminal is too small."""
     AUTO_FOCUS = ""
@@ -104,6 +106,9 @@ class WorkbenchScreen(Screen[None]):
         notices = {"lost": "server lost, reconnecting…", "connecting": "connecting…", "up": ""}
         for bar in self.query(TopBar):
             bar.notice = notices[state]
+
+    def keys_changed(self) -> None:
+        """The key map is in use now: extend where keys are named on the screen."""
 
     def alive(self, at: float) -> None:
         """A key or the mouse moved at this moment (time.monotonic)."""

@@ -46,6 +46,10 @@ class DataScreen(WorkbenchScreen):
         Binding("tab", "other_pane", "details", id="data.details", tooltip="Scroll the details; or not"),
         Binding("b", "build", "build data set", id="data.build", tooltip="Freeze labels into a data set"),
         Binding("i", "import_hint", "import", id="data.import", tooltip="How to import"),
+        Binding(
+            "t", "app.show_screen('statistics')", "statistics",
+            id="data.statistics", tooltip="Pace, biases, agreement and who is ahead",
+        ),
         Binding("r", "reload", "reload", id="data.reload", tooltip="Read the table again"),
         Binding("escape", "release", "table", show=False, id="data.release", tooltip="Leave the search"),
     ]  # fmt: skip

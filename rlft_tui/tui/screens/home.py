@@ -16,7 +16,7 @@ from textual.widgets import Static
 from rlft_tui.errors import RlftError
 from rlft_tui.runs.run_status import ACTIVE, RunSummary
 from rlft_tui.server.answers import Home
-from rlft_tui.tui import run_text
+from rlft_tui.tui import run_text, statistics_text
 from rlft_tui.tui.next_step import NextStep, next_step
 from rlft_tui.tui.screen_registry import SCREENS
 from rlft_tui.tui.screens.base import WorkbenchScreen
@@ -141,6 +141,9 @@ def loop_text(home: Home) -> Content:
         about.append(f"{home.labels_since_dataset:,} labels since data set {name}")
     if about:
         lines.append(Content.styled(" · ".join(about), "$text-muted"))
+    if home.separation is not None:
+        told = statistics_text.plain(statistics_text.separation_line(home.separation))
+        lines.append(Content.assemble((told, "$text-muted"), ("  F8", "$text-accent bold")))
     return Content("\n").join([*lines, Content("")])
 
 

@@ -36,7 +36,10 @@ class ModelsScreen(WatchingScreen):
     """Models with their ratings; below, the lineage of the one under the cursor."""
 
     KEY = "models"
-    HELP = "Win rates count every verdict between two models; a tie counts half."
+    HELP = (
+        "Win rates count every verdict between two models; a tie counts half. Rating: Bradley-Terry, "
+        "100 points are odds of 1.8."
+    )
     AUTO_FOCUS = "#models"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -193,7 +196,13 @@ def win_rate(rating: Rating | None) -> str:
 def record(rating: Rating | None) -> str:
     if rating is None or not rating.n:
         return "no verdicts on its answers yet"
-    return f"{rating.wins} won · {rating.losses} lost · {rating.ties} tied of {rating.n}"
+    parts = [f"{rating.wins:,} won · {rating.losses:,} lost · {rating.ties:,} tied of {rating.n:,}"]
+    if rating.bt is not None and rating.bt_ci95 is not None:
+        low, high = rating.bt_ci95
+        parts.append(f"rating {rating.bt:+.0f} ({low:+.0f} to {high:+.0f})")
+    if rating.lc_win_rate is not None:
+        parts.append(f"{rating.lc_win_rate:.0f} % at equal length")
+    return " · ".join(parts)
 
 
 def lineage(model: Model, dataset: Dataset | None, width: int) -> list[str]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+from rich.style import Style
+
 from rlft_tui.tui.widgets.harmless import harmless
 from rlft_tui.tui.widgets.markdown_chunks import Chunker
 from rlft_tui.tui.widgets.markdown_lines import MarkdownLines, plain_lines
-from rlft_tui.tui.widgets.palette import Palette
-from rlft_tui.tui.widgets.styled_lines import Line
+from rlft_tui.tui.widgets.palette import STRONG, Palette
+from rlft_tui.tui.widgets.styled_lines import Line, Piece, StyledText, padded
+from rlft_tui.tui.widgets.word_diff import MarkedPiece
 
 SLICE = 3_000
 """Characters rendered in one go on the event loop: about 5 ms."""
@@ -20,13 +25,24 @@ class TextDocument:
     """
 
     def __init__(
-        self, text: str, width: int, palette: Palette, *, markdown: bool = True, stream: bool = False
+        self,
+        text: str,
+        width: int,
+        palette: Palette,
+        *,
+        markdown: bool = True,
+        stream: bool = False,
+        marks: tuple[MarkedPiece, ...] = (),
     ) -> None:
+        """``marks``: the pieces that ``text`` consists of, drawn as they are marked and not as Markdown."""
         self.text = text
         self.width = width
         self.palette = palette
         self.markdown = markdown
         self.stream = stream
+        self.marks = marks
+        self._marked = _source_lines(marks)
+        """Lines of a marked text that are still to be rendered, the last first."""
         self.lines: list[Line] = []
         """What is rendered so far."""
         self._read = 0
@@ -65,6 +81,9 @@ class TextDocument:
     def advance(self, characters: int = SLICE) -> None:
         """Render about so many more characters, or up to the end of the text."""
         target = min(len(self.text), self._read + characters)
+        if self.marks:
+            self._advance_marked(target)
+            return
         while self._read < target and not (self.stream and self.finished):
             state, gap = self._chunker.state(), self._renderer.state()
             chunk = self._chunker.next(self.text, self._read, markdown=self.markdown)
@@ -120,8 +139,44 @@ class TextDocument:
         """Characters rendered for good."""
         return self._read
 
+    def _advance_marked(self, target: int) -> None:
+        while self._marked and self._read < target:
+            pieces = self._marked.pop()
+            self._starts.append((self._frozen, self._read))
+            styled: list[Piece] = [
+                (harmless(piece.text.removesuffix("\n")), _mark_style(self.palette, piece.kind))
+                for piece in pieces
+            ]
+            blank = self.palette.style()
+            text = StyledText.of(styled) if any(part for part, _ in styled) else StyledText("", [(0, blank)])
+            width = max(8, self.width)
+            self.lines += [padded(row, width, blank) for row in text.wrapped(width - 1)]
+            self._read += sum(len(piece.text) for piece in pieces)
+            self._frozen = len(self.lines)
+        if not self._marked:
+            self._read = len(self.text)
+
     def _rendered(self, text: str, joined: bool) -> list[Line]:
         safe = harmless(text)
         if not self.markdown:
             return plain_lines(safe, self.width, self.palette)
         return self._renderer.render(safe, joined=joined)
+
+
+def _source_lines(marks: tuple[MarkedPiece, ...]) -> list[list[MarkedPiece]]:
+    """The pieces cut at line feeds and gathered by line, the last line first; feeds stay at line ends."""
+    lines: list[list[MarkedPiece]] = [[]]
+    for piece in marks:
+        for part in re.findall(r"[^\n]*\n|[^\n]+", piece.text):
+            lines[-1].append(MarkedPiece(part, piece.kind))
+            if part.endswith("\n"):
+                lines.append([])
+    if not lines[-1]:
+        lines.pop()
+    return lines[::-1]
+
+
+def _mark_style(palette: Palette, kind: str) -> Style:
+    if kind == "changed":
+        return palette.style("text", STRONG)
+    return palette.style("comment" if kind == "fold" else "faint")

@@ -27,6 +27,7 @@ from rlft_tui.tui.widgets.partial_updates import crop_updates
 from rlft_tui.tui.widgets.styled_lines import Line
 from rlft_tui.tui.widgets.text_document import SLICE, TextDocument
 from rlft_tui.tui.widgets.widget_palette import palette_of
+from rlft_tui.tui.widgets.word_diff import MarkedPiece, joined
 
 KEPT = 6
 """Documents kept: this pane's share of three pairs, and what was shown before them."""
@@ -48,6 +49,11 @@ _PATIENCE = 8
 
 _STRIPS = 600
 """Rows of a document kept ready to paint."""
+
+
+Pieces = tuple[MarkedPiece, ...]
+_Key = tuple[str, bool, Pieces]
+"""Text, whether it is Markdown, and how it is marked: what makes a document."""
 
 
 class TextPane(Widget, can_focus=True):
@@ -91,9 +97,10 @@ class TextPane(Widget, can_focus=True):
         self._text, self._markdown = text, markdown
         self._palette: Palette = palette("#ffffff", "#000000", True)
         self._document = TextDocument("", 8, self._palette)
-        self._kept: OrderedDict[tuple[str, bool], TextDocument] = OrderedDict()
+        self._marks: Pieces = ()
+        self._kept: OrderedDict[_Key, TextDocument] = OrderedDict()
         self._strips: dict[int, tuple[Line, Strip]] = {}
-        self._wanted: list[tuple[str, bool]] = []
+        self._wanted: list[_Key] = []
         """Texts to prefetch, the next first."""
         self._top = 0
         self._seek: int | None = None
@@ -140,20 +147,25 @@ class TextPane(Widget, can_focus=True):
         """Whether the end of the stream stays in view: until the reader scrolls back."""
         return self._follow
 
-    def show(self, text: str, *, markdown: bool = True, keep_scroll: bool = False) -> None:
-        """Show a text from its start, or where the reader is with ``keep_scroll``."""
+    def show(
+        self, text: str, *, markdown: bool = True, keep_scroll: bool = False, marks: Pieces = ()
+    ) -> None:
+        """Show a text from its start, or where the reader is with ``keep_scroll``.
+
+        With ``marks`` their pieces are shown instead, as a word diff has marked them.
+        """
         self._stop_stream()
-        self._text, self._markdown = text, markdown
+        self._text, self._markdown, self._marks = joined(text, marks), markdown, marks
         self._end_told = self._end_told and keep_scroll
         self._seek = None
         if not keep_scroll:
             self._top = 0
         if self.size.width:
-            self._use(self._kept_document(text, markdown))
+            self._use(self._kept_document(self._text, markdown, marks))
 
-    def prefetch(self, text: str, *, markdown: bool = True) -> None:
+    def prefetch(self, text: str, *, markdown: bool = True, marks: Pieces = ()) -> None:
         """Render a text in idle moments, so that ``show`` will only have to paint it."""
-        key = (text, markdown)
+        key = (joined(text, marks), markdown, marks)
         if key not in self._kept and key not in self._wanted:
             self._wanted = [*self._wanted[-3:], key]
         self._wake()
@@ -161,7 +173,7 @@ class TextPane(Widget, can_focus=True):
     def stream_start(self, *, markdown: bool = True) -> None:
         """Begin an empty text that grows by ``append``."""
         self._stop_stream()
-        self._text, self._markdown = "", markdown
+        self._text, self._markdown, self._marks = "", markdown, ()
         self._top, self._seek, self._end_told, self._follow = 0, None, False, True
         self._use(TextDocument("", self._width, self._palette, markdown=markdown, stream=True))
 
@@ -178,7 +190,7 @@ class TextPane(Widget, can_focus=True):
             return
         self._flush()
         self._document.close()
-        self._kept[self._text, self._markdown] = self._document
+        self._kept[self._text, self._markdown, ()] = self._document
         self._forget_old()
         self._wake()
         self._tell_end()
@@ -194,6 +206,10 @@ class TextPane(Widget, can_focus=True):
         self._move(self._top + rows)
         if self._document.stream and self.at_end:
             self._follow = True
+
+    def scroll_to_row(self, row: int) -> None:
+        """Bring a row to the top of the view."""
+        self.scroll_lines(row - self._top)
 
     def scroll_start(self) -> None:
         """Go to the first row."""
@@ -301,7 +317,7 @@ class TextPane(Widget, can_focus=True):
         if document.stream:
             fresh = TextDocument(document.text, self._width, colours, markdown=self._markdown, stream=True)
         else:
-            fresh = self._kept_document(self._text, self._markdown)
+            fresh = self._kept_document(self._text, self._markdown, self._marks)
         if character:
             fresh.render_to(10**9, min(character + SLICE, 20 * SLICE))
             self._seek = character
@@ -313,11 +329,13 @@ class TextPane(Widget, can_focus=True):
             # the stream may be silent from here on, and nothing else would reach its end
             self._flush_due = self.set_timer(0.001, self._flush)
 
-    def _kept_document(self, text: str, markdown: bool) -> TextDocument:
-        key = (text, markdown)
+    def _kept_document(self, text: str, markdown: bool, marks: Pieces = ()) -> TextDocument:
+        key = (text, markdown, marks)
         document = self._kept.get(key)
         if document is None:
-            document = self._kept[key] = TextDocument(text, self._width, self._palette, markdown=markdown)
+            document = self._kept[key] = TextDocument(
+                text, self._width, self._palette, markdown=markdown, marks=marks
+            )
         self._kept.move_to_end(key)
         self._forget_old()
         return document

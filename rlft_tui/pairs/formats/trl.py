@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from rlft_tui.pairs.pair_row import PairRow, answer_text, make_row
-from rlft_tui.pairs.pairs_table import pair_digest
+from rlft_tui.pairs.formats.values import number
+from rlft_tui.pairs.pair_row import Origin, PairRow, answer_text, preference_row
 from rlft_tui.prompts.messages import (
     RowError,
     checked_text,
@@ -16,45 +16,50 @@ from rlft_tui.prompts.messages import (
 )
 from rlft_tui.prompts.prompt import Message
 
+SAYS = "TRL preference rows (prompt, chosen, rejected)"
 Answers = tuple[tuple[Message, ...], str, str, str]
 """Turns before the prompt, prompt, chosen answer, rejected answer."""
+_SCORES = {
+    "chosen": ("score_chosen", "chosen_score", "chosen-rating", "chosen_rating"),
+    "rejected": ("score_rejected", "rejected_score", "rejected-rating", "rejected_rating"),
+}
 
 
-def is_trl(values: dict[str, Any]) -> bool:
-    """Whether a row has the columns of this form."""
+def matches(values: dict[str, Any]) -> bool:
     return "chosen" in values or "rejected" in values
 
 
-def parse_trl(line: int, values: dict[str, Any], *, source: str, now: float) -> PairRow:
+def parse(line: int, values: dict[str, Any], origin: Origin) -> tuple[PairRow, ...]:
     """A row in standard or conversational form, with a prompt of its own or an implicit one.
 
-    Which answer becomes side a follows from the answers alone, so that the chosen one is
-    on either side equally often and the same two answers always make the same pair.
-    Raises RowError.
+    Scores of the answers are kept in the pair's settings. Raises RowError.
     """
+    return (preference(line, values, origin),)
+
+
+def preference(line: int, values: dict[str, Any], origin: Origin, *, category: str = "") -> PairRow:
+    """The pair of a row with chosen and rejected; ``category`` counts when the row has none."""
     for column in ("chosen", "rejected"):
         if column not in values:
             raise RowError(f"has no {column}")
     context, prompt, chosen, rejected = _answers(values)
-    model_chosen = optional_text(values, "chosen_model", "chosen-model", "model_chosen")
-    model_rejected = optional_text(values, "rejected_model", "rejected-model", "model_rejected")
-    sides = [(chosen, model_chosen), (rejected, model_rejected)]
-    if pair_digest("", (), *sides[0], "", "") > pair_digest("", (), *sides[1], "", ""):
-        sides.reverse()
-    side: Literal["a", "b"] = "a" if sides[0] == (chosen, model_chosen) else "b"
-    return make_row(
+    return preference_row(
         line,
         prompt=prompt,
         context=context,
-        response_a=sides[0][0],
-        response_b=sides[1][0],
-        model_a=sides[0][1],
-        model_b=sides[1][1],
-        category=optional_text(values, "category"),
-        source=source,
-        now=now,
-        chosen=side,
+        better=(chosen, optional_text(values, "chosen_model", "chosen-model", "model_chosen")),
+        worse=(rejected, optional_text(values, "rejected_model", "rejected-model", "model_rejected")),
+        category=optional_text(values, "category") or category,
+        origin=origin,
+        settings=(_score(values, "chosen"), _score(values, "rejected")) if len(values) > 3 else None,
     )
+
+
+def _score(values: dict[str, Any], side: str) -> dict[str, Any]:
+    for column in _SCORES[side]:
+        if (score := number(values.get(column), column)) is not None:
+            return {"score": score}
+    return {}
 
 
 def _answers(values: dict[str, Any]) -> Answers:
@@ -70,13 +75,17 @@ def _answers(values: dict[str, Any]) -> Answers:
     text = optional_text(values, "prompt")
     if not text:
         return _from_texts(better, worse)
+    return *text_prompt(text), better, worse
+
+
+def text_prompt(text: str) -> tuple[tuple[Message, ...], str]:
+    """Earlier turns and the question of a prompt in plain text or as an HH-RLHF transcript."""
     turns = parse_transcript(text)
     if turns is None:
-        return (), text, better, worse
+        return (), text
     if turns[-1].role == "assistant" and not turns[-1].content:
         turns = turns[:-1]
-    context, text = split_prompt(turns, "prompt")
-    return context, text, better, worse
+    return split_prompt(turns, "prompt")
 
 
 def _from_messages(prompt: Any, chosen: list[Any], rejected: list[Any]) -> Answers:
@@ -84,19 +93,16 @@ def _from_messages(prompt: Any, chosen: list[Any], rejected: list[Any]) -> Answe
         context, text = split_prompt(parse_messages(prompt, "prompt"), "prompt")
         return context, text, answer_text(chosen, "chosen"), answer_text(rejected, "rejected")
     if isinstance(prompt, str) and len(chosen) == len(rejected) == 1:
-        return (), prompt, answer_text(chosen, "chosen"), answer_text(rejected, "rejected")
-    return _split_conversations(parse_messages(chosen, "chosen"), parse_messages(rejected, "rejected"))
+        text = checked_text(prompt, "prompt")
+        return (), text, answer_text(chosen, "chosen"), answer_text(rejected, "rejected")
+    return split_conversations(parse_messages(chosen, "chosen"), parse_messages(rejected, "rejected"))
 
 
 def _from_texts(chosen: str, rejected: str) -> Answers:
     turns, other = parse_transcript(chosen), parse_transcript(rejected)
     if turns is not None and other is not None:
-        return _split_conversations(turns, other)
-    shared = 0
-    for one, two in zip(chosen, rejected, strict=False):
-        if one != two:
-            break
-        shared += 1
+        return split_conversations(turns, other)
+    shared = _shared_length(chosen, rejected)
     # A word that both answers begin with belongs to the answers.
     while 0 < shared < min(len(chosen), len(rejected)) and not chosen[shared - 1].isspace():
         shared -= 1
@@ -106,13 +112,30 @@ def _from_texts(chosen: str, rejected: str) -> Answers:
     return (), prompt, chosen[shared:], rejected[shared:]
 
 
-def _split_conversations(chosen: tuple[Message, ...], rejected: tuple[Message, ...]) -> Answers:
+def _shared_length(one: str, two: str) -> int:
+    """How many characters both begin with."""
+    low, high = 0, min(len(one), len(two))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == two[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def split_conversations(
+    chosen: tuple[Message, ...],
+    rejected: tuple[Message, ...],
+    names: tuple[str, str] = ("chosen", "rejected"),
+) -> Answers:
     """Two conversations that differ in their last turn only."""
+    both = " and ".join(names)
     if not chosen or not rejected:
-        raise RowError("chosen or rejected has no messages")
+        raise RowError(f"{' or '.join(names)} has no messages")
     if chosen[-1].role != "assistant" or rejected[-1].role != "assistant":
-        raise RowError("chosen and rejected have to end with the assistant")
+        raise RowError(f"{both} have to end with the assistant")
     if chosen[:-1] != rejected[:-1]:
-        raise RowError("chosen and rejected differ before the last answer")
+        raise RowError(f"{both} differ before the last answer")
     context, prompt = split_prompt(chosen[:-1], "the shared beginning")
     return context, prompt, chosen[-1].content, rejected[-1].content

@@ -1,0 +1,86 @@
+"""SQL for what one labeller did, newest first, and for the answers that were written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+
+from rlft_tui.errors import RlftError
+from rlft_tui.labels.preference import BetterAnswer, HistoryEntry, Mark, Preference
+from rlft_tui.labels.preferences_table import operations_by_id
+
+KINDS = ("verdict", "skip", "flag", "written")
+"""What history can be narrowed down to."""
+
+_OWN = {
+    "verdict": """select id, example_id, created_at, reasoning as words, source = 'repeat' as aside
+                  from preferences where labeler_id = $labeler""",
+    "skip": """select id, example_id, created_at, note as words, false as aside
+               from marks where labeler_id = $labeler and kind = 'skip'""",
+    "flag": """select id, example_id, created_at, note as words, false as aside
+               from marks where labeler_id = $labeler and kind = 'flag'""",
+    "written": """select id, example_id, created_at, text as words, false as aside
+                  from better_answers where labeler_id = $labeler""",
+}
+_STANDING = """
+    select id from current_preferences where labeler_id = $labeler
+    union all select id from current_better_answers where labeler_id = $labeler
+    union all select id from marks where labeler_id = $labeler"""
+
+
+def list_history(
+    connection: duckdb.DuckDBPyConnection,
+    labeler: str,
+    limit: int,
+    *,
+    offset: int = 0,
+    search: str = "",
+    only: str = "",
+) -> tuple[HistoryEntry, ...]:
+    """The labeller's verdicts, marks and written answers, newest first, revoked ones included.
+
+    ``search`` is looked for in the prompt and in the labeller's own words, letter case aside.
+    ``only`` is one of KINDS, or empty for all.
+    """
+    if only and only not in KINDS:
+        raise RlftError(f"no kind of label {only!r}", remedy=f"One of {', '.join(KINDS)}")
+    values: dict[str, Any] = {"labeler": labeler, "limit": limit, "offset": offset}
+    matching = ""
+    if search:
+        values["search"] = search
+        matching = """where contains(lower(prompt), lower($search))
+                         or contains(lower(words), lower($search))"""
+    own = " union all ".join(_OWN[one] for one in KINDS if only in ("", one))
+    # The page is cut before it is joined where it can be: a million labels are not.
+    joined = "own left join examples on examples.id = own.example_id"
+    source = f"(select own.* from {joined} {matching})" if search else "own"
+    rows = connection.execute(
+        f"""with own as ({own}),
+            page as (select * from {source} order by created_at desc, id desc limit $limit offset $offset)
+            select page.id, coalesce(prompt, ''), page.id in (select target_id from revocations),
+                   not page.aside and page.id not in ({_STANDING})
+            from page left join examples on examples.id = page.example_id
+            order by page.created_at desc, page.id desc""",
+        values,
+    ).fetchall()
+    found = {one.id: one for one in operations_by_id(connection, [row[0] for row in rows])}
+    entries = []
+    for identity, prompt, revoked, gone in rows:
+        operation = found[identity]
+        assert isinstance(operation, Preference | Mark | BetterAnswer)
+        entries.append(HistoryEntry(operation, prompt, revoked, superseded=gone and not revoked))
+    return tuple(entries)
+
+
+def list_written(
+    connection: duckdb.DuckDBPyConnection, labeler: str, offset: int, limit: int
+) -> tuple[BetterAnswer, ...]:
+    """Each labeller's latest better answer on each pair, oldest first; of all when ``labeler`` is empty."""
+    rows = connection.execute(
+        """select id, example_id, labeler_id, text, created_at from current_better_answers
+           where $labeler = '' or labeler_id = $labeler
+           order by created_at, id limit $limit offset $offset""",
+        {"labeler": labeler, "limit": limit, "offset": offset},
+    ).fetchall()
+    return tuple(BetterAnswer(*row) for row in rows)

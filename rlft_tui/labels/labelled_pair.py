@@ -1,0 +1,32 @@
+"""A pair with everything that stands about it: what an export is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rlft_tui.labels.preference import BetterAnswer, Preference
+from rlft_tui.pairs.response_pair import ResponsePair
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPair:
+    """A pair and its current verdicts and written answers, of one labeller or of all."""
+
+    pair: ResponsePair
+    verdicts: tuple[Preference, ...] = ()
+    """Oldest first."""
+    written: tuple[BetterAnswer, ...] = ()
+    flagged: bool = False
+    """Whether somebody flagged the pair as broken and has not taken it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportHead:
+    """What an export needs to know before its first row."""
+
+    pairs: int
+    verdicts: int
+    strengths: int
+    """Verdicts that say how much better."""
+    stored_pairs: int
+    """All pairs of the workspace, labelled or not."""

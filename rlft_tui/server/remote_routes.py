@@ -1,0 +1,45 @@
+"""Serving other machines: begin, tell, end. Asked through the socket only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from rlft_tui.errors import UnavailableError
+from rlft_tui.server.answers import RemoteState
+from rlft_tui.server.remote_listener import RemoteListener
+from rlft_tui.server.replies import reply
+from rlft_tui.server.services import Services, ServicesOf
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRequest:
+    """Where to listen."""
+
+    host: str
+    port: int
+
+
+@router.get("/remote", response_model=RemoteState)
+async def state(services: ServicesOf) -> Response:
+    return reply(_listener(services).state())
+
+
+@router.post("/remote", response_model=RemoteState)
+async def start(services: ServicesOf, wanted: RemoteRequest) -> Response:
+    return reply(await _listener(services).start(wanted.host, wanted.port))
+
+
+@router.delete("/remote", response_model=RemoteState)
+async def stop(services: ServicesOf) -> Response:
+    return reply(await _listener(services).stop())
+
+
+def _listener(services: Services) -> RemoteListener:
+    if services.remote is None:
+        raise UnavailableError("this server cannot serve other machines")
+    return services.remote

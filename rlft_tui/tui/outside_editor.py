@@ -1,0 +1,63 @@
+"""Handing the terminal to $EDITOR and taking it back."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from textual.app import App, SuspendNotSupported
+
+from rlft_tui.errors import RlftError
+from rlft_tui.tui.label_session import Shown
+
+SCISSORS = "<!-- ---- 8< ---- your answer stands above; nothing below this line is kept ---- -->"
+
+
+def edit_outside(app: App[int], text: str, shown: Shown) -> str:
+    """The text as it was left in $VISUAL or $EDITOR; prompt and answers stand below for reading.
+
+    Blocks until the editor ends: nothing else may write on the terminal meanwhile.
+    RlftError when it cannot be started or ends badly; the text is then as before.
+    """
+    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    with tempfile.TemporaryDirectory(prefix="rlft-") as folder:
+        file = Path(folder) / "answer.md"
+        file.write_text(_page(text, shown), encoding="utf-8", errors="backslashreplace")
+        try:
+            with app.suspend():
+                code = _run([*command, str(file)])
+        except SuspendNotSupported:
+            raise RlftError("this terminal cannot be handed to an editor") from None
+        if code != 0:
+            raise RlftError(
+                f"{command[0]} ended with {code}; the answer is as it was",
+                remedy="Set EDITOR to your editor, or write it here",
+            )
+        written = file.read_text(encoding="utf-8", errors="replace")
+    return written.partition(SCISSORS)[0].strip()
+
+
+def _page(text: str, shown: Shown) -> str:
+    parts = {"Prompt": shown.pair.prompt, "Left answer": shown.left_text, "Right answer": shown.right_text}
+    below = "\n\n".join(f"## {title}\n\n{part}" for title, part in parts.items())
+    return f"{text}\n\n{SCISSORS}\n\n{below}\n"
+
+
+def _run(command: list[str]) -> int:
+    """The editor's exit code. What is typed to interrupt the editor does not end the workbench."""
+    try:
+        editor = subprocess.Popen(command)
+    except OSError as error:
+        raise RlftError(
+            f"{command[0]} cannot be started ({error.strerror})", remedy="Set EDITOR to your editor"
+        ) from None
+    former = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
+    try:
+        return editor.wait()
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

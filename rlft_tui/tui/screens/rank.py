@@ -1,0 +1,330 @@
+"""Rank: three to eight answers to one prompt, put in order by their numbers, ties possible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from rlft_tui.errors import RlftError
+from rlft_tui.ids import new_id
+from rlft_tui.labels.preference import Revocation
+from rlft_tui.labels.ranking import MOST, AnswerSet, Ranking, RankItem, RankPage, RankProgress
+from rlft_tui.tui.answer_pane import AnswerPane
+from rlft_tui.tui.rank_session import RankSession
+from rlft_tui.tui.run_text import cut, plain
+from rlft_tui.tui.screens.base import WorkbenchScreen
+from rlft_tui.tui.server_link import LinkState
+from rlft_tui.tui.widgets.text_pane import TextPane
+
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
+
+LOOK_AGAIN_SECONDS = 2.0
+HISTORY = 200
+
+_KEYS = (
+    ("equals_sign,t", "tie", "tie with next", "rank.tie", "The next number is as good as the last one"),
+    ("enter", "store", "store", "rank.store", "Store the order; the last answer left comes last"),
+    ("backspace", "one_back", "take out", "rank.out", "Take the last number out of the order"),
+    ("u", "undo", "undo", "rank.undo", "Take back the last ranking, with all verdicts that came from it"),
+    ("s", "skip", "skip", "rank.skip", "Pass these answers over for now"),
+    ("right,tab", "look(1)", "next answer", "rank.next", "Read the next answer"),
+    ("left,shift+tab", "look(-1)", "the one before", "rank.previous", "Read the answer before"),
+)
+_HIDDEN = (
+    ("space,pagedown", "page(1)", "page", "rank.page_down", "A page down"),
+    ("b,pageup", "page(-1)", "page up", "rank.page_up", "A page up"),
+    ("down,j", "rows(1)", "down", "rank.down", "A line down"),
+    ("up,k", "rows(-1)", "up", "rank.up", "A line up"),
+)
+
+
+class RankScreen(WorkbenchScreen):
+    """Orders of several answers."""
+
+    KEY = "rank"
+    DIGITS_SWITCH = False
+    MIN_SIZE = (40, 14)
+    HELP = "Press the numbers of the answers, best first. An order is stored before the next set appears."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(str(n), f"place({n})", f"answer {n}", id=f"rank.{n}", show=False, tooltip="Put it next")
+            for n in range(1, MOST + 1)
+        ),
+        *(Binding(key, do, word, id=name, tooltip=tip) for key, do, word, name, tip in _KEYS),
+        *(Binding(key, do, word, id=name, tooltip=tip, show=False) for key, do, word, name, tip in _HIDDEN),
+    ]
+    DEFAULT_CSS = """
+    RankScreen .heading { height: 1; padding: 0 1; background: $surface; color: $text-muted; }
+    RankScreen #prompt { height: 3; padding: 0 1; }
+    RankScreen #list { height: auto; padding: 0 1; }
+    RankScreen #answer { height: 1fr; padding: 0 1; }
+    RankScreen #order { height: 1; padding: 0 1; background: $surface; }
+    RankScreen #status { height: 1; padding: 0 1; color: $text-muted; }
+    RankScreen #ended { display: none; height: 1fr; padding: 2 3; }
+    RankScreen.-ended #ended { display: block; }
+    RankScreen.-ended #answer, RankScreen.-ended #prompt, RankScreen.-ended #list { display: none; }
+    RankScreen.-ended .heading, RankScreen.-ended #order { display: none; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session = RankSession(self.bench.settings.labeler)
+        self._serial = 0
+        self._asking = False
+        self._trouble = ""
+        self._number = 1
+        """The answer that can be read now."""
+
+    def body(self) -> Iterable[Widget]:
+        yield Static("Prompt", classes="heading", markup=False)
+        yield TextPane(id="prompt")
+        yield Static(id="list", markup=False)
+        yield Static(id="reading", classes="heading", markup=False)
+        yield AnswerPane(id="answer")
+        yield Static(id="ended", markup=False)
+        yield Static(id="order", markup=False)
+        yield Static(id="status", markup=False)
+
+    @property
+    def answer(self) -> AnswerPane:
+        return self.query_one("#answer", AnswerPane)
+
+    # the queue
+    def on_mount(self) -> None:
+        self.set_interval(LOOK_AGAIN_SECONDS, self._look_again)
+
+    def opened(self, **_: Any) -> None:
+        self.session.look_again()
+        self._refill()
+        self._paint_words()
+
+    def link_changed(self, state: LinkState, reason: str) -> None:
+        super().link_changed(state, reason)
+        if state == "up" and self.session.current is None:
+            self._refill()
+
+    def _look_again(self) -> None:
+        if self.is_current and self.session.phase == "finished":
+            self.session.look_again()
+            self._refill()
+
+    def _refill(self) -> None:
+        missing = self.session.missing()
+        if self._asking or not missing:
+            return
+        self._asking = True
+        labeler, held = self.session.labeler, self.session.held()
+        self.call(
+            lambda client: client.next_sets(labeler, limit=missing, exclude=held),
+            self._received,
+            failed=self._not_received,
+            group="queue",
+        )
+
+    def _not_received(self, error: RlftError) -> None:
+        self._asking = False
+        self._trouble = str(error)
+        self._paint_words()
+
+    def _received(self, page: RankPage) -> None:
+        self._asking = False
+        self._trouble = ""
+        if self.session.receive(page) or self.session.current is None:
+            self._show()
+
+    def _show(self) -> None:
+        item = self.session.current
+        self.set_class(item is None and self.session.phase == "finished", "-ended")
+        if item is None:
+            self._refill()
+            self._set("#ended", _end_text(self.session))
+        else:
+            self._number = 1
+            self.query_one("#prompt", TextPane).show(_whole_prompt(item.answers))
+            self._put_answer()
+        self._paint_words()
+
+    def _put_answer(self) -> None:
+        self._serial += 1
+        self.answer.put(self.session.text(self._number), self._serial)
+        for number in range(1, self.session.count + 1):
+            self.answer.prefetch(self.session.text(number))
+
+    @on(AnswerPane.Painted)
+    def _pane_painted(self, message: AnswerPane.Painted) -> None:
+        if message.serial == self._serial:
+            self._note_painted()
+            self._refill()
+
+    def _note_painted(self) -> None:
+        if self.answer.painted_serial == self._serial:
+            self.session.painted(self.answer.painted_at)
+
+    def _paint_words(self) -> None:
+        session = self.session
+        if session.current is not None:
+            self._set("#list", self._list())
+            self._set(
+                "#reading", Content.assemble((f" {self._number} ", "$text bold on $panel"), "  ← → read")
+            )
+        left = len(session.unplaced())
+        hint = "enter stores it" if left <= 1 and session.groups else "press numbers, best first"
+        self._set("#order", Content.assemble((session.order_line(), "$text-accent bold"), f"   {hint}"))
+        if self._trouble:
+            self._set("#status", Content.assemble((plain(self._trouble), "$text-warning bold")))
+        else:
+            self._set("#status", Content(session.status()))
+
+    def _list(self) -> Content:
+        """One line an answer: its number, where it stands so far, and how it begins."""
+        session = self.session
+        place = {number: rank for rank, group in enumerate(session.groups, 1) for number in group}
+        width = max(10, self.size.width - 14)
+        rows = []
+        for number in range(1, session.count + 1):
+            start = " ".join(session.text(number)[: 4 * width].split())
+            mark = f"#{place[number]}" if number in place else "  "
+            style = "$text-accent bold" if number == self._number else "bold"
+            begin = cut(plain(start), width)
+            rows.append(Content.assemble((f" {number} ", style), (f" {mark:<3} ", "$text-accent"), begin))
+        return Content("\n").join(rows)
+
+    def _set(self, selector: str, content: Content) -> None:
+        part = self.query_one(selector, Static)
+        if part.content != content:
+            part.update(content)
+
+    # the order
+    def action_place(self, number: int) -> None:
+        self._note_painted()
+        if self.session.place(number, self.key_time):
+            left = self.session.unplaced()
+            if left:
+                self._look_at(left[0])
+            self._paint_words()
+
+    def action_tie(self) -> None:
+        self.session.tie()
+        self._paint_words()
+
+    def action_one_back(self) -> None:
+        if self.session.take_back_one():
+            self._paint_words()
+
+    def action_store(self) -> None:
+        self._note_painted()
+        ranking = self.session.rank(self.key_time)
+        if ranking is not None:
+            self._paint_words()
+            self.bench.label_writer.put_call(
+                partial(_add, ranking), self._stored, self._refused, self._delayed
+            )
+
+    def _stored(self, progress: RankProgress) -> None:
+        self._trouble = ""
+        self.session.stored(progress)
+        self._show()
+
+    def _refused(self, error: RlftError) -> None:
+        self._trouble = ""
+        self.session.refused()
+        self.bench.show_error(error)
+        self._paint_words()
+
+    def _delayed(self, error: RlftError) -> None:
+        self._trouble = f"not stored yet, trying again: {error.what}"
+        self._paint_words()
+
+    def action_skip(self) -> None:
+        self._note_painted()
+        if self.session.skip(self.key_time):
+            self._show()
+
+    # undo
+    def action_undo(self) -> None:
+        self._note_painted()
+        if self.session.begin_undo():
+            self.call(
+                partial(_take_back, self.session.labeler),
+                self._taken_back,
+                failed=self._cannot_undo,
+                group="undo",
+                retry=False,  # done twice it would take back the one before too
+            )
+
+    def _taken_back(self, taken: tuple[RankItem, Ranking, RankProgress]) -> None:
+        self.session.bring_back(*taken)
+        self._show()
+
+    def _cannot_undo(self, error: RlftError) -> None:
+        self.session.cancel_undo()
+        self.notify(str(error), severity="warning", markup=False)
+
+    # reading
+    def action_look(self, step: int) -> None:
+        if self.session.current is not None:
+            self._look_at((self._number - 1 + step) % self.session.count + 1)
+            self._paint_words()
+
+    def _look_at(self, number: int) -> None:
+        self._note_painted()
+        self._number = number
+        self._put_answer()
+
+    def action_page(self, pages: int) -> None:
+        self.answer.scroll_page(pages)
+
+    def action_rows(self, rows: int) -> None:
+        self.answer.scroll_lines(rows)
+
+
+def _add(ranking: Ranking, client: WorkspaceClient) -> RankProgress:
+    return client.add_ranking(ranking)
+
+
+def _take_back(labeler: str, client: WorkspaceClient) -> tuple[RankItem, Ranking, RankProgress]:
+    """The labeller's newest standing ranking, taken back, with its answers as they were shown."""
+    for entry in client.ranking_history(labeler, limit=HISTORY):
+        one = entry.ranking
+        if entry.revoked:
+            continue
+        progress = client.undo_ranking(Revocation(new_id(), one.id, labeler))
+        back = next(
+            (
+                item
+                for item in client.next_sets(labeler, limit=HISTORY).items
+                if item.answers.id == one.set_id
+            ),
+            None,
+        )
+        if back is None:
+            answers = AnswerSet(one.set_id or one.id, one.prompt, one.responses, one.models, one.context)
+            back = RankItem(answers, tuple(range(len(one.responses))))
+        return back, one, progress
+    raise RlftError("nothing to take back")
+
+
+def _whole_prompt(answers: AnswerSet) -> str:
+    if not answers.context:
+        return answers.prompt
+    turns = [f"**{turn.role}**\n\n{turn.content}" for turn in answers.context]
+    return "\n\n---\n\n".join([f"**user**\n\n{answers.prompt}", *turns[::-1]])
+
+
+def _end_text(session: RankSession) -> Content:
+    ranked = session.progress.ranked if session.progress is not None else 0
+    first = "Every set of answers is ranked." if ranked else "No answers to rank yet."
+    return Content.assemble(
+        (first, "bold"),
+        "\n\nThree or more stored answers to one prompt appear here by themselves, or import them:\n\n    ",
+        ("rlft rankings import answers.jsonl", "$text-accent bold"),
+        "\n\none JSON object a line with prompt and responses, a list of 3 to 8 texts.",
+    )

@@ -1,0 +1,318 @@
+"""Score: one answer at a time, without its model's name; a digit is a score, stored before the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from rlft_tui.errors import RlftError
+from rlft_tui.ids import new_id
+from rlft_tui.labels.feedback import Feedback, FeedbackProgress, ScoreItem, ScorePage
+from rlft_tui.labels.preference import Revocation
+from rlft_tui.tui.answer_pane import AnswerPane
+from rlft_tui.tui.label_text import prompt_heading, prompt_text
+from rlft_tui.tui.run_text import plain
+from rlft_tui.tui.score_session import KIND_WORDS, ScoreSession, guide_line
+from rlft_tui.tui.screens.base import WorkbenchScreen
+from rlft_tui.tui.server_link import LinkState
+from rlft_tui.tui.widgets.text_pane import TextPane
+
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
+
+LOOK_AGAIN_SECONDS = 2.0
+HISTORY = 200
+
+_KEYS = (
+    ("u", "undo", "undo", "score.undo", "Take back the last score; again: the one before"),
+    ("s", "skip", "skip", "score.skip", "Pass this answer over for now"),
+    ("n", "note", "note", "score.note", "Write why; goes with the next score"),
+    ("m", "kind", "score/thumb/Likert", "score.kind", "How scores are given"),
+    ("p", "prompt", "prompt", "score.prompt", "The whole prompt with its earlier turns"),
+    ("l", "show_screen('label')", "label", "score.label", "To the Label screen"),
+)
+_HIDDEN = (
+    ("plus", "step(1)", "0.05 more", "score.more", "The next digit counts 0.05 more"),
+    ("minus", "step(-1)", "0.05 less", "score.less", "The next digit counts 0.05 less"),
+    ("space,pagedown", "page(1)", "page", "score.page_down", "A page down"),
+    ("b,pageup", "page(-1)", "page up", "score.page_up", "A page up"),
+    ("down,j", "rows(1)", "down", "score.down", "A line down"),
+    ("up,k", "rows(-1)", "up", "score.up", "A line up"),
+    ("escape", "release", "close", "score.release", "Close the prompt or the note"),
+)
+
+
+class ScoreScreen(WorkbenchScreen):
+    """Scores of single answers."""
+
+    KEY = "score"
+    DIGITS_SWITCH = False
+    MIN_SIZE = (36, 12)
+    HELP = "How good is this answer? A score is stored before the next answer appears."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(key, f"score('{text}')", f"score {text}", id=f"score.{name}", show=False, tooltip=tip)
+            for key, text, name, tip in (
+                *((str(n), str(n), f"digit_{n}", f"0.{n}; thumbs: 1, 2; Likert: 1–5") for n in range(10)),
+                ("equals_sign", "=", "full", "1.0"),
+            )
+        ),
+        *(Binding(key, do, word, id=name, tooltip=tip) for key, do, word, name, tip in _KEYS),
+        *(Binding(key, do, word, id=name, tooltip=tip, show=False) for key, do, word, name, tip in _HIDDEN),
+    ]
+    DEFAULT_CSS = """
+    ScoreScreen .heading { height: 1; padding: 0 1; background: $surface; color: $text-muted; }
+    ScoreScreen #prompt { height: 3; padding: 0 1; }
+    ScoreScreen #answer { height: 1fr; padding: 0 1; }
+    ScoreScreen #guide { height: auto; padding: 0 1; background: $surface; }
+    ScoreScreen #status { height: 1; padding: 0 1; color: $text-muted; }
+    ScoreScreen #note { display: none; height: 1; padding: 0 1; border: none; background: $boost; }
+    ScoreScreen #ended { display: none; height: 1fr; padding: 2 3; }
+    ScoreScreen.-ended #ended { display: block; }
+    ScoreScreen.-ended #answer, ScoreScreen.-ended #prompt { display: none; }
+    ScoreScreen.-ended .heading, ScoreScreen.-ended #guide { display: none; }
+    ScoreScreen.-prompt #prompt { height: 50%; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session = ScoreSession(self.bench.settings.labeler)
+        self._serial = 0
+        self._asking = False
+        self._trouble = ""
+
+    def body(self) -> Iterable[Widget]:
+        yield Static(id="prompt-heading", classes="heading", markup=False)
+        yield TextPane(id="prompt")
+        yield Static("Answer", classes="heading", markup=False)
+        yield AnswerPane(id="answer")
+        yield Static(id="ended", markup=False)
+        yield Static(id="guide", markup=False)
+        yield Static(id="status", markup=False)
+        note = Input(id="note", compact=True, placeholder="Why? Enter keeps it, Escape leaves it")
+        note.cursor_blink = False
+        yield note
+
+    @property
+    def answer(self) -> AnswerPane:
+        return self.query_one("#answer", AnswerPane)
+
+    # the queue
+    def opened(self, **_: Any) -> None:
+        self.session.look_again()
+        self._refill()
+        self._paint_words()
+
+    def on_mount(self) -> None:
+        self.set_interval(LOOK_AGAIN_SECONDS, self._look_again)
+
+    def link_changed(self, state: LinkState, reason: str) -> None:
+        super().link_changed(state, reason)
+        if state == "up" and self.session.current is None:
+            self._refill()
+
+    def _look_again(self) -> None:
+        if self.is_current and self.session.phase == "finished":
+            self.session.look_again()
+            self._refill()
+
+    def _refill(self) -> None:
+        missing = self.session.missing()
+        if self._asking or not missing:
+            return
+        self._asking = True
+        labeler, held = self.session.labeler, self.session.held()
+        self.call(
+            lambda client: client.next_answers(labeler, limit=missing, exclude=held),
+            self._received,
+            failed=self._not_received,
+            group="queue",
+        )
+
+    def _not_received(self, error: RlftError) -> None:
+        self._asking = False
+        self._trouble = str(error)
+        self._paint_words()
+
+    def _received(self, page: ScorePage) -> None:
+        self._asking = False
+        self._trouble = ""
+        if self.session.receive(page) or self.session.current is None:
+            self._show()
+        for item in self.session.upcoming:
+            self.answer.prefetch(item.response)
+
+    def _show(self) -> None:
+        item = self.session.current
+        self.set_class(item is None and self.session.phase == "finished", "-ended")
+        if item is None:
+            self._refill()
+            self._set("#ended", _end_text(self.session))
+        else:
+            self._serial += 1
+            self.answer.put(item.response, self._serial)
+            self.query_one("#prompt", TextPane).show(prompt_text(item.pair, self.has_class("-prompt")))
+            self._set("#prompt-heading", prompt_heading(item.pair))
+        self._paint_words()
+
+    @on(AnswerPane.Painted)
+    def _pane_painted(self, message: AnswerPane.Painted) -> None:
+        if message.serial == self._serial:
+            self._note_painted()
+            self._refill()
+
+    def _note_painted(self) -> None:
+        if self.answer.painted_serial == self._serial:
+            self.session.painted(self.answer.painted_at)
+
+    def _paint_words(self) -> None:
+        session = self.session
+        self._set(
+            "#guide",
+            Content.assemble((guide_line(), "$text-accent"), "\n", (KIND_WORDS[session.kind], "$text-muted")),
+        )
+        warning = session.progress.warning if session.progress is not None else ""
+        trouble = self._trouble or warning
+        line = Content(session.status())
+        if trouble:
+            line = Content.assemble((plain(trouble), "$text-warning bold"), f"   {session.status()}")
+        self._set("#status", line)
+
+    def _set(self, selector: str, content: Content) -> None:
+        part = self.query_one(selector, Static)
+        if part.content != content:
+            part.update(content)
+
+    # scores
+    def action_score(self, key: str) -> None:
+        self._note_painted()
+        one = self.session.score(key, self.key_time)
+        if one is not None:
+            self.bench.label_writer.put_call(partial(_add, one), self._stored, self._refused, self._delayed)
+
+    def _stored(self, progress: FeedbackProgress) -> None:
+        self._trouble = ""
+        self.session.stored(progress)
+        self._show()
+
+    def _refused(self, error: RlftError) -> None:
+        self._trouble = ""
+        self.session.refused()
+        self.bench.show_error(error)
+        self._paint_words()
+
+    def _delayed(self, error: RlftError) -> None:
+        self._trouble = f"not stored yet, trying again: {error.what}"
+        self._paint_words()
+
+    def action_step(self, sign: int) -> None:
+        self.session.step(sign)
+        self._paint_words()
+
+    def action_kind(self) -> None:
+        self.session.next_kind()
+        self._paint_words()
+
+    def action_skip(self) -> None:
+        self._note_painted()
+        if self.session.skip(self.key_time):
+            self._show()
+
+    # undo
+    def action_undo(self) -> None:
+        self._note_painted()
+        if self.session.begin_undo():
+            labeler = self.session.labeler
+            self.call(
+                partial(_take_back, labeler),
+                self._taken_back,
+                failed=self._cannot_undo,
+                group="undo",
+                retry=False,  # done twice it would take back the one before too
+            )
+
+    def _taken_back(self, taken: tuple[ScoreItem, Feedback, FeedbackProgress]) -> None:
+        self.session.bring_back(*taken)
+        self._show()
+
+    def _cannot_undo(self, error: RlftError) -> None:
+        self.session.cancel_undo()
+        self.notify(str(error), severity="warning", markup=False)
+
+    # note, prompt, scrolling
+    def action_note(self) -> None:
+        if self.session.current is None:
+            return
+        note = self.query_one("#note", Input)
+        note.value = self.session.note
+        self.query_one("#status").display = False
+        note.display = True
+        note.focus()
+
+    @on(Input.Submitted, "#note")
+    def _note_written(self, event: Input.Submitted) -> None:
+        self.session.note = event.value.strip()
+        self._close_note()
+
+    def _close_note(self) -> None:
+        self.query_one("#note").display = False
+        self.query_one("#status").display = True
+        self.set_focus(None)
+        self._paint_words()
+
+    def action_prompt(self) -> None:
+        self.toggle_class("-prompt")
+        if self.session.current is not None:
+            text = prompt_text(self.session.current.pair, self.has_class("-prompt"))
+            self.query_one("#prompt", TextPane).show(text)
+
+    def action_release(self) -> None:
+        if self.query_one("#note").display:
+            self._close_note()
+        elif self.has_class("-prompt"):
+            self.action_prompt()
+
+    def action_page(self, pages: int) -> None:
+        self.answer.scroll_page(pages)
+
+    def action_rows(self, rows: int) -> None:
+        self.answer.scroll_lines(rows)
+
+    def action_show_screen(self, key: str) -> None:
+        self.bench.show_screen(key)
+
+
+def _add(one: Feedback, client: WorkspaceClient) -> FeedbackProgress:
+    return client.add_feedback(one)
+
+
+def _take_back(labeler: str, client: WorkspaceClient) -> tuple[ScoreItem, Feedback, FeedbackProgress]:
+    """The labeller's newest standing score on a stored answer, taken back, with its answer."""
+    for entry in client.feedback_history(labeler, limit=HISTORY):
+        one = entry.feedback
+        if entry.revoked or not one.example_id:
+            continue
+        pair = client.pair(one.example_id)
+        item = ScoreItem(pair, "a" if pair.response_a == one.response else "b")
+        return item, one, client.undo_feedback(Revocation(new_id(), one.id, labeler))
+    raise RlftError("nothing to take back")
+
+
+def _end_text(session: ScoreSession) -> Content:
+    scored = session.progress.scored if session.progress is not None else 0
+    first = "Every answer is scored." if scored else "No answers to score yet."
+    return Content.assemble(
+        (first, "bold"),
+        "\n\nAnswers come from stored pairs:\n\n    ",
+        ("rlft pairs import pairs.jsonl", "$text-accent bold"),
+        "\n\nScores are exported with:\n\n    ",
+        ("rlft feedback export scores.jsonl", "$text-accent bold"),
+        "\n\nNew answers appear here by themselves.",
+    )
