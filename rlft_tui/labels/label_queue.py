@@ -248,8 +248,8 @@ class LabelQueue:
         content.times = [*content.times, verdict.created_at][-VERDICTS:]
         if verdict.source == REPEAT:
             content.repeats.pop(one, None)
+            content.repeats_done += one not in content.repeated
             content.repeated.add(one)
-            content.repeats_done += 1
             self._last_repeat = content.judged
             return
         content.judged += 1

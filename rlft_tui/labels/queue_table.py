@@ -169,9 +169,9 @@ def verdict_times(connection: duckdb.DuckDBPyConnection, labeler: str, limit: in
 
 
 def count_repeats(connection: duckdb.DuckDBPyConnection, labeler: str) -> int:
-    """How many repeats the labeller has judged."""
+    """How many pairs the labeller has judged when they came back."""
     rows = connection.execute(
-        """select count(*) from preferences where labeler_id = ? and source = 'repeat'
+        """select count(distinct example_id) from preferences where labeler_id = ? and source = 'repeat'
              and id not in (select target_id from revocations)""",
         [labeler],
     ).fetchall()

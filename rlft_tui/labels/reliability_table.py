@@ -42,7 +42,7 @@ def reliability(connection: duckdb.DuckDBPyConnection, labeler: str = "") -> tup
            standing as (
                select *, row_number() over (
                    partition by labeler_id, example_id, source = 'repeat'
-                   order by case when source = 'repeat' then 1 else -1 end * created_at, id desc) as place
+                   order by created_at desc, id desc) as place
                from preferences
                where example_id in (select example_id from asked) and {_STANDING}
                  and ($labeler = '' or labeler_id = $labeler)),

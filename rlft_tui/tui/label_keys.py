@@ -32,14 +32,14 @@ _GRADED = (
 """While strengths are asked for: how far to the left or to the right the better answer stands."""
 
 _SHOWN = (
-    ("plus", "rate('both_good')", "both good", "label.both_good", "A tie: both are good"),
-    ("minus", "rate('both_bad')", "both bad", "label.both_bad", "A tie: both are bad"),
+    ("plus", "rate('both_good')", "both good", "label.good", "A tie: both are good"),
+    ("minus", "rate('both_bad')", "both bad", "label.bad", "A tie: both are bad"),
     ("u", "undo", "undo", "label.undo", "Take back the last one; again: the one before"),
     ("s", "set_aside('skip')", "skip", "label.skip", "Set this pair aside"),
     ("w", "write", "write", "label.write", "Write a better answer"),
-    ("h", "history", "history", "label.history", "Earlier verdicts: revise, take back, un-skip"),
+    ("r", "history", "history", "label.history", "Earlier verdicts: revise, take back, un-skip"),
     ("n", "note", "note", "label.note", "Write why; goes with the next verdict or flag"),
-    ("c", "confidence", "sure", "label.confidence", "Then 1–5: how sure you are"),
+    ("c", "confidence", "confidence", "label.confidence", "Then 1–5: how sure you are"),
     ("f", "set_aside('flag')", "flag", "label.flag", "Flag this pair as broken"),
     ("o", "queue", "queue", "label.queue", "Which pairs come, and in which order"),
     ("m", "strengths", "strengths", "label.strengths", "Ask how much better, or no longer"),
@@ -49,7 +49,7 @@ _SHOWN = (
 )
 
 _HIDDEN = (
-    ("equals_sign", "rate('both_good')", "both good", "label.both_good", "A tie: both are good"),
+    ("equals_sign", "rate('both_good')", "both good", "label.good", "A tie: both are good"),
     ("e", "write_outside", "$EDITOR", "label.editor", "Write a better answer in $EDITOR"),
     ("space,pagedown", "page(1)", "page", "label.page_down", "Both a page down"),
     ("b,pageup", "page(-1)", "page up", "label.page_up", "Both a page up"),
@@ -89,8 +89,8 @@ LAYOUTS: dict[str, dict[str, str]] = {
         "label.right_2": "f",
         "label.right_3": "e",
         "label.right_4": "r",
-        "label.both_good": "5",
-        "label.both_bad": "b",
+        "label.good": "5",
+        "label.bad": "b",
         "label.undo": "z",
         "label.skip": "x",
         "label.flag": "4",

@@ -153,7 +153,7 @@ def test_an_earlier_verdict_is_revised_from_the_history(
     async def test() -> None:
         async with workbench(workspace, "label", (160, 45)) as (app, pilot):
             waiting = await judging(app)
-            await pilot.press("n", *"draft", "enter", "h")
+            await pilot.press("n", *"draft", "enter", "r")
             await listed(app, 2)
             await shows(app, "left significantly better · 2", "was too long")
             await pilot.press("slash", *"LONG")
@@ -172,7 +172,7 @@ def test_an_earlier_verdict_is_revised_from_the_history(
             assert (revised.choice, revised.shown_first) == ("a", "b")
             assert (revised.confidence, revised.reasoning) == (2, "was too long")
 
-            await pilot.press("h")
+            await pilot.press("r")
             await listed(app, 3)
             await shows(app, "replaced")
             await pilot.press("enter")
@@ -193,7 +193,7 @@ def test_a_skipped_pair_is_taken_back_from_the_list(workspace: Workspace, client
     async def test() -> None:
         async with workbench(workspace, "label") as (app, pilot):
             waiting = await judging(app)
-            await pilot.press("h")
+            await pilot.press("r")
             await listed(app, 2)
             await pilot.press("tab", "tab")
             await listed(app, 1)
@@ -219,7 +219,7 @@ def test_x_in_the_history_takes_back_and_the_pair_comes_again(
             pair = await judging(app)
             await pilot.press("1")
             await shows(app, "Every pair is labelled")
-            await pilot.press("h")
+            await pilot.press("r")
             await listed(app, 1)
             await pilot.press("x")
             await shows(app, "taken back")
@@ -258,7 +258,7 @@ def test_a_better_answer_is_written_kept_as_a_draft_and_stored(
             await pilot.press("1")
             await judging(app, pair)
             assert "better answer written" not in text_of(app)
-            await pilot.press("h")
+            await pilot.press("r")
             await listed(app, 2)
             await pilot.press("down", "enter")
             await until(lambda: isinstance(app.screen, AnswerEditor), "the editor again", app)
@@ -415,7 +415,7 @@ def test_settings_that_cannot_be_written_change_this_session_only(
     drive(test)
 
 
-@pytest.mark.parametrize("text", ["c4", "nskip 1 2 3\r", "g", "hx", "w123uqs"])
+@pytest.mark.parametrize("text", ["c4", "nskip 1 2 3\r", "g", "rx", "w123uqs"])
 def test_keys_that_arrive_in_one_piece_mean_what_they_would_one_by_one(
     workspace: Workspace, client: WorkspaceClient, text: str
 ) -> None:
