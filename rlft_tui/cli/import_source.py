@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rlft_tui.cli.options import read_input
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.prompts.row_reader import FORMATS
 
@@ -19,11 +19,14 @@ _SAVED = ("state.json", "dataset_dict.json")
 
 
 @contextmanager
-def import_source(source: str, split: str = "") -> Iterator[tuple[str, bytes | Path]]:
-    """Name and content (or path) of what ``source`` names; RlftError when it cannot be read."""
+def import_source(source: str, split: str = "") -> Iterator[tuple[str, Path]]:
+    """Name and file of what ``source`` names; RlftError when it cannot be read."""
     path = Path(source).expanduser()
     if source == "-":
-        yield read_input(path)
+        with tempfile.NamedTemporaryFile(prefix="rlft-import-") as spool:
+            shutil.copyfileobj(sys.stdin.buffer, spool)
+            spool.flush()
+            yield "stdin.jsonl", Path(spool.name)
     elif path.is_dir():
         single = None if split else _only_file(path)
         if single is not None:

@@ -42,9 +42,13 @@ def _repeats(connection: duckdb.DuckDBPyConnection, labeler: str) -> dict[str, t
         return {}
     rows = connection.execute(
         """with again as (
-               select * from preferences
-               where source = 'repeat' and id not in (select target_id from revocations)
-                 and ($labeler = '' or labeler_id = $labeler)),
+               select * from (
+                   select *, row_number() over (
+                       partition by labeler_id, example_id order by created_at desc, id desc) as place
+                   from preferences
+                   where source = 'repeat' and id not in (select target_id from revocations)
+                     and ($labeler = '' or labeler_id = $labeler))
+               where place = 1),
            compared as (
                select again.labeler_id, again.choice = first.choice as same,
                       again.choice <> 'tie' and first.choice <> 'tie' as decided,

@@ -23,20 +23,21 @@ def edit_outside(app: App[int], text: str, shown: Shown) -> str:
     Blocks until the editor ends: nothing else may write on the terminal meanwhile.
     RlftError when it cannot be started or ends badly; the text is then as before.
     """
-    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    try:
+        command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi") or ["vi"]
+    except ValueError as error:
+        raise RlftError(f"EDITOR cannot be understood: {error}".lower(), where="$EDITOR") from None
     with tempfile.TemporaryDirectory(prefix="rlft-") as folder:
         file = Path(folder) / "answer.md"
         file.write_text(_page(text, shown), encoding="utf-8", errors="backslashreplace")
         try:
-            with app.suspend():
-                code = _run([*command, str(file)])
+            with app.suspend():  # nothing may be raised in here: the terminal would not come back
+                ended = _run([*command, str(file)])
         except SuspendNotSupported:
             raise RlftError("this terminal cannot be handed to an editor") from None
-        if code != 0:
-            raise RlftError(
-                f"{command[0]} ended with {code}; the answer is as it was",
-                remedy="Set EDITOR to your editor, or write it here",
-            )
+        if ended:
+            remedy = "Set EDITOR to your editor, or write it here"
+            raise RlftError(f"{Path(command[0]).name} {ended}", remedy=remedy)
         written = file.read_text(encoding="utf-8", errors="replace")
     return written.partition(SCISSORS)[0].strip()
 
@@ -47,17 +48,16 @@ def _page(text: str, shown: Shown) -> str:
     return f"{text}\n\n{SCISSORS}\n\n{below}\n"
 
 
-def _run(command: list[str]) -> int:
-    """The editor's exit code. What is typed to interrupt the editor does not end the workbench."""
+def _run(command: list[str]) -> str:
+    """What went wrong; empty for nothing. What interrupts the editor does not end the workbench."""
     try:
         editor = subprocess.Popen(command)
     except OSError as error:
-        raise RlftError(
-            f"{command[0]} cannot be started ({error.strerror})", remedy="Set EDITOR to your editor"
-        ) from None
+        return f"cannot be started ({error.strerror})"
     former = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
     try:
-        return editor.wait()
+        code = editor.wait()
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+    return f"ended with {code}, nothing changed" if code else ""

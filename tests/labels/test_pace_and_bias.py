@@ -108,6 +108,7 @@ def test_hidden_repeats_measure_self_agreement_and_the_pull_of_a_side(workspace:
         Preference(f"f{n}", f"pair-{n}", "ada", "a", shown_first="a", created_at=float(n)) for n in range(6)
     ]
     again = [
+        Preference("old", "pair-0", "ada", "b", shown_first="b", source="repeat", created_at=99.0),
         Preference("r0", "pair-0", "ada", "a", shown_first="b", source="repeat", created_at=100.0),
         Preference("r1", "pair-1", "ada", "b", shown_first="b", source="repeat", created_at=101.0),
         Preference("r2", "pair-2", "ada", "b", shown_first="b", source="repeat", created_at=102.0),
@@ -120,7 +121,7 @@ def test_hidden_repeats_measure_self_agreement_and_the_pull_of_a_side(workspace:
     assert (repeats.same.count, repeats.same.n) == (1, 4)
     assert (repeats.left_twice, repeats.right_twice) == (2, 0)
     assert repeats.ceiling is None
-    assert (times.parts[0].repeats.count, times.parts[0].repeats.n) == (1, 4)
+    assert (times.parts[0].repeats.count, times.parts[0].repeats.n) == (1, 5)
     assert found.everybody.left.n == 6
     assert found.labelers == ()
 

@@ -71,7 +71,7 @@ def test_help_lists_the_keys_of_the_screen_and_closes(workspace: Workspace, clie
     async def test() -> None:
         async with workbench(workspace, "label") as (app, pilot):
             await pilot.press("question_mark")
-            await shows(app, "label.skip", "Set this pair aside", "label.confidence")
+            await shows(app, "label.skip", "Set this pair aside", "label.undo")
             await pilot.press("3")
             assert app.current_mode == "label", "keys of the screen underneath rest"
             await pilot.press("escape")
