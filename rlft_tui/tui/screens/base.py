@@ -147,7 +147,7 @@ class WorkbenchScreen(Screen[None]):
             else:
                 done(answer)
 
-        return self.run_worker(ask(), group=group, exclusive=latest, exit_on_error=True)
+        return self.run_worker(ask, group=group, exclusive=latest, exit_on_error=True)
 
     # keys
     def lead(self, hint: str, keys: Mapping[str, Callable[[], None]]) -> None:

@@ -34,7 +34,7 @@ _KEYS = (
     ("u", "undo", "undo", "score.undo", "Take back the last score; again: the one before"),
     ("s", "skip", "skip", "score.skip", "Pass this answer over for now"),
     ("n", "note", "note", "score.note", "Write why; goes with the next score"),
-    ("m", "kind", "score/thumb/Likert", "score.kind", "How scores are given"),
+    ("m", "kind", "scale", "score.kind", "How scores are given"),
     ("p", "prompt", "prompt", "score.prompt", "The whole prompt with its earlier turns"),
     ("l", "show_screen('label')", "label", "score.label", "To the Label screen"),
 )
