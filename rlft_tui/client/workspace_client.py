@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, TypeVar
-from urllib.parse import quote
+from typing import Any
 
-import httpx
 import msgspec
 
+from rlft_tui.client.transport import LONG, Transport, listens, segment
 from rlft_tui.datasets.dataset import Dataset, DatasetSpec
-from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
+from rlft_tui.errors import UnavailableError
 from rlft_tui.evaluations.stopping_rule import Separation
 from rlft_tui.labels.agreement import Agreement
 from rlft_tui.labels.bias import Bias
@@ -43,51 +38,9 @@ from rlft_tui.prompts.import_report import ImportReport
 from rlft_tui.runs.run_status import LogPage, RunSummary, Sample, Series
 from rlft_tui.server.answers import GenerateRequest, Health, Home, Page, RemoteState, StreamedText
 
-API = "/api/v1"
-T = TypeVar("T")
 
-
-class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
-    """A connection to the workspace's server; safe to use from several threads."""
-
-    def __init__(self, socket: Path, *, timeout: float = 30.0, url: str = "", token: str = "") -> None:
-        """On this machine through the server's ``socket``, or at a ``url`` with its ``token``."""
-        self.socket = socket
-        self.revive: Callable[[], Path] | None = None
-        """Brings back a server that died and tells its socket; set by ``connect``."""
-        self._url, self._token = url, token
-        self._timeout = timeout
-        self._reviving = threading.Lock()
-        self._http = self._open()
-
-    @property
-    def address(self) -> str:
-        """Where the server is, as errors about the connection name it."""
-        return self._url or str(self.socket)
-
-    def _open(self) -> httpx.Client:
-        timeout = httpx.Timeout(self._timeout, connect=5.0)
-        if self._url:
-            return httpx.Client(
-                transport=httpx.HTTPTransport(verify=self._url.startswith("https:")),
-                base_url=self._url + API,
-                headers={"authorization": f"Bearer {self._token}"},
-                timeout=timeout,
-            )
-        return httpx.Client(
-            # No TLS on a Unix socket, and loading the certificates would take longer than any request.
-            transport=httpx.HTTPTransport(uds=str(self.socket), verify=False),
-            base_url="http://rlft" + API,
-            timeout=timeout,
-        )
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._http.close()
+class WorkspaceClient(Transport):
+    """The server's calls by name; safe to use from several threads."""
 
     # server
     def health(self) -> Health:
@@ -98,7 +51,7 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         self.revive = None
         self._post("/shutdown", dict[str, Any])
         deadline = time.monotonic() + self._timeout
-        while _listens(self.socket):
+        while listens(self.socket):
             if time.monotonic() > deadline:
                 raise UnavailableError("the server is still ending", where=str(self.socket))
             time.sleep(0.01)
@@ -120,11 +73,11 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
 
     def backup(self) -> str:
         """Make a backup now; its folder."""
-        return self._post("/backups", dict[str, str], timeout=_LONG)["path"]
+        return self._post("/backups", dict[str, str], timeout=LONG)["path"]
 
     # prompts and pairs
     def import_prompts(self, name: str, content: bytes) -> ImportReport:
-        return self._post("/prompts/import", ImportReport, content=content, timeout=_LONG, name=name)
+        return self._post("/prompts/import", ImportReport, content=content, timeout=LONG, name=name)
 
     def prompts(self, *, offset: int = 0, limit: int = 100, search: str = "", category: str = "") -> Page:
         return self._get("/prompts", Page, offset=offset, limit=limit, search=search, category=category)
@@ -140,7 +93,7 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
             "/pairs/import",
             ImportReport,
             content=content,
-            timeout=_LONG,
+            timeout=LONG,
             name=name,
             labeler=labeler,
             form=form,
@@ -154,7 +107,7 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         return self._get("/pairs", Page, offset=offset, limit=limit, search=search, category=category)
 
     def pair(self, pair_id: str) -> ResponsePair:
-        return self._get(f"/pairs/{_segment(pair_id)}", ResponsePair)
+        return self._get(f"/pairs/{segment(pair_id)}", ResponsePair)
 
     # labels
     def queue(
@@ -299,7 +252,7 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
 
     def import_answers(self, name: str, content: bytes) -> ImportReport:
         """Sets of answers to be ranked, from a file's bytes."""
-        return self._post("/rankings/import", ImportReport, content=content, timeout=_LONG, name=name)
+        return self._post("/rankings/import", ImportReport, content=content, timeout=LONG, name=name)
 
     def ranking_history(self, labeler: str, *, limit: int = 100) -> tuple[RankingEntry, ...]:
         """The labeller's rankings, newest first, undone ones included."""
@@ -311,14 +264,14 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
 
     # data sets
     def build_dataset(self, spec: DatasetSpec) -> Dataset:
-        return self._post("/datasets", Dataset, spec, timeout=_LONG)
+        return self._post("/datasets", Dataset, spec, timeout=LONG)
 
     def datasets(self) -> tuple[Dataset, ...]:
         return self._get("/datasets", tuple[Dataset, ...])
 
     def dataset(self, name_or_hash: str) -> Dataset:
         """By hash, the start of one, or name; ``latest`` for the newest."""
-        return self._get(f"/datasets/{_segment(name_or_hash)}", Dataset)
+        return self._get(f"/datasets/{segment(name_or_hash)}", Dataset)
 
     # models
     def models(self) -> tuple[Model, ...]:
@@ -345,192 +298,47 @@ class WorkspaceClient(AbstractContextManager["WorkspaceClient"]):
         return self._get("/runs", tuple[RunSummary, ...])
 
     def run(self, run_id: str) -> RunSummary:
-        return self._get(f"/runs/{_segment(run_id)}", RunSummary)
+        return self._get(f"/runs/{segment(run_id)}", RunSummary)
 
     def series(self, run_id: str, keys: list[str], *, points: int = 500) -> tuple[Series, ...]:
         """At most ``points`` bins a key. No keys: all of them. NotFoundError for an unknown key."""
         return self._get(
-            f"/runs/{_segment(run_id)}/series", tuple[Series, ...], keys=",".join(keys), points=points
+            f"/runs/{segment(run_id)}/series", tuple[Series, ...], keys=",".join(keys), points=points
         )
 
     def samples(self, run_id: str, *, after_step: int = -1) -> tuple[Sample, ...]:
-        return self._get(f"/runs/{_segment(run_id)}/samples", tuple[Sample, ...], after_step=after_step)
+        return self._get(f"/runs/{segment(run_id)}/samples", tuple[Sample, ...], after_step=after_step)
 
     def log(self, run_id: str, *, start: int = -1, limit: int = 65536) -> LogPage:
         """output.log from a byte offset; -1 for the last ``limit`` bytes."""
-        return self._get(f"/runs/{_segment(run_id)}/log", LogPage, start=start, limit=limit)
+        return self._get(f"/runs/{segment(run_id)}/log", LogPage, start=start, limit=limit)
 
     def stop(self, run_id: str) -> RunSummary:
         """Ask for a verified checkpoint and an end; returns at once."""
-        return self._post(f"/runs/{_segment(run_id)}/stop", RunSummary)
+        return self._post(f"/runs/{segment(run_id)}/stop", RunSummary)
 
     def resume(self, run_id: str) -> RunSummary:
         """Go on from the last verified checkpoint."""
-        return self._post(f"/runs/{_segment(run_id)}/resume", RunSummary)
+        return self._post(f"/runs/{segment(run_id)}/resume", RunSummary)
 
     def delete_run(self, run_id: str) -> None:
-        self._request("DELETE", f"/runs/{_segment(run_id)}", dict[str, Any])
+        self._request("DELETE", f"/runs/{segment(run_id)}", dict[str, Any])
 
     # inference
     def generate(self, request: GenerateRequest) -> Iterator[StreamedText]:
         """Stream the answers; leaving the iterator early cancels the generation."""
         decoder = msgspec.json.Decoder(StreamedText)
-        # Only so that a server that died is brought back before the stream begins.
-        self.health()
-        try:
-            with self._http.stream(
-                "POST",
-                "/inference/generate",
-                content=msgspec.json.encode(request),
-                headers={"content-type": "application/json"},
-                timeout=httpx.Timeout(600.0),
-            ) as response:
-                if response.is_error:
-                    response.read()
-                    raise _error(response)
-                for line in response.iter_lines():
-                    if line:
-                        yield decoder.decode(line)
-        except httpx.TransportError as error:
-            raise _unreachable(self.address, bool(self._url), error) from error
+        with self._stream(
+            "POST",
+            "/inference/generate",
+            600.0,
+            content=msgspec.json.encode(request),
+            headers={"content-type": "application/json"},
+        ) as response:
+            for line in response.iter_lines():
+                if line:
+                    yield decoder.decode(line)
 
     def inference_status(self) -> dict[str, Any]:
         """What the inference worker holds: running, pid, base, adapters, memory_mb."""
         return self._get("/inference", dict[str, Any])
-
-    # plumbing
-    def _lines(self, path: str, **query: Any) -> Iterator[bytes]:
-        """The lines of a streamed answer, without their ends."""
-        # Only so that a server that died is brought back before the stream begins.
-        self.health()
-        try:
-            with self._http.stream("GET", path, params=query, timeout=httpx.Timeout(_LONG)) as response:
-                if response.is_error:
-                    response.read()
-                    raise _error(response)
-                pieces: list[bytes] = []
-                for block in response.iter_bytes():
-                    first, *others = block.split(b"\n")
-                    pieces.append(first)
-                    for line in others:
-                        yield b"".join(pieces)
-                        pieces = [line]
-        except httpx.TransportError as error:
-            raise _unreachable(self.address, bool(self._url), error) from error
-
-    def _get(self, path: str, kind: type[T], **query: Any) -> T:
-        return self._request("GET", path, kind, query=query)
-
-    def _post(
-        self,
-        path: str,
-        kind: type[T],
-        body: Any = None,
-        *,
-        content: bytes | Path | None = None,
-        timeout: float | None = None,
-        **query: Any,
-    ) -> T:
-        if content is not None:
-            media_type = "application/octet-stream"
-        else:
-            media_type, content = "application/json", msgspec.json.encode(body)
-        return self._request(
-            "POST", path, kind, query=query, content=content, media_type=media_type, timeout=timeout
-        )
-
-    def _request(
-        self,
-        verb: str,
-        path: str,
-        kind: type[T],
-        *,
-        query: dict[str, Any] | None = None,
-        content: bytes | Path | None = None,
-        media_type: str = "application/json",
-        timeout: float | None = None,
-    ) -> T:
-        """One request. When the server died under it, it is brought back and asked again."""
-        for attempt in range(_ATTEMPTS):
-            http = self._http
-            try:
-                with _readable(content) as body:
-                    response = http.request(
-                        verb,
-                        path,
-                        params=query,
-                        content=body,
-                        headers={"content-type": media_type},
-                        timeout=http.timeout if timeout is None else httpx.Timeout(timeout, connect=5.0),
-                    )
-            except httpx.TransportError as error:
-                last = attempt + 1 == _ATTEMPTS
-                if self.revive is None or last or isinstance(error, httpx.TimeoutException):
-                    raise _unreachable(self.address, bool(self._url), error) from error
-                self._bring_back(http)
-                continue
-            if response.is_error:
-                raise _error(response)
-            return msgspec.json.decode(response.content, type=kind)
-        raise AssertionError("the last attempt returns or raises")
-
-    def _bring_back(self, failed: httpx.Client) -> None:
-        """Of several threads whose requests failed, the first one restarts the server.
-
-        The old client is left open: another thread may just be using it.
-        """
-        with self._reviving:
-            if self._http is failed and self.revive is not None:
-                self.socket = self.revive()
-                self._http = self._open()
-
-
-_ATTEMPTS = 6
-_LONG = 900.0
-"""Seconds allowed to what grows with the data: imports, data sets, backups."""
-
-_KINDS: dict[int, type[RlftError]] = {404: NotFoundError, 409: ConflictError, 503: UnavailableError}
-
-
-def _readable(content: bytes | Path | None) -> AbstractContextManager[bytes | IO[bytes] | None]:
-    """A request's body; a file is opened anew for every attempt and sent piece by piece."""
-    if not isinstance(content, Path):
-        return nullcontext(content)
-    try:
-        return content.open("rb")
-    except OSError as error:
-        raise UnavailableError(f"cannot be read: {error.strerror}", where=str(content)) from None
-
-
-def _segment(value: str) -> str:
-    """A name as one part of a path; NotFoundError for one that would lead elsewhere."""
-    if value in (".", "..") or "/" in value:
-        raise NotFoundError(f"nothing is called {value!r}")
-    return quote(value, safe="") or "%20"
-
-
-def _listens(path: Path) -> bool:
-    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
-        return probe.connect_ex(str(path)) == 0
-
-
-def _error(response: httpx.Response) -> RlftError:
-    """The server's own error, or one line about an answer that is none."""
-    try:
-        body = msgspec.json.decode(response.content, type=dict[str, Any])
-        what, where, remedy = body["what"], body.get("where", ""), body.get("remedy", "")
-    except (msgspec.DecodeError, KeyError):
-        return RlftError(
-            f"the server answered {response.status_code}", remedy="See server.log in the workspace"
-        )
-    return _KINDS.get(response.status_code, RlftError)(what, where=where, remedy=remedy)
-
-
-def _unreachable(address: str, remote: bool, error: Exception) -> UnavailableError:
-    return UnavailableError(
-        f"no answer from the workspace server ({type(error).__name__})",
-        where=address,
-        remedy="Check that rlft serve runs there"
-        if remote
-        else "Try again: the next command starts it. Its log is server.log in the workspace",
-    )

@@ -1,0 +1,205 @@
+"""Requests to the workspace's server and what they need: connection, retry, errors, streams."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
+
+API = "/api/v1"
+T = TypeVar("T")
+LONG = 900.0
+"""Seconds allowed to what grows with the data: imports, data sets, backups."""
+_ATTEMPTS = 6
+_KINDS: dict[int, type[RlftError]] = {404: NotFoundError, 409: ConflictError, 503: UnavailableError}
+
+
+class Transport:
+    """A connection to the workspace's server; safe to use from several threads."""
+
+    def __init__(self, socket: Path, *, timeout: float = 30.0, url: str = "", token: str = "") -> None:
+        """On this machine through the server's ``socket``, or at a ``url`` with its ``token``."""
+        self.socket = socket
+        self.revive: Callable[[], Path] | None = None
+        """Brings back a server that died and tells its socket; set by ``connect``."""
+        self._url, self._token = url, token
+        self._timeout = timeout
+        self._reviving = threading.Lock()
+        self._http = self._open()
+
+    @property
+    def address(self) -> str:
+        """Where the server is, as errors about the connection name it."""
+        return self._url or str(self.socket)
+
+    def _open(self) -> httpx.Client:
+        timeout = httpx.Timeout(self._timeout, connect=5.0)
+        if self._url:
+            return httpx.Client(
+                transport=httpx.HTTPTransport(verify=self._url.startswith("https:")),
+                base_url=self._url + API,
+                headers={"authorization": f"Bearer {self._token}"},
+                timeout=timeout,
+            )
+        return httpx.Client(
+            # No TLS on a Unix socket, and loading the certificates would take longer than any request.
+            transport=httpx.HTTPTransport(uds=str(self.socket), verify=False),
+            base_url="http://rlft" + API,
+            timeout=timeout,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    @contextmanager
+    def _stream(self, verb: str, path: str, timeout: float, **request: Any) -> Iterator[httpx.Response]:
+        """A streamed answer; leaving the block early ends it."""
+        # Only so that a server that died is brought back before the stream begins.
+        self._get("/health", dict[str, Any])
+        try:
+            with self._http.stream(verb, path, timeout=httpx.Timeout(timeout), **request) as response:
+                if response.is_error:
+                    response.read()
+                    raise _error(response)
+                yield response
+        except httpx.TransportError as error:
+            raise _unreachable(self.address, bool(self._url), error) from error
+
+    def _lines(self, path: str, **query: Any) -> Iterator[bytes]:
+        """The lines of a streamed answer, without their ends."""
+        with self._stream("GET", path, LONG, params=query) as response:
+            pieces: list[bytes] = []
+            for block in response.iter_bytes():
+                first, *others = block.split(b"\n")
+                pieces.append(first)
+                for line in others:
+                    yield b"".join(pieces)
+                    pieces = [line]
+
+    def _get(self, path: str, kind: type[T], **query: Any) -> T:
+        return self._request("GET", path, kind, query=query)
+
+    def _post(
+        self,
+        path: str,
+        kind: type[T],
+        body: Any = None,
+        *,
+        content: bytes | Path | None = None,
+        timeout: float | None = None,
+        **query: Any,
+    ) -> T:
+        if content is not None:
+            media_type = "application/octet-stream"
+        else:
+            media_type, content = "application/json", msgspec.json.encode(body)
+        return self._request(
+            "POST", path, kind, query=query, content=content, media_type=media_type, timeout=timeout
+        )
+
+    def _request(
+        self,
+        verb: str,
+        path: str,
+        kind: type[T],
+        *,
+        query: dict[str, Any] | None = None,
+        content: bytes | Path | None = None,
+        media_type: str = "application/json",
+        timeout: float | None = None,
+    ) -> T:
+        """One request. When the server died under it, it is brought back and asked again."""
+        for attempt in range(_ATTEMPTS):
+            http = self._http
+            try:
+                with _readable(content) as body:
+                    response = http.request(
+                        verb,
+                        path,
+                        params=query,
+                        content=body,
+                        headers={"content-type": media_type},
+                        timeout=http.timeout if timeout is None else httpx.Timeout(timeout, connect=5.0),
+                    )
+            except httpx.TransportError as error:
+                last = attempt + 1 == _ATTEMPTS
+                if self.revive is None or last or isinstance(error, httpx.TimeoutException):
+                    raise _unreachable(self.address, bool(self._url), error) from error
+                self._bring_back(http)
+                continue
+            if response.is_error:
+                raise _error(response)
+            return msgspec.json.decode(response.content, type=kind)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _bring_back(self, failed: httpx.Client) -> None:
+        """Of several threads whose requests failed, the first one restarts the server.
+
+        The old client is left open: another thread may just be using it.
+        """
+        with self._reviving:
+            if self._http is failed and self.revive is not None:
+                self.socket = self.revive()
+                self._http = self._open()
+
+
+def _readable(content: bytes | Path | None) -> AbstractContextManager[bytes | IO[bytes] | None]:
+    """A request's body; a file is opened anew for every attempt and sent piece by piece."""
+    if not isinstance(content, Path):
+        return nullcontext(content)
+    try:
+        return content.open("rb")
+    except OSError as error:
+        raise UnavailableError(f"cannot be read: {error.strerror}", where=str(content)) from None
+
+
+def segment(value: str) -> str:
+    """A name as one part of a path; NotFoundError for one that would lead elsewhere."""
+    if value in (".", "..") or "/" in value:
+        raise NotFoundError(f"nothing is called {value!r}")
+    return quote(value, safe="") or "%20"
+
+
+def listens(path: Path) -> bool:
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def _error(response: httpx.Response) -> RlftError:
+    """The server's own error, or one line about an answer that is none."""
+    try:
+        body = msgspec.json.decode(response.content, type=dict[str, Any])
+        what, where, remedy = body["what"], body.get("where", ""), body.get("remedy", "")
+    except (msgspec.DecodeError, KeyError):
+        return RlftError(
+            f"the server answered {response.status_code}", remedy="See server.log in the workspace"
+        )
+    return _KINDS.get(response.status_code, RlftError)(what, where=where, remedy=remedy)
+
+
+def _unreachable(address: str, remote: bool, error: Exception) -> UnavailableError:
+    return UnavailableError(
+        f"no answer from the workspace server ({type(error).__name__})",
+        where=address,
+        remedy="Check that rlft serve runs there"
+        if remote
+        else "Try again: the next command starts it. Its log is server.log in the workspace",
+    )
