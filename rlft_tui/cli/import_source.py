@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rlft_tui.cli.options import refuse_pipe
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.prompts.row_reader import FORMATS
 
@@ -87,6 +88,7 @@ def _is_hub_id(source: str) -> bool:
 
 
 def _check_readable(path: Path) -> None:
+    refuse_pipe(path)
     try:
         path.open("rb").close()
     except OSError as error:

@@ -13,7 +13,7 @@ from rlft_tui.cli.queue_commands import (
     queue_view,
 )
 from rlft_tui.cli.session import Session
-from rlft_tui.cli.workbench import open_workbench
+from rlft_tui.cli.workbench import open_workbench, require_terminal
 
 app = noun("label")
 
@@ -37,5 +37,6 @@ def label(
     overlap: OverlapFlag = None,
 ) -> None:
     """Open the workbench on the Label screen; o changes there which pairs come, and in which order."""
+    require_terminal()
     view = queue_view(session, order, category, model, source, search, overlap)
     open_workbench(session, screen="label", labeler=labeler, view=view)

@@ -84,9 +84,9 @@ def add(
     from rlft_tui.ids import new_id
     from rlft_tui.labels.preference import Preference
 
-    name = session.labeler(labeler)
     if choice is None and quality is None:
         raise RlftError("a verdict needs --choice", remedy="Give --choice a, b or tie, or --quality")
+    name = session.labeler(labeler)
     with session.connect() as client:
         verdict = Preference(
             id=new_id(),

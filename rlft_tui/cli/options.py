@@ -39,9 +39,7 @@ def read_input(path: Path) -> tuple[str, bytes]:
 
         return "stdin.jsonl", sys.stdin.buffer.read()
     try:
-        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
-            # Opening a pipe without a writer would wait, and a device may never end.
-            raise RlftError("not an ordinary file", where=str(path), remedy="Use - for standard input")
+        refuse_pipe(path)
         return path.name, path.read_bytes()
     except FileNotFoundError:
         raise NotFoundError("no such file", where=str(path), remedy="Check the name") from None
@@ -50,6 +48,12 @@ def read_input(path: Path) -> tuple[str, bytes]:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise RlftError(f"cannot be read: {reason}", where=str(path)) from None
+
+
+def refuse_pipe(path: Path) -> None:
+    """RlftError for what is neither file nor folder: a pipe may never begin, and a device never end."""
+    if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+        raise RlftError("not an ordinary file", where=str(path), remedy="Use - for standard input")
 
 
 def write_file(path: Path, content: bytes) -> None:

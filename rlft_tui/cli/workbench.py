@@ -19,16 +19,21 @@ def has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def open_workbench(
-    session: Session, *, screen: str = "home", labeler: str | None = None, view: QueueView | None = None
-) -> None:
-    """Run the workbench until it is left, starting on one of its screens and with this queue."""
+def require_terminal() -> None:
+    """RlftError where the workbench could not be seen."""
     if not has_terminal():
         raise RlftError(
             "the workbench needs a terminal",
             where="rlft",
             remedy="Run it in one, or use a command: rlft --help lists them",
         )
+
+
+def open_workbench(
+    session: Session, *, screen: str = "home", labeler: str | None = None, view: QueueView | None = None
+) -> None:
+    """Run the workbench until it is left, starting on one of its screens and with this queue."""
+    require_terminal()
     workspace = session.workspace()
     name = session.labeler(labeler)
     if session.remote is not None:

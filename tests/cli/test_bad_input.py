@@ -30,7 +30,7 @@ USAGE = [
     (["nonsense"], ["nonsense", "rlft --help"]),
     (["labls"], ["labls", "Did you mean", "'labels'"]),
     (["--nonsense"], ["--nonsense"]),
-    (["labels"], ["one of add, list, stats, export, undo"]),
+    (["labels"], ["one of add, better, list, stats, export, undo"]),
     (["labels", "adds"], ["adds", "Did you mean 'add'"]),
     (["labels", "add"], ["PAIR_ID", "rlft labels add --help"]),
     (["labels", "add", "x"], ["--choice"]),
@@ -209,7 +209,9 @@ def test_an_export_never_lands_on_the_workspaces_own_files(
 
 def test_an_export_that_cannot_be_written(rlft: Rlft, here: Workspace, tmp_path: Path) -> None:
     assert_refused(rlft("labels", "export", tmp_path / "no" / "x.jsonl"), "no such folder")
-    assert_refused(rlft("labels", "export", tmp_path), "a folder")
+    (tmp_path / "README.md").write_text("somebody's own")
+    assert_refused(rlft("labels", "export", tmp_path), "README.md")
+    assert (tmp_path / "README.md").read_text() == "somebody's own"
 
 
 def test_what_is_echoed_cannot_command_the_terminal(rlft: Rlft, here: Workspace) -> None:
