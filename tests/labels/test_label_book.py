@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -315,3 +317,27 @@ def test_counts_kept_in_memory_are_those_the_database_would_give(
         ids, progress = book.next_ids(labeler, 100, ())
         book.pairs_changed()
         assert book.next_ids(labeler, 100, ()) == (ids, progress)
+
+
+def test_a_verdict_whose_journal_line_did_not_reach_the_disk_is_not_acknowledged(
+    workspace: Workspace,
+) -> None:
+    broken: list[bool] = []
+
+    def sync(descriptor: int) -> None:
+        if broken:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        os.fdatasync(descriptor)
+
+    with open_database(workspace) as database:
+        with database.write() as connection:
+            add_pairs(connection, make_pairs(2))
+        book = LabelBook(database, PreferenceJournal(workspace.journal, sync=sync))
+        book.reconcile()
+        book.add(verdict("pair-0"))
+        before = workspace.journal.read_bytes()
+        broken.append(True)
+        with pytest.raises(UnavailableError):
+            book.add(verdict("pair-1"))
+        assert workspace.journal.read_bytes() == before
+        book.close()
