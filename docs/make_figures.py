@@ -1,7 +1,7 @@
 """Put what the headless demo printed into the README.
 
-    rlft demo --headless | grep -v ^workspace > docs/figures/demo.txt
-    python docs/make_figures.py
+rlft demo --headless | grep -v ^workspace > docs/figures/demo.txt
+python docs/make_figures.py
 """
 
 from __future__ import annotations
