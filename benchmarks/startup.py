@@ -21,7 +21,7 @@ from benchmarks._workbench_pty import Workbench, isolated_workspace, sample_pair
 from rlft_tui.client.connection import connect
 from rlft_tui.paths import Workspace
 
-USEFUL = {"home": "unlabelled", "label": "50 left"}
+USEFUL = {"home": "unlabelled", "label": "0 labelled"}
 """Text that only data from the server brings."""
 
 
