@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 from trl import DPOConfig, DPOTrainer
 
 from rlft_tui.jobs.model_loading import choose_dtype
-from rlft_tui.runs.run_spec import DpoSpec, read_spec
+from rlft_tui.runs.run_spec import read_spec
+from rlft_tui.runs.specs.dpo import DpoSpec
 
 folder = Path(sys.argv[1])
 spec = read_spec(folder / "run.toml")

@@ -23,7 +23,8 @@ from pathlib import Path
 from rlft_tui.errors import RlftError
 from rlft_tui.paths import cache_folder
 from rlft_tui.runs.run_event import EventReader
-from rlft_tui.runs.run_spec import DpoSpec, ModelSource, write_spec
+from rlft_tui.runs.run_spec import ModelSource, write_spec
+from rlft_tui.runs.specs.dpo import DpoSpec
 
 DATA = Path(__file__).parent.parent / "data" / "pairs.jsonl"
 

@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from rlft_tui.cli.main import NOUNS, load_noun, root
 from rlft_tui.cli.spec_flags import SpecFlag, spec_flags
-from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec
+from rlft_tui.runs.run_spec import SPECS
 
 TARGET = Path(__file__).with_name("reference.md")
 _WIDTH = 90
@@ -34,8 +34,8 @@ def reference() -> str:
             for path, text in _commands(load_noun(name), f"rlft {name}")
         ]
     parts.append(_SPEC_HEAD)
-    for spec, title in ((DpoSpec, 'method = "dpo"'), (GenerateSpec, 'method = "generate"')):
-        parts.append(f"### {title}\n\n{_paragraph(spec.__doc__)}\n\n{_settings(spec)}")
+    for method, spec in SPECS.items():
+        parts.append(f'### method = "{method}"\n\n{_paragraph(spec.__doc__)}\n\n{_settings(spec)}')
     return "\n\n".join(parts) + "\n"
 
 
@@ -57,7 +57,7 @@ def _help(command: Any, path: str, parent: Any) -> str:
 
 def _settings(spec: type[BaseModel]) -> str:
     rows = ["| setting | type | flag | meaning |", "|---|---|---|---|"]
-    without = ("prompts",) if spec is GenerateSpec else ()
+    without = ("prompts",) if "prompts" in spec.model_fields else ()
     for flag in spec_flags(spec, without=without):
         meaning = flag.help.replace("|", "\\|")
         rows.append(f"| `{'.'.join(flag.path)}` | {_type(flag)} | `{flag.name}` | {meaning} |")
@@ -65,6 +65,8 @@ def _settings(spec: type[BaseModel]) -> str:
 
 
 def _type(flag: SpecFlag) -> str:
+    if get_origin(flag.kind) is tuple:
+        return {str: "names", float: "numbers"}[get_args(flag.kind)[0]] + " (comma between)"
     if get_origin(flag.kind) is not None:
         return " or ".join(f"`{value}`" for value in get_args(flag.kind))
     return {int: "whole number", float: "number", bool: "true or false", str: "text"}[flag.kind]

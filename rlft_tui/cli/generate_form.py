@@ -19,7 +19,7 @@ _PAGE = 1000
 
 def _flags() -> list[SpecFlag]:
     from rlft_tui.cli.spec_flags import spec_flags
-    from rlft_tui.runs.run_spec import GenerateSpec
+    from rlft_tui.runs.specs.generate import GenerateSpec
 
     return spec_flags(GenerateSpec, without=("prompts",))
 

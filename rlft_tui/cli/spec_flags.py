@@ -56,6 +56,8 @@ def _flags(spec: type[BaseModel], outer: tuple[str, ...], defaults: dict[str, An
         kind = info.annotation
         if kind is ModelSource:
             yield SpecFlag((*outer, name), str, f"{info.description or ''} Name in rlft models list.".strip())
+        elif ModelSource in get_args(kind):
+            continue  # the server fills it in
         elif inspect.isclass(kind) and issubclass(kind, BaseModel):
             yield from _flags(kind, (*outer, name), default.model_dump() if default is not None else {})
         else:
@@ -69,12 +71,14 @@ def _help(info: FieldInfo, default: Any) -> str:
 
 
 def _has(default: Any) -> bool:
-    return default is not None and default != ""
+    return default is not None and default not in ("", ())
 
 
 def _shown(default: Any) -> str:
     if isinstance(default, bool):
         return "on" if default else "off"
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 
@@ -105,6 +109,8 @@ def _annotation(flag: SpecFlag) -> Any:
     if get_origin(kind) is Literal:
         help_text = f"{'|'.join(get_args(kind))}: {help_text}"
         kind = str
+    if get_origin(kind) is tuple:
+        kind = str  # "a,b": the spec takes it apart
     metavar = {int: "N", float: "X", str: "NAME"}.get(kind)
     option = typer.Option(*names, help=help_text, metavar=metavar, show_default=False)
     return Annotated[kind | None, option]

@@ -10,7 +10,7 @@ from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.options import Follow, SpecFile
 from rlft_tui.cli.session import Session
 from rlft_tui.cli.spec_flags import check_values, collect, parameters, spec_flags
-from rlft_tui.runs.run_spec import DpoSpec
+from rlft_tui.runs.specs.dpo import DpoSpec
 
 app = noun("train")
 

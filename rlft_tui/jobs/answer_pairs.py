@@ -12,7 +12,8 @@ from rlft_tui.jobs.decoding import Decoding, Row, answer_text, derived_seed, end
 from rlft_tui.jobs.model_loading import AdapterBase, choose_dtype
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Message
-from rlft_tui.runs.run_spec import GenerateSpec, GenerationPrompt, ModelSource, Sampling
+from rlft_tui.runs.specs.base import ModelSource, Sampling
+from rlft_tui.runs.specs.generate import GenerateSpec, GenerationPrompt
 
 Answers = dict[tuple[str, str], Row]
 """Finished rows by (prompt id, side)."""

@@ -21,7 +21,7 @@ from typing import Any
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.job import Job, run_job, say
 from rlft_tui.jobs.preference_rows import read_rows, tokenise
-from rlft_tui.runs.run_spec import DpoSpec
+from rlft_tui.runs.specs.dpo import DpoSpec
 
 
 def train(job: Job, spec: DpoSpec) -> int:

@@ -23,7 +23,7 @@ from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.ids import derived_id
 from rlft_tui.jobs.job import Job, run_job, say
 from rlft_tui.pairs.response_pair import ResponsePair
-from rlft_tui.runs.run_spec import GenerateSpec, GenerationPrompt
+from rlft_tui.runs.specs.generate import GenerateSpec, GenerationPrompt
 
 
 def generate(job: Job, spec: GenerateSpec) -> int:

@@ -18,9 +18,9 @@ from rlft_tui.jobs.environment import prepare_environment
 from rlft_tui.jobs.stopping import StopRequest
 from rlft_tui.runs.run_event import EventReader, EventWriter
 from rlft_tui.runs.run_folder import RunFolder
-from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, read_spec
+from rlft_tui.runs.run_spec import RunSpec, read_spec
 
-Spec = TypeVar("Spec", DpoSpec, GenerateSpec)
+Spec = TypeVar("Spec", bound=RunSpec)
 PACKAGES = ("torch", "transformers", "trl", "peft")
 _NO_MEMORY = re.compile("can't allocate memory|not enough memory|Cannot allocate memory")
 """Torch's CPU allocator raises a plain RuntimeError."""
@@ -38,7 +38,7 @@ class Job:
         """Say what is being done now, and how far it is (0..1)."""
         self.log.write("stage", name=name, progress=progress, detail=detail)
 
-    def started(self, spec: DpoSpec | GenerateSpec, steps: int, device: str) -> None:
+    def started(self, spec: RunSpec, steps: int, device: str) -> None:
         attempts = 1 + sum(event.kind == "start" for event in EventReader(self.folder.events).read())
         self.log.write(
             "start",

@@ -13,7 +13,7 @@ from transformers.utils import logging as transformers_logging
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.jobs.model_check import check_model_folder, check_safetensors_size
 from rlft_tui.jobs.tokenizer_loading import from_pretrained, load_tokenizer
-from rlft_tui.runs.run_spec import Precision
+from rlft_tui.runs.specs.base import Precision
 
 transformers_logging.disable_progress_bar()
 

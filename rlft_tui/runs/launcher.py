@@ -19,9 +19,10 @@ from typing import Any
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_process import is_alive, send_signal
-from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, read_spec, write_spec
+from rlft_tui.runs.run_spec import RunSpec, TrainingSpec, read_spec, write_spec
+from rlft_tui.runs.specs.generate import GenerateSpec
 
-MINIMUM_FREE_MB = {"dpo": 500, "generate": 50}
+MINIMUM_FREE_MB = {"training": 500, "other": 50}
 """Free disk below which a run is not started: checkpoints, result and logs must fit."""
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _START_SECONDS = 60.0
@@ -29,7 +30,7 @@ _START_SECONDS = 60.0
 
 def launch(
     runs: Path,
-    spec: DpoSpec | GenerateSpec,
+    spec: RunSpec,
     *,
     dataset: Path | None = None,
     prompt_rows: Iterable[dict[str, Any]] = (),
@@ -45,7 +46,7 @@ def launch(
     if target.root.exists():
         raise _exists(target)
     runs.mkdir(parents=True, exist_ok=True)
-    _check_disk(runs, spec.method)
+    _check_disk(runs, spec)
     draft = Path(tempfile.mkdtemp(prefix=f".{spec.id}.", dir=runs))
     try:
         _fill(RunFolder(draft), spec, dataset, list(prompt_rows))
@@ -70,7 +71,7 @@ def resume(folder: RunFolder, *, command: Sequence[str] = ()) -> None:
     if is_active(folder):
         raise ConflictError("the run is still going", where=folder.id, remedy=f"rlft runs stop {folder.id}")
     attempt = folder.read_attempt()
-    _check_disk(folder.root, read_spec(folder.spec).method)
+    _check_disk(folder.root, read_spec(folder.spec))
     if attempt is not None and folder.exit.exists():
         folder.exit.replace(folder.root / f"exit-{attempt.number}.json")
     folder.stop_request.unlink(missing_ok=True)
@@ -137,9 +138,7 @@ def check_run_id(run_id: str) -> None:
         )
 
 
-def _fill(
-    folder: RunFolder, spec: DpoSpec | GenerateSpec, dataset: Path | None, prompt_rows: list[dict[str, Any]]
-) -> None:
+def _fill(folder: RunFolder, spec: RunSpec, dataset: Path | None, prompt_rows: list[dict[str, Any]]) -> None:
     write_spec(spec, folder.spec)
     folder.checkpoints.mkdir()
     if dataset is not None:
@@ -168,12 +167,12 @@ def _start_keeper(folder: RunFolder, command: Sequence[str]) -> None:
         raise UnavailableError(f"the run's keeper did not start: {lines[-1]}", where=folder.id)
 
 
-def _check_disk(folder: Path, method: str) -> None:
-    needed = MINIMUM_FREE_MB[method]
+def _check_disk(folder: Path, spec: RunSpec) -> None:
+    needed = MINIMUM_FREE_MB["training" if isinstance(spec, TrainingSpec) else "other"]
     free = shutil.disk_usage(folder).free >> 20
     if free < needed:
         raise UnavailableError(
-            f"only {free} MB free on the disk, a {method} run needs {needed}",
+            f"only {free} MB free on the disk, a {spec.method} run needs {needed}",
             where=str(folder),
             remedy="Free some space, or delete old runs: rlft runs rm ID",
         )

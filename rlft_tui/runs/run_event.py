@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+import msgspec
 import orjson
 
 FORMAT_VERSION = 1
@@ -39,6 +40,24 @@ class RunEvent:
     t: float
     fields: dict[str, Any] = field(default_factory=dict)
     v: int = FORMAT_VERSION
+
+
+class MetricsRow(msgspec.Struct, tag_field="kind", tag="metrics", gc=False):
+    """A well-formed ``metrics`` line, decoded straight to what curves and state need of it.
+
+    Long logs are nearly all such lines: this takes a fifth of the time of a ``RunEvent``.
+    """
+
+    v: int
+    t: float
+    step: int
+    values: dict[str, Any]
+    steps: int | None = None
+    units: dict[str, Any] | None = None
+    memory_mb: float | None = None
+
+
+_metrics_row = msgspec.json.Decoder(MetricsRow)
 
 
 def encode_event(event: RunEvent) -> bytes:
@@ -135,10 +154,67 @@ class EventReader:
         Starts again from the top when the file was replaced or has shrunk. A line
         counts as read once its event was taken.
         """
+        for line in self._lines(limit):
+            self.offset += len(line) + 1
+            self._tail = line[-_TAIL:]
+            event = self._event(line)
+            if event is not None:
+                yield event
+
+    def read_batches(self, limit: int = 64 << 20) -> Iterator[RunEvent | list[MetricsRow]]:
+        """Like ``read``, but neighbouring lines of metrics come as one list."""
+        decode = _metrics_row.decode
+        rows: list[MetricsRow] = []
+        size, last = 0, b""
+        for line in self._lines(limit):
+            try:
+                rows.append(decode(line))
+            except msgspec.MsgspecError:
+                if rows:
+                    self.offset += size
+                    self._tail = last[-_TAIL:]
+                    yield rows
+                    rows, size = [], 0
+                self.offset += len(line) + 1
+                self._tail = line[-_TAIL:]
+                event = self._event(line)
+                if event is not None:
+                    yield event
+            else:
+                size += len(line) + 1
+                last = line
+        if rows:
+            self.offset += size
+            self._tail = last[-_TAIL:]
+            yield rows
+
+    def skip_to(self, offset: int) -> None:
+        """Go on from here, what stands before having been read earlier; OSError for an unreadable log.
+
+        The last bytes before it are remembered, so that another file is noticed.
+        """
+        with self.path.open("rb") as stream:
+            self._inode = os.fstat(stream.fileno()).st_ino
+            start = max(0, offset - _TAIL - 1)
+            before = os.pread(stream.fileno(), offset - start, start)
+        self.offset = offset
+        self._tail = before.removesuffix(b"\n").rpartition(b"\n")[2][-_TAIL:] if before else None
+
+    def _event(self, line: bytes) -> RunEvent | None:
+        if not line or line.isspace():
+            return None
+        try:
+            return decode_event(line)
+        except ValueError:
+            self.unreadable += 1
+            return None
+
+    def _lines(self, limit: int) -> list[bytes]:
+        """Complete lines from the offset on."""
         try:
             stream = self.path.open("rb")
         except FileNotFoundError:
-            return
+            return []
         with stream:
             if self._is_another(stream):
                 self.offset = 0
@@ -152,17 +228,9 @@ class EventReader:
                 # One line longer than the limit: take it whole.
                 block += stream.readline()
                 complete = block.rfind(b"\n") + 1
-        for line in block[:complete].split(b"\n")[:-1]:
-            self.offset += len(line) + 1
-            self._tail = line[-_TAIL:]
-            if not line or line.isspace():
-                continue
-            try:
-                event = decode_event(line)
-            except ValueError:
-                self.unreadable += 1
-                continue
-            yield event
+        lines = block[:complete].split(b"\n")
+        lines.pop()
+        return lines
 
     def _is_another(self, stream: BinaryIO) -> bool:
         """Whether this is a new file, or the bytes before the offset are not those that were read."""

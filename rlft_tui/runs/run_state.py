@@ -25,7 +25,7 @@ from typing import Any
 from rlft_tui.runs.exit_reason import error_line, one_line
 from rlft_tui.runs.run_event import RunEvent, nonfinite_name, number
 from rlft_tui.runs.run_folder import Attempt
-from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec
+from rlft_tui.runs.run_spec import RunSpec, TrainingSpec
 from rlft_tui.runs.run_status import ACTIVE, Alert, Exit, RunSummary, Status
 
 _RECENT_STEPS = 20
@@ -47,7 +47,7 @@ class Processes:
 class RunState:
     """Reduces the events of one run, in order, to its summary."""
 
-    def __init__(self, spec: DpoSpec | GenerateSpec, path: str, created: float) -> None:
+    def __init__(self, spec: RunSpec, path: str, created: float) -> None:
         self.spec = spec
         self.path = path
         self.created = created
@@ -56,7 +56,7 @@ class RunState:
     def reset(self) -> None:
         """Forget all events, for a log that is read again from its top."""
         self.step = 0
-        self.steps = self.spec.max_steps if isinstance(self.spec, DpoSpec) else 0
+        self.steps = self.spec.max_steps if isinstance(self.spec, TrainingSpec) else 0
         self.started: float | None = None
         self.ended: float | None = None
         self.heard: float | None = None
@@ -138,7 +138,7 @@ class RunState:
             step=self.step,
             steps=self.steps,
             model=_models(self.spec),
-            dataset=self.spec.dataset if isinstance(self.spec, DpoSpec) else "",
+            dataset=self.spec.dataset if isinstance(self.spec, TrainingSpec) else "",
             path=self.path,
             created=self.created,
             started=self.started,
@@ -230,11 +230,8 @@ class RunState:
         return max(0, self.steps - step1) * (t1 - t0) / (step1 - step0)
 
 
-def _models(spec: DpoSpec | GenerateSpec) -> str:
-    if isinstance(spec, DpoSpec):
-        return spec.model.name
-    names = dict.fromkeys((spec.model_a.name, spec.model_b.name))
-    return " / ".join(names)
+def _models(spec: RunSpec) -> str:
+    return " / ".join(dict.fromkeys(model.name for model in spec.models()))
 
 
 def _lost(attempt: Attempt | None, heard: float) -> Exit:

@@ -16,7 +16,7 @@ from rlft_tui.models.models_table import add_model
 from rlft_tui.pairs.pairs_table import add_pairs
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.runs.run_folder import RunFolder
-from rlft_tui.runs.run_spec import DpoSpec
+from rlft_tui.runs.run_spec import TrainingSpec
 
 log = logging.getLogger("rlft.server.runs")
 
@@ -32,7 +32,7 @@ def registered_model(folder: RunFolder) -> str | None:
     return str(record.get("model", "")) if isinstance(record, dict) else None
 
 
-def register_model(database: Database, folder: RunFolder, spec: DpoSpec, created: float) -> str:
+def register_model(database: Database, folder: RunFolder, spec: TrainingSpec, created: float) -> str:
     """Enter the run's adapter or model in the registry; its name there.
 
     Safe to repeat. When the wanted name has gone to another model meanwhile, it is the run's id.

@@ -27,7 +27,14 @@ from rlft_tui.paths import Workspace
 from rlft_tui.runs import launcher
 from rlft_tui.runs.log_page import read_page
 from rlft_tui.runs.run_folder import RunFolder
-from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, GenerationPrompt, parse_spec
+from rlft_tui.runs.run_spec import (
+    SPECS,
+    GenerationPrompt,
+    RunSpec,
+    TrainingSpec,
+    model_fields,
+    parse_spec,
+)
 from rlft_tui.runs.run_status import ACTIVE, Alert, LogPage, RunSummary, Sample, Series
 from rlft_tui.server.followed_run import FollowedRun
 from rlft_tui.server.model_sources import resolve_model
@@ -116,13 +123,14 @@ class Supervisor:
     def launch(self, values: dict[str, Any]) -> RunSummary:
         """Start a run from plain values, as WorkspaceClient.launch describes them."""
         values = dict(values)
+        kind = SPECS.get(str(values.get("method")), RunSpec)
         rows = _prompt_rows(values.pop("prompt_rows", ()))
         dataset: Path | None = None
         with self._database.reader() as connection:
-            for key in ("model", "model_a", "model_b"):
+            for key in model_fields(kind):
                 if isinstance(values.get(key), str):
                     values[key] = resolve_model(connection, values[key]).model_dump()
-            if values.get("method") == "dpo" and isinstance(values.get("dataset"), str):
+            if issubclass(kind, TrainingSpec) and isinstance(values.get("dataset"), str):
                 chosen = dataset_by_name(connection, values["dataset"])
                 check_dataset(chosen).raise_for_errors(chosen)
                 values["dataset"] = chosen.hash
@@ -131,7 +139,7 @@ class Supervisor:
         if self._settings.threads and not values.get("threads"):
             values["threads"] = self._settings.threads
         spec = parse_spec(values)
-        if isinstance(spec, DpoSpec) and spec.output_name in names:
+        if isinstance(spec, TrainingSpec) and spec.output_name in names:
             raise ConflictError(
                 f"there is a model called {spec.output_name}", remedy="Choose another output_name"
             )
@@ -152,7 +160,7 @@ class Supervisor:
         self._news.set()
         return self._summary(run)
 
-    def _launched_already(self, spec: DpoSpec | GenerateSpec) -> RunSummary | None:
+    def _launched_already(self, spec: RunSpec) -> RunSummary | None:
         """The run itself when this very launch was done before and its answer was lost."""
         self._find()
         with self._lock:
@@ -266,7 +274,7 @@ class Supervisor:
     def _register(self, run: FollowedRun, summary: RunSummary) -> RunSummary:
         """Bring pairs and model into the database as far as they are there."""
         folder = run.folder
-        if not isinstance(run.spec, DpoSpec):
+        if not isinstance(run.spec, TrainingSpec):
             before = run.pairs_stored
             run.pairs_stored = store_pairs(self._database, folder, before)
             if run.pairs_stored != before:

@@ -139,7 +139,9 @@ class LaunchForm:
 
     def command(self) -> str:
         """The command line that does the same."""
-        words = ["rlft", "train", "dpo"] if self.method == "dpo" else ["rlft", "pairs", "generate"]
+        from rlft_tui.runs.methods import command_of
+
+        words = ["rlft", *command_of(self.method).split()]
         for each in self.fields:
             text = self.text(each.name)
             if text and (each.name in self.typed or each.name in NAMED):
@@ -176,6 +178,8 @@ def _walk(spec: type[BaseModel], first: tuple[str, ...]) -> Iterator[FormField]:
             text = PROMPTS_HELP if name == "prompts" else _help(info)
             yield FormField(name, _label(name), text, "text", default, first=name in first)
             continue
+        if name == "reward_models":
+            continue  # the server fills it in
         group: dict[str, FieldInfo] = getattr(info.annotation, "model_fields", {})
         if group:
             for leaf, inner in group.items():
@@ -194,7 +198,7 @@ def _plain_field(name: str, info: FieldInfo, default: object, first: bool) -> Fo
         kind, choices = "choice", ("true", "false")
     elif info.annotation is int:
         kind = "integer"
-    elif info.annotation is str:
+    elif info.annotation is str or get_origin(info.annotation) is tuple:
         kind = "text"
     return FormField(name, _label(name), _help(info), kind, _text(default), choices, first)
 
@@ -237,6 +241,8 @@ def _help(info: FieldInfo) -> str:
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -245,6 +251,6 @@ def _is_count(text: str) -> bool:
 
 
 def _spec_class(method: Method) -> type[BaseModel]:
-    from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec
+    from rlft_tui.runs.run_spec import SPECS
 
-    return DpoSpec if method == "dpo" else GenerateSpec
+    return SPECS[method]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rlft_tui.runs.methods import TRAINING_METHODS
 from rlft_tui.runs.run_status import ACTIVE, RunSummary
 from rlft_tui.server.answers import Home
 
@@ -26,13 +27,13 @@ def next_step(home: Home) -> NextStep:
     active = [run for run in home.runs if run.status in ACTIVE]
     if home.pairs == 0:
         return _first_pairs(home, active)
-    newest = next((run for run in home.runs if run.method == "dpo"), None)
+    newest = next((run for run in home.runs if run.method in TRAINING_METHODS), None)
     if newest is not None and newest.status in BROKEN:
         return NextStep(f"The last training run ended badly: {newest.id}. See why.", "monitor")
-    training = next((run for run in active if run.method == "dpo"), None)
+    training = next((run for run in active if run.method in TRAINING_METHODS), None)
     if training is not None:
         return NextStep(f"{training.id} is running. Watch its curves and samples.", "monitor")
-    tuned = any(run.method == "dpo" and run.status == "finished" for run in home.runs)
+    tuned = any(run.method in TRAINING_METHODS and run.status == "finished" for run in home.runs)
     if tuned and not home.labels_since_dataset and not _unused(home):
         return NextStep("Compare the tuned model with its base, blind.", "compare")
     if home.unlabelled and home.labels_since_dataset < ENOUGH_LABELS and not _unused(home):

@@ -10,8 +10,10 @@ import tomli_w
 from rlft_tui.cli.run_text import points, progress_line
 from rlft_tui.cli.spec_flags import spec_flags
 from rlft_tui.paths import Workspace
-from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, ModelSource
+from rlft_tui.runs.run_spec import ModelSource
 from rlft_tui.runs.run_status import RunSummary, Series
+from rlft_tui.runs.specs.dpo import DpoSpec
+from rlft_tui.runs.specs.generate import GenerateSpec
 from tests.cli.run_rlft import Rlft
 
 

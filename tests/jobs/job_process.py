@@ -12,7 +12,10 @@ from typing import Any
 
 from rlft_tui.runs.run_event import EventReader, RunEvent
 from rlft_tui.runs.run_folder import RunFolder
-from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, Lora, ModelSource, Sampling, write_spec
+from rlft_tui.runs.run_spec import ModelSource, Sampling, write_spec
+from rlft_tui.runs.specs.adaptation import Lora
+from rlft_tui.runs.specs.dpo import DpoSpec
+from rlft_tui.runs.specs.generate import GenerateSpec
 
 JOB_SECONDS = 240.0
 ROWS = [

@@ -8,7 +8,9 @@ from typing import Any
 
 from rlft_tui.runs.launcher import is_active, launch
 from rlft_tui.runs.run_folder import RunFolder
-from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, parse_spec
+from rlft_tui.runs.run_spec import parse_spec
+from rlft_tui.runs.specs.dpo import DpoSpec
+from rlft_tui.runs.specs.generate import GenerateSpec
 from tests.conftest import wait_for
 
 PRELUDE = """

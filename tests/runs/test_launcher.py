@@ -58,7 +58,7 @@ def test_a_run_id_that_is_no_safe_folder_name_is_refused(runs: Path, run_id: str
 
 
 def test_a_full_disk_refuses_a_launch_and_leaves_nothing(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launcher, "MINIMUM_FREE_MB", {"dpo": 1 << 40, "generate": 1 << 40})
+    monkeypatch.setattr(launcher, "MINIMUM_FREE_MB", {"training": 1 << 40, "other": 1 << 40})
     with pytest.raises(UnavailableError, match="MB free on the disk"):
         start_job(runs, FINISHING)
     assert list(runs.iterdir()) == []

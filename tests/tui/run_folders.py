@@ -13,8 +13,10 @@ from rlft_tui.paths import Workspace
 from rlft_tui.runs.run_event import EventWriter
 from rlft_tui.runs.run_folder import Attempt, RunFolder
 from rlft_tui.runs.run_process import start_time
-from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, ModelSource, write_spec
+from rlft_tui.runs.run_spec import ModelSource, write_spec
 from rlft_tui.runs.run_status import Exit
+from rlft_tui.runs.specs.dpo import DpoSpec
+from rlft_tui.runs.specs.generate import GenerateSpec
 
 MODEL = ModelSource(name="smollm2-135m", path="/models/smollm2-135m")
 

@@ -19,8 +19,10 @@ from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.datasets.dataset import DatasetSpec
 from rlft_tui.paths import Workspace
 from rlft_tui.runs.run_folder import RunFolder
-from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, read_spec
+from rlft_tui.runs.run_spec import read_spec
 from rlft_tui.runs.run_status import ACTIVE
+from rlft_tui.runs.specs.dpo import DpoSpec
+from rlft_tui.runs.specs.generate import GenerateSpec
 from rlft_tui.tui.screens.launch import FieldRow, LaunchScreen
 from rlft_tui.tui.screens.monitor import MonitorScreen
 from tests.conftest import wait_for

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rlft_tui.runs.run_spec import DpoSpec, GenerateSpec, parse_spec
+from rlft_tui.runs.run_spec import parse_spec
+from rlft_tui.runs.specs.dpo import DpoSpec
+from rlft_tui.runs.specs.generate import GenerateSpec
 from rlft_tui.tui.launch_form import FIRST, NAMED, LaunchForm
 
 

@@ -1,0 +1,12 @@
+"""The names of what a run can do, without the specs behind them: quick to import."""
+
+from __future__ import annotations
+
+TRAINING_METHODS: tuple[str, ...] = ("sft", "reward", "dpo", "kto", "grpo", "rloo")
+"""Those that make a model, in the order of the loop."""
+METHODS: tuple[str, ...] = (*TRAINING_METHODS, "generate")
+
+
+def command_of(method: str) -> str:
+    """The words behind ``rlft`` that start a run of this method."""
+    return f"train {method}" if method in TRAINING_METHODS else "pairs generate"

@@ -1,0 +1,77 @@
+"""What every run's spec is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class Spec(BaseModel):
+    """Immutable, complete, and strict about names; the docstring below a field is its help."""
+
+    # A schema is built when the first value is parsed: most commands never need most of them.
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, defer_build=True)
+
+
+def _listed(value: Any) -> Any:
+    """A flag or a form gives a list as one text."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+"""Several names; one text with commas between them is taken too."""
+Numbers = Annotated[tuple[float, ...], BeforeValidator(_listed)]
+"""Several numbers; one text with commas between them is taken too."""
+
+
+class ModelSource(Spec):
+    """A model as a job loads it; the server fills it in from a registry name."""
+
+    name: str
+    """Name in the registry, shown to people."""
+    path: str
+    """Folder with safetensors weights, or hub id, of the base."""
+    adapter: str = ""
+    """PEFT adapter folder on top of the base; empty for the base alone."""
+
+
+class Sampling(Spec):
+    """How text is drawn from a model."""
+
+    temperature: float = Field(default=0.8, ge=0.0, le=5.0)
+    """Divides the logits; 0 takes the likeliest token each time."""
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Nucleus: smallest set of tokens with this much probability."""
+    max_new_tokens: int = Field(default=128, ge=1, le=8192)
+    """Tokens at most; an answer that reaches it is cut."""
+
+
+class RunSpec(Spec):
+    """What all runs have: an id, a method, and where they compute."""
+
+    id: str
+    """Run id; made by the client."""
+    method: str
+    precision: Precision = "auto"
+    """auto takes bf16 where the CPU or GPU has it, else fp32; fp16 needs a GPU."""
+    threads: int = Field(default=0, ge=0)
+    """CPU threads; 0 leaves the choice to torch."""
+    seed: int = 0
+    """Where everything random in the run starts from."""
+    stop_seconds: float = Field(default=180.0, gt=0.0)
+    """How long a stop may take to finish what it must before the job is killed."""
+
+    def models(self) -> tuple[ModelSource, ...]:
+        """The models it works on, the one to be named first, first."""
+        found = (getattr(self, name) for name in model_fields(type(self)))
+        return tuple(each for each in found if isinstance(each, ModelSource))
+
+
+def model_fields(spec: type[RunSpec]) -> tuple[str, ...]:
+    """Names of the settings that hold a model: a client may give a registry name there."""
+    return tuple(name for name, info in spec.model_fields.items() if info.annotation is ModelSource)

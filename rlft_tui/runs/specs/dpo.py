@@ -1,0 +1,45 @@
+"""Settings of direct preference optimisation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from rlft_tui.runs.specs.training import PolicySpec
+
+DpoLoss = Literal[
+    "sigmoid",
+    "sigmoid_norm",
+    "hinge",
+    "ipo",
+    "exo_pair",
+    "nca_pair",
+    "robust",
+    "bco_pair",
+    "sppo_hard",
+    "aot",
+    "aot_unpaired",
+    "apo_zero",
+    "apo_down",
+    "discopop",
+    "sft",
+]
+
+
+class DpoSpec(PolicySpec):
+    """Direct preference optimisation (Rafailov et al. 2023) on comparisons."""
+
+    method: Literal["dpo"] = "dpo"
+    beta: float = Field(default=0.1, gt=0.0)
+    """Strength of the pull towards the reference (Rafailov et al., eq. 7)."""
+    loss_type: DpoLoss = "sigmoid"
+    """sigmoid is Rafailov et al., eq. 7; ipo Azar et al. 2023; hinge Zhao et al. 2023; robust Chowdhury et al.
+    2024; exo_pair Ji et al. 2024; nca_pair Chen et al. 2024; bco_pair Jung et al. 2024; sppo_hard Wu et al.
+    2024; aot Melnyk et al. 2024; apo_zero and apo_down D'Oosterlinck et al. 2024; discopop Lu et al. 2024."""
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=0.5)
+    """Share of verdicts taken to be wrong; read by sigmoid, robust and exo_pair."""
+    sft_weight: float = Field(default=0.0, ge=0.0)
+    """Weight of an added loss that makes the chosen answer likelier (Pang et al. 2024, eq. 1); 0 for none."""
+    precompute_reference: Literal["auto", "on", "off"] = "auto"
+    """Compute the reference's log-probabilities once before training; auto when rows come up over 3 times."""

@@ -1,0 +1,48 @@
+"""What GRPO and RLOO share: answers drawn while training, and rewards for them."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from rlft_tui.runs.specs.base import ModelSource, Names, Numbers
+from rlft_tui.runs.specs.training import PolicySpec
+
+
+class OnlineSpec(PolicySpec):
+    """A method that answers prompts, has the answers rewarded and learns from that."""
+
+    rewards: Names = ("length",)
+    """What rewards an answer: a built-in (rlft rewards list), a Python file of the workspace
+    (rewards/mine.py or rewards/mine.py:function), or a trained reward model (model:NAME)."""
+    reward_weights: Numbers = ()
+    """Weight of each reward, in the same order; empty weights all with 1."""
+    reward_models: tuple[ModelSource, ...] = ()
+    """The model: entries of rewards, in order; the server fills them in."""
+    generations: int = Field(default=4, ge=2, le=256)
+    """Answers to each prompt (the group that an advantage is taken within)."""
+    max_new_tokens: int = Field(default=64, ge=1, le=8192)
+    """Tokens of an answer at most."""
+    temperature: float = Field(default=1.0, gt=0.0, le=5.0)
+    """Of the answers that are learnt from."""
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Nucleus of the answers that are learnt from."""
+    iterations: int = Field(default=1, ge=1)
+    """Optimiser steps on the same answers."""
+    clip: float = Field(default=0.2, gt=0.0, lt=1.0)
+    """How far the probability ratio counts from 1 (Schulman et al. 2017, eq. 7)."""
+    mask_truncated: bool = False
+    """Leave out of the loss answers that were cut at max_new_tokens."""
+    max_steps: int = Field(default=20, ge=0)
+    """Optimiser steps; 0 goes by epochs."""
+    learning_rate: float = Field(default=2e-5, gt=0.0, lt=1.0)
+    """Peak learning rate. Full fine-tuning wants 10 to 100 times less than LoRA."""
+
+    @model_validator(mode="after")
+    def _weights_match(self) -> OnlineSpec:
+        if not self.rewards:
+            raise ValueError("rewards: name at least one")
+        if self.reward_weights and len(self.reward_weights) != len(self.rewards):
+            raise ValueError(
+                f"reward_weights: {len(self.reward_weights)} weights for {len(self.rewards)} rewards"
+            )
+        return self

@@ -1,0 +1,77 @@
+"""What all training methods share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from rlft_tui.runs.specs.adaptation import Adaptation, Lora, Optimizer, Quantization, Scheduler
+from rlft_tui.runs.specs.base import ModelSource, RunSpec, Sampling
+
+Backend = Literal["plain", "unsloth"]
+
+
+class TrainingSpec(RunSpec):
+    """A run that changes a model's weights."""
+
+    model: ModelSource
+    """What is trained; an adapter here is continued as a new adapter."""
+    dataset: str
+    """Hash of the data set."""
+    adaptation: Adaptation = "lora"
+    """lora trains adapters on a frozen base; full trains every weight and leaves a whole model."""
+    lora: Lora = Lora()
+    quantization: Quantization = "none"
+    """How the frozen base is held: nf4 is 4 bits with double quantisation (QLoRA, Dettmers et al. 2023),
+    int8 is 8 bits (Dettmers et al. 2022); both need adaptation lora."""
+    backend: Backend = "plain"
+    """plain is transformers and PEFT; unsloth needs a GPU and the package."""
+    optimizer: Optimizer = "adamw"
+    """The 8bit ones hold their state in 8 bits, the paged ones move it to main memory when the GPU is full."""
+    learning_rate: float = Field(default=5e-5, gt=0.0, lt=1.0)
+    """Peak learning rate. Full fine-tuning wants 10 to 100 times less than LoRA."""
+    scheduler: Scheduler = "linear"
+    """How the learning rate goes down after the warm-up."""
+    warmup_fraction: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Share of the steps over which the learning rate rises."""
+    weight_decay: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Decoupled decay of the trained weights a step, times the learning rate (Loshchilov, Hutter 2019)."""
+    max_grad_norm: float = Field(default=1.0, gt=0.0)
+    """Gradient norm above which gradients are scaled down."""
+    max_steps: int = Field(default=40, ge=0)
+    """Optimiser steps; 0 goes by epochs."""
+    epochs: float = Field(default=1.0, gt=0.0)
+    """Passes over the data when max_steps is 0."""
+    batch_size: int = Field(default=4, ge=1)
+    """Rows in one forward pass."""
+    gradient_accumulation: int = Field(default=1, ge=1)
+    """Forward passes an optimiser step."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass: less memory, a third more time."""
+    max_length: int = Field(default=512, ge=16)
+    """Tokens of prompt and answer together; longer rows are cut."""
+    checkpoint_every: int = Field(default=20, ge=1)
+    """Steps between checkpoints."""
+    keep_checkpoints: int = Field(default=2, ge=1)
+    """Older ones are removed."""
+    keep_best: bool = False
+    """Keep also the checkpoint with the best held-out measure; needs evaluate_every."""
+    evaluate: bool = True
+    """Measure on the held-out rows before and after."""
+    evaluate_every: int = Field(default=0, ge=0)
+    """Steps between measures on the held-out rows on the way; 0 for none."""
+    output_name: str = ""
+    """Name of the result in the registry; empty for the run's own id."""
+    parent: str = ""
+    """Id of the run this one was cloned from."""
+
+
+class PolicySpec(TrainingSpec):
+    """A training run whose result writes text."""
+
+    sample_every: int = Field(default=10, ge=0)
+    """Steps between generations on the fixed prompts; 0 for none."""
+    sample_prompts: int = Field(default=4, ge=1, le=64)
+    """How many held-out prompts are answered each time."""
+    sampling: Sampling = Sampling(temperature=0.7, max_new_tokens=64)
