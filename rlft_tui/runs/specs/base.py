@@ -15,6 +15,19 @@ class Spec(BaseModel):
     # A schema is built when the first value is parsed: most commands never need most of them.
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, defer_build=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_parts(cls, values: Any) -> Any:
+        """A part given in part keeps the rest of this spec's default, not of the part's own class."""
+        if not isinstance(values, dict):
+            return values
+        whole = dict(values)
+        for name, info in cls.model_fields.items():
+            part = values.get(name)
+            if isinstance(part, dict) and isinstance(info.default, BaseModel):
+                whole[name] = {**info.default.model_dump(), **part}
+        return whole
+
 
 def _listed(value: Any) -> Any:
     """A flag or a form gives a list as one text."""
