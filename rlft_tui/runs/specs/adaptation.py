@@ -13,9 +13,7 @@ Quantization = Literal["none", "nf4", "int8"]
 Optimizer = Literal[
     "adamw", "adamw_8bit", "paged_adamw_8bit", "paged_adamw", "adafactor", "sgd", "lion", "paged_lion_8bit"
 ]
-Scheduler = Literal[
-    "linear", "cosine", "constant", "constant_with_warmup", "cosine_with_min_lr", "inverse_sqrt"
-]
+Scheduler = Literal["linear", "cosine", "constant", "constant_with_warmup", "inverse_sqrt"]
 
 
 class Lora(Spec):

@@ -40,6 +40,8 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 """Several names; one text with commas between them is taken too."""
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_listed)]
 """Several numbers; one text with commas between them is taken too."""
+Trackers = Annotated[tuple[Literal["tensorboard", "wandb", "trackio"], ...], BeforeValidator(_listed)]
+"""Other programs' formats that a run is logged in."""
 
 
 class ModelSource(Spec):
@@ -78,6 +80,9 @@ class RunSpec(Spec):
     """Where everything random in the run starts from."""
     stop_seconds: float = Field(default=180.0, gt=0.0)
     """How long a stop may take to finish what it must before the job is killed."""
+    auto_resume: int = Field(default=0, ge=0, le=100)
+    """How many times the run is resumed by itself after a crash, 30 s, 60 s, 120 s … later; never after a
+    stop or a kill that somebody asked for, nor after an error that would only come again."""
 
     def models(self) -> tuple[ModelSource, ...]:
         """The models it works on, the one to be named first, first."""

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from rlft_tui.runs.specs.alarms import DpoAlarms
 from rlft_tui.runs.specs.training import PolicySpec
 
 DpoLoss = Literal[
@@ -34,12 +35,13 @@ class DpoSpec(PolicySpec):
     beta: float = Field(default=0.1, gt=0.0)
     """Strength of the pull towards the reference (Rafailov et al., eq. 7)."""
     loss_type: DpoLoss = "sigmoid"
-    """sigmoid is Rafailov et al., eq. 7; ipo Azar et al. 2023; hinge Zhao et al. 2023; robust Chowdhury et al.
-    2024; exo_pair Ji et al. 2024; nca_pair Chen et al. 2024; bco_pair Jung et al. 2024; sppo_hard Wu et al.
-    2024; aot Melnyk et al. 2024; apo_zero and apo_down D'Oosterlinck et al. 2024; discopop Lu et al. 2024."""
+    """sigmoid is Rafailov et al., eq. 7; ipo Azar et al. 2023; hinge Zhao et al. 2023; robust Chowdhury et
+    al. 2024; exo_pair Ji et al. 2024; nca_pair Chen et al. 2024; bco_pair Jung et al. 2024; sppo_hard Wu et
+    al. 2024; aot Melnyk et al. 2024; apo_zero and apo_down D'Oosterlinck et al. 2024; discopop Lu et al. 2024."""
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=0.5)
     """Share of verdicts taken to be wrong; read by sigmoid, robust and exo_pair."""
     sft_weight: float = Field(default=0.0, ge=0.0)
     """Weight of an added loss that makes the chosen answer likelier (Pang et al. 2024, eq. 1); 0 for none."""
     precompute_reference: Literal["auto", "on", "off"] = "auto"
     """Compute the reference's log-probabilities once before training; auto when rows come up over 3 times."""
+    alarms: DpoAlarms = DpoAlarms()

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from rlft_tui.runs.specs.alarms import KtoAlarms
 from rlft_tui.runs.specs.training import PolicySpec
 
 
@@ -23,3 +24,4 @@ class KtoSpec(PolicySpec):
     """Weight of bad answers."""
     precompute_reference: Literal["auto", "on", "off"] = "auto"
     """Compute the reference's log-probabilities once before training; auto when rows come up over 3 times."""
+    alarms: KtoAlarms = KtoAlarms()

@@ -14,7 +14,7 @@ class RewardSpec(TrainingSpec):
 
     method: Literal["reward"] = "reward"
     margins: bool = True
-    """Ask for a gap as wide as the verdict's strength (Touvron et al. 2023, eq. 2) where the data has strengths."""
+    """Where the data has strengths, ask for as wide a gap (Touvron et al. 2023, eq. 2)."""
     center_rewards: float = Field(default=0.01, ge=0.0)
     """Weight of the pull of the mean score towards 0 (Eisenstein et al. 2023, eq. 2); 0 for none."""
     learning_rate: float = Field(default=1e-4, gt=0.0, lt=1.0)

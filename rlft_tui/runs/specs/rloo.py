@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from rlft_tui.runs.specs.alarms import RlooAlarms
 from rlft_tui.runs.specs.online import OnlineSpec
 
 
@@ -17,3 +18,4 @@ class RlooSpec(OnlineSpec):
     """Weight of the k1 KL estimate taken off each answer's reward, nats/sequence (Ahmadian et al., eq. 1)."""
     normalize_advantages: bool = False
     """Bring the advantages of a step to mean 0 and variance 1."""
+    alarms: RlooAlarms = RlooAlarms()

@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from rlft_tui.runs.specs.adaptation import Adaptation, Lora, Optimizer, Quantization, Scheduler
-from rlft_tui.runs.specs.base import ModelSource, RunSpec, Sampling
+from rlft_tui.runs.specs.alarms import TextAlarms, TrainingAlarms
+from rlft_tui.runs.specs.base import ModelSource, RunSpec, Sampling, Trackers
 
 Backend = Literal["plain", "unsloth"]
 
@@ -28,7 +29,7 @@ class TrainingSpec(RunSpec):
     backend: Backend = "plain"
     """plain is transformers and PEFT; unsloth needs a GPU and the package."""
     optimizer: Optimizer = "adamw"
-    """The 8bit ones hold their state in 8 bits, the paged ones move it to main memory when the GPU is full."""
+    """8bit ones hold their state in 8 bits; paged ones move it to main memory when the GPU is full."""
     learning_rate: float = Field(default=5e-5, gt=0.0, lt=1.0)
     """Peak learning rate. Full fine-tuning wants 10 to 100 times less than LoRA."""
     scheduler: Scheduler = "linear"
@@ -55,12 +56,17 @@ class TrainingSpec(RunSpec):
     """Steps between checkpoints."""
     keep_checkpoints: int = Field(default=2, ge=1)
     """Older ones are removed."""
-    keep_best: bool = False
-    """Keep also the checkpoint with the best held-out measure; needs evaluate_every."""
+    keep_best: str = ""
+    """Keep also the checkpoint at which this metric was best, such as heldout/loss with evaluate_every:
+    lowest where its name says loss, perplexity, kl or norm, else highest. Empty for none."""
     evaluate: bool = True
     """Measure on the held-out rows before and after."""
     evaluate_every: int = Field(default=0, ge=0)
     """Steps between measures on the held-out rows on the way; 0 for none."""
+    alarms: TrainingAlarms = TrainingAlarms()
+    trackers: Trackers = ()
+    """Where the metrics go besides the run folder: tensorboard, wandb, trackio; none by default. Each is a
+    package of its own: pip install 'rlft_tui[trackers]'."""
     output_name: str = ""
     """Name of the result in the registry; empty for the run's own id."""
     parent: str = ""
@@ -70,6 +76,10 @@ class TrainingSpec(RunSpec):
 class PolicySpec(TrainingSpec):
     """A training run whose result writes text."""
 
+    alarms: TextAlarms = TextAlarms()
+    policy: str = ""
+    """Name of the policy of which the result becomes a version: models/NAME/vN, N the rows learnt from, with
+    weights that plain transformers loads. Empty for none."""
     sample_every: int = Field(default=10, ge=0)
     """Steps between generations on the fixed prompts; 0 for none."""
     sample_prompts: int = Field(default=4, ge=1, le=64)
