@@ -300,6 +300,10 @@ class WorkspaceClient(Transport):
     def run(self, run_id: str) -> RunSummary:
         return self._get(f"/runs/{segment(run_id)}", RunSummary)
 
+    def run_spec(self, run_id: str) -> dict[str, Any]:
+        """What the run was asked to do: the whole spec, as its run.toml holds it."""
+        return self._get(f"/runs/{segment(run_id)}/spec", dict[str, Any])
+
     def series(self, run_id: str, keys: list[str], *, points: int = 500) -> tuple[Series, ...]:
         """At most ``points`` bins a key. No keys: all of them. NotFoundError for an unknown key."""
         return self._get(

@@ -30,6 +30,11 @@ def run(services: ServicesOf, run_id: str) -> Response:
     return reply(services.supervisor.summary(run_id))
 
 
+@router.get("/runs/{run_id}/spec", response_model=dict[str, Any])
+def spec(services: ServicesOf, run_id: str) -> Response:
+    return reply(services.supervisor.spec(run_id))
+
+
 @router.get("/runs/{run_id}/series", response_model=list[Series])
 def series(
     services: ServicesOf,

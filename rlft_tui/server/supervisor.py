@@ -111,6 +111,10 @@ class Supervisor:
     def summary(self, run_id: str) -> RunSummary:
         return self._summary(self._run(run_id))
 
+    def spec(self, run_id: str) -> dict[str, Any]:
+        """What the run was asked to do, defaults written out."""
+        return self._run(run_id).spec.model_dump(mode="json")
+
     def series(self, run_id: str, keys: Sequence[str], points: int) -> tuple[Series, ...]:
         return self._with_events(run_id, lambda run: run.curves.series(keys, points))
 
