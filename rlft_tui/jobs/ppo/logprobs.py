@@ -1,0 +1,163 @@
+"""Log-probabilities and entropies of tokens, without ever holding a whole batch's logits.
+
+With 49,152 words in the vocabulary the logits of one token weigh 85 times its hidden
+state. So the output layer, the softmax and their gradient are worked through in chunks
+of tokens, and what autograd keeps is one hidden-sized vector a token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+CHUNK_LOGITS = 1 << 23
+"""Logits computed at a time: 32 MB in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLayer:
+    """What turns a hidden state into logits: ``weight @ state + bias``."""
+
+    weight: Tensor
+    """(vocabulary, hidden)."""
+    bias: Tensor | None = None
+    """(vocabulary,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScores:
+    """Both (tokens,), float32, in nats."""
+
+    logprobs: Tensor
+    """log p(token | everything before it)."""
+    entropy: Tensor | None
+    """Of the distribution the token was drawn from; None where it was not asked for."""
+
+
+def token_logprobs(
+    states: Tensor,
+    targets: Tensor,
+    layer: OutputLayer,
+    *,
+    temperature: float = 1.0,
+    entropy: bool = False,
+    chunk_logits: int = CHUNK_LOGITS,
+) -> TokenScores:
+    """Scores of ``targets`` (tokens,) under the states (tokens, hidden) *before* them.
+
+    Logits are computed in the states' type (autocast's where it is on), everything
+    after them in float32. The temperature divides the logits, as in sampling.
+    Differentiable in states, weight and bias; the entropy only where it was asked for.
+    """
+    logprobs, entropies = _TokenScores.apply(
+        states, targets, layer.weight, layer.bias, temperature, entropy, chunk_logits
+    )
+    return TokenScores(logprobs, entropies if entropy else None)
+
+
+class _TokenScores(torch.autograd.Function):
+    """The gradient of a token's score is the token's own upstream number times a vector known at once.
+
+    d logp/d logits = onehot - p and dH/d logits = -p (log p + H), so with a frozen output
+    layer the forward pass can leave ``weight.T`` times these behind, (tokens, hidden), and
+    the backward pass is a multiplication. Where the output layer learns too, its own
+    gradient needs the upstream numbers first: then the backward pass computes the logits again.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        states: Tensor,
+        targets: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        temperature: float,
+        entropy: bool,
+        chunk_logits: int,
+    ) -> tuple[Tensor, Tensor]:
+        device = states.device.type
+        compute = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
+        learns_layer = ctx.needs_input_grad[2] or ctx.needs_input_grad[3]
+        keep = ctx.needs_input_grad[0] and not learns_layer
+        matrix = weight.to(compute)
+        wide = torch.promote_types(compute, torch.float32)
+        logprobs = states.new_empty(len(states), dtype=wide)
+        entropies = states.new_zeros(len(states), dtype=wide)
+        of_logprob = states.new_empty(states.shape, dtype=wide) if keep else None
+        of_entropy = states.new_empty(states.shape, dtype=wide) if keep and entropy else None
+        rows = max(1, chunk_logits // weight.shape[0])
+        with torch.autocast(device, enabled=False):
+            for start in range(0, len(states), rows):
+                part = slice(start, start + rows)
+                logits = _logits(states[part].to(compute), matrix, bias, temperature)
+                total = logits.logsumexp(dim=-1)
+                logprobs[part] = logits.gather(1, targets[part, None])[:, 0] - total
+                if not keep and not entropy:
+                    continue
+                logits -= total[:, None]
+                p = logits.exp()
+                if entropy:
+                    entropies[part] = -torch.linalg.vecdot(p, logits)
+                if of_entropy is not None:
+                    slope = p * (logits + entropies[part, None])
+                    of_entropy[part] = -(slope.to(compute) @ matrix) / temperature
+                if of_logprob is not None:
+                    of_logprob[part] = (matrix[targets[part]] - p.to(compute) @ matrix) / temperature
+        ctx.temperature, ctx.rows, ctx.compute, ctx.entropy = temperature, rows, compute, entropy
+        ctx.states_dtype, ctx.learns_layer = states.dtype, learns_layer
+        ctx.save_for_backward(
+            *(
+                (of_logprob, of_entropy)
+                if not learns_layer
+                else (states, targets, weight, bias, entropies if entropy else None)
+            )
+        )
+        return logprobs, entropies
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        d_logprobs, d_entropies = grads
+        if ctx.learns_layer:
+            return (*_with_layer(ctx, d_logprobs, d_entropies), None, None, None)
+        of_logprob, of_entropy = ctx.saved_tensors
+        d_states = d_logprobs[:, None] * of_logprob
+        if of_entropy is not None:
+            d_states = d_states + d_entropies[:, None] * of_entropy
+        return d_states.to(ctx.states_dtype), None, None, None, None, None, None
+
+
+def _with_layer(
+    ctx: Any, d_logprobs: Tensor, d_entropies: Tensor
+) -> tuple[Tensor, None, Tensor, Tensor | None]:
+    """Gradients of states, weight and bias, from logits computed a second time."""
+    states, targets, weight, bias, entropies = ctx.saved_tensors
+    matrix = weight.to(ctx.compute)
+    d_states = torch.empty_like(states)
+    d_weight = torch.zeros_like(weight)
+    d_bias = torch.zeros_like(bias) if bias is not None else None
+    for start in range(0, len(states), ctx.rows):
+        part = slice(start, start + ctx.rows)
+        logits = _logits(states[part].to(ctx.compute), matrix, bias, ctx.temperature)
+        logits -= logits.logsumexp(dim=-1, keepdim=True)
+        p = logits.exp()
+        d_logits = -p * d_logprobs[part, None]
+        d_logits.scatter_add_(1, targets[part, None], d_logprobs[part, None])
+        if ctx.entropy:
+            d_logits -= d_entropies[part, None] * p * (logits + entropies[part, None])
+        d_logits /= ctx.temperature
+        if d_bias is not None:
+            d_bias += d_logits.sum(dim=0).to(d_bias.dtype)
+        narrow = d_logits.to(ctx.compute)
+        d_states[part] = (narrow @ matrix).to(states.dtype)
+        d_weight += (narrow.T @ states[part].to(ctx.compute)).to(weight.dtype)
+    return d_states, None, d_weight, d_bias
+
+
+def _logits(states: Tensor, matrix: Tensor, bias: Tensor | None, temperature: float) -> Tensor:
+    logits = functional.linear(states, matrix, None if bias is None else bias.to(matrix.dtype))
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return logits.div_(temperature) if temperature != 1.0 else logits
