@@ -39,7 +39,6 @@ def train(job: Job, spec: DpoSpec) -> int:
     from trl.trainer.dpo_trainer import DPOTrainer
     from trl.trainer.utils import use_adapter
 
-    from rlft_tui.jobs.alarms import Alarms
     from rlft_tui.jobs.checkpoints import ADAPTER, find_last_good, seal
     from rlft_tui.jobs.event_callback import EventCallback
     from rlft_tui.jobs.heldout import HeldOut
@@ -53,6 +52,7 @@ def train(job: Job, spec: DpoSpec) -> int:
     )
     from rlft_tui.jobs.sampler import Sampler
     from rlft_tui.jobs.tokenizer_loading import load_tokenizer
+    from rlft_tui.metrics.alarms.watch import Alarms
 
     disable_progress_bars()
     set_threads(spec.threads)
@@ -160,7 +160,7 @@ def train(job: Job, spec: DpoSpec) -> int:
     )
     events = EventCallback(
         job,
-        Alarms(beta=spec.beta, max_steps=spec.max_steps),
+        Alarms(spec, steps=spec.max_steps, folder=job.folder, raised=job.raised_alarms()),
         sampler if spec.sample_every else None,
         sample_every=spec.sample_every,
         keep_checkpoints=spec.keep_checkpoints,
@@ -179,9 +179,7 @@ def train(job: Job, spec: DpoSpec) -> int:
             events.metrics(0, heldout.measure(policy, untrained=True))
         events.sample(policy, 0)
     if job.stop.asked:
-        return stopped(
-            job, "nothing was trained yet" if not checkpoint else f"still at step {checkpoint.step}"
-        )
+        return job.stopped(f"still at step {checkpoint.step}" if checkpoint else "nothing was trained yet")
 
     # -- training
     if checkpoint and checkpoint.step >= spec.max_steps:
@@ -193,7 +191,7 @@ def train(job: Job, spec: DpoSpec) -> int:
     if step < spec.max_steps:
         if events.checkpoint is None or events.checkpoint.step != step:
             raise RlftError(f"stopped at step {step}, but its checkpoint could not be verified")
-        return stopped(job, f"saved and verified the checkpoint of step {step}")
+        return job.stopped(f"saved and verified the checkpoint of step {step}")
 
     # -- after
     if evaluate:
@@ -215,14 +213,6 @@ def train(job: Job, spec: DpoSpec) -> int:
     partial.rename(job.folder.model)
     job.log.write("end", status="finished", model=str(job.folder.model))
     say(f"finished after {step} steps: {job.folder.model}")
-    return 0
-
-
-def stopped(job: Job, done: str) -> int:
-    """End on request: what was asked, what was done."""
-    job.log.write("control", asked=job.stop.asked, done=done)
-    job.log.write("end", status="stopped")
-    say(f"stopped: {done}")
     return 0
 
 

@@ -11,11 +11,12 @@ from transformers import TrainerCallback
 
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs import heldout, sampler
-from rlft_tui.jobs.alarms import NAN_PATIENCE, Alarms
 from rlft_tui.jobs.checkpoints import Checkpoint, remove_old, seal
 from rlft_tui.jobs.job import Job
 from rlft_tui.jobs.model_loading import peak_cuda_memory_mb, peak_memory_mb
 from rlft_tui.jobs.sampler import Sampler
+from rlft_tui.metrics.alarms.alarm import Alarm
+from rlft_tui.metrics.alarms.watch import Alarms
 
 UNITS = {
     **sampler.UNITS,
@@ -59,9 +60,7 @@ class EventCallback(TrainerCallback):
             **more,
         )
         for alarm in self.alarms.observe(step, values):
-            self.job.log.write(
-                "alert", step=step, name=alarm.name, message=alarm.message, advice=alarm.advice
-            )
+            self.job.alarm(step, alarm)
 
     def sample(self, model: Any, step: int) -> None:
         if self.sampler is not None and (values := self.sampler.sample(model, step)):
@@ -78,10 +77,11 @@ class EventCallback(TrainerCallback):
             self.tokens = int(values["num_tokens"])
         self.metrics(state.global_step, values, epoch=state.epoch)
         self.job.stage("training", progress=state.global_step / state.max_steps)
-        if self.alarms.nonfinite >= NAN_PATIENCE:
+        if self.alarms.hopeless and not self.job.stop.asked:
             good = f"Resume from step {self.checkpoint.step}" if self.checkpoint else "Launch again"
+            count = self.alarms.nonfinite
             raise RlftError(
-                f"the loss has not been finite for {NAN_PATIENCE} steps (now step {state.global_step})",
+                f"the loss has not been finite for {count} steps (now step {state.global_step})",
                 remedy=f"{good} with a lower learning_rate",
             )
 
@@ -100,13 +100,9 @@ class EventCallback(TrainerCallback):
             self.job.log.write(
                 "checkpoint", step=state.global_step, path=str(path), verified=False, reason=error.what
             )
-            self.job.log.write(
-                "alert",
-                step=state.global_step,
-                name="checkpoint bad",
-                message=f"the checkpoint of step {state.global_step} cannot be resumed from: {error.what}",
-                advice="Earlier checkpoints stay; a resume takes the last good one",
-            )
+            bad = f"the checkpoint of step {state.global_step} cannot be resumed from: {error.what}"
+            advice = "Earlier checkpoints stay; a resume takes the last good one"
+            self.job.alarm(state.global_step, Alarm("checkpoint bad", bad, advice, severity="critical"))
             return
         self.job.log.write("checkpoint", step=state.global_step, path=str(path), verified=True)
         remove_old(Path(args.output_dir), self.keep_checkpoints)

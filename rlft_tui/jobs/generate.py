@@ -51,7 +51,7 @@ def generate(job: Job, spec: GenerateSpec) -> int:
             began = time.monotonic()
             answers = answer_batch(spec, bases, batch, lambda: bool(job.stop.asked))
             if answers is None:
-                return stopped(job, finished, len(prompts))
+                return job.stopped(f"after {finished} of {len(prompts)} pairs", pairs=str(job.folder.pairs))
             for prompt in batch:
                 if prompt.id in pending:
                     append_pair(output, make_pair(spec, prompt, answers, bases))
@@ -60,14 +60,6 @@ def generate(job: Job, spec: GenerateSpec) -> int:
             report(job, finished, len(prompts), tokens / (time.monotonic() - began))
     job.log.write("end", status="finished", pairs=str(job.folder.pairs))
     say(f"finished: {finished} pairs in {job.folder.pairs}")
-    return 0
-
-
-def stopped(job: Job, finished: int, total: int) -> int:
-    """End on request; the pairs written so far stay."""
-    job.log.write("control", asked=job.stop.asked, done=f"stopped after {finished} pairs")
-    job.log.write("end", status="stopped", pairs=str(job.folder.pairs))
-    say(f"stopped after {finished} of {total} pairs")
     return 0
 
 

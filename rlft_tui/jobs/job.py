@@ -16,6 +16,7 @@ from typing import TypeVar
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.environment import prepare_environment
 from rlft_tui.jobs.stopping import StopRequest
+from rlft_tui.metrics.alarms.alarm import Alarm
 from rlft_tui.runs.run_event import EventReader, EventWriter
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import RunSpec, read_spec
@@ -37,6 +38,32 @@ class Job:
     def stage(self, name: str, progress: float | None = None, detail: str = "") -> None:
         """Say what is being done now, and how far it is (0..1)."""
         self.log.write("stage", name=name, progress=progress, detail=detail)
+
+    def alarm(self, step: int, alarm: Alarm) -> None:
+        """Write it down, and do what it is set to do: tell, or have the run save and end."""
+        self.log.write(
+            "alert",
+            step=step,
+            name=alarm.name,
+            message=alarm.message,
+            advice=alarm.advice,
+            severity=alarm.severity,
+            action=alarm.action,
+        )
+        if alarm.action in ("pause", "stop"):
+            self.stop.ask(f"alarm: {alarm.name}", pause=alarm.action == "pause")
+
+    def raised_alarms(self) -> set[str]:
+        """Names of the alarms that this run has raised so far, in earlier attempts too."""
+        events = EventReader(self.folder.events).read()
+        return {str(event.fields.get("name")) for event in events if event.kind == "alert"}
+
+    def stopped(self, done: str, **more: str) -> int:
+        """End on request: what was asked, what was done."""
+        self.log.write("control", asked=self.stop.asked, by="job", done=done)
+        self.log.write("end", status="paused" if self.stop.pause else "stopped", **more)
+        say(f"{'paused' if self.stop.pause else 'stopped'}: {done}")
+        return 0
 
     def started(self, spec: RunSpec, steps: int, device: str) -> None:
         attempts = 1 + sum(event.kind == "start" for event in EventReader(self.folder.events).read())

@@ -11,9 +11,17 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.asked = ""
-        """Name of the signal, or empty."""
+        """Name of the signal, or which alarm; empty while nobody has asked."""
+        self.pause = False
+        """Whether the run is to go on later by itself or when asked, rather than to end here."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note)
 
+    def ask(self, who: str, *, pause: bool = False) -> None:
+        """Ask from within the job; whoever asked first stands."""
+        if not self.asked:
+            self.asked = who
+            self.pause = pause
+
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.asked = signal.Signals(number).name
+        self.ask(signal.Signals(number).name)

@@ -37,7 +37,8 @@ class DpoSpec(PolicySpec):
     loss_type: DpoLoss = "sigmoid"
     """sigmoid is Rafailov et al., eq. 7; ipo Azar et al. 2023; hinge Zhao et al. 2023; robust Chowdhury et
     al. 2024; exo_pair Ji et al. 2024; nca_pair Chen et al. 2024; bco_pair Jung et al. 2024; sppo_hard Wu et
-    al. 2024; aot Melnyk et al. 2024; apo_zero and apo_down D'Oosterlinck et al. 2024; discopop Lu et al. 2024."""
+    al. 2024; aot Melnyk et al. 2024; apo_zero, apo_down D'Oosterlinck et al. 2024;
+    discopop Lu et al. 2024."""
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=0.5)
     """Share of verdicts taken to be wrong; read by sigmoid, robust and exo_pair."""
     sft_weight: float = Field(default=0.0, ge=0.0)
