@@ -18,17 +18,22 @@ both gone, no exit record, no ``end`` event    lost
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+import msgspec
+
 from rlft_tui.runs.exit_reason import error_line, one_line
-from rlft_tui.runs.run_event import RunEvent, nonfinite_name, number
+from rlft_tui.runs.run_event import FORMAT_VERSION, MetricsRow, RunEvent, nonfinite_name, number
 from rlft_tui.runs.run_folder import Attempt
 from rlft_tui.runs.run_spec import RunSpec, TrainingSpec
 from rlft_tui.runs.run_status import ACTIVE, Alert, Exit, RunSummary, Status
 
 _RECENT_STEPS = 20
+_ROWS_FOR_PACE = 200
+"""Rows that surely hold so many steps."""
 _ALERTS_KEPT = 100
 _STOPS = ("stop", "SIGTERM", "SIGINT")
 
@@ -113,6 +118,24 @@ class RunState:
         elif event.kind == "end":
             self._end(event.t, fields)
 
+    def kept(self) -> dict[str, Any]:
+        """All that was learnt from the events, as plain values: ``restore`` takes them back."""
+        inputs = ("spec", "path", "created")
+        state = {name: value for name, value in vars(self).items() if name not in inputs}
+        builtins: dict[str, Any] = msgspec.to_builtins({**state, "alerts": [*self.alerts], "_recent": [*self._recent]})
+        return builtins
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what ``kept`` gave; msgspec.ValidationError for anything else."""
+        alerts = msgspec.convert(state.get("alerts"), list[Alert])
+        recent = msgspec.convert(state.get("_recent"), list[tuple[float, int]])
+        self.reset()
+        if vars(self).keys() - {"spec", "path", "created"} != state.keys():
+            raise msgspec.ValidationError("the state of another version")
+        vars(self).update(state)
+        self.alerts = deque(alerts, maxlen=_ALERTS_KEPT)
+        self._recent = deque(recent, maxlen=_RECENT_STEPS)
+
     def summary(self, processes: Processes, *, output_model: str = "") -> RunSummary:
         """The run as it stands now."""
         attempt = processes.attempt
@@ -183,35 +206,55 @@ class RunState:
         self.error, self.end, self.ended, self.stop_seen = "", None, None, False
         self._recent.clear()
 
-    def _metrics(self, t: float, fields: dict[str, Any]) -> None:
-        step = fields.get("step")
-        if type(step) is int:
-            self.step = step
-            recent = self._recent
-            if recent and recent[-1][1] >= step:
-                if recent[-1][1] > step:
-                    recent.clear()
-            else:
-                recent.append((t, step))
-        steps = fields.get("steps")
-        if type(steps) is int and steps > 0:
-            self.steps = steps
-        values = fields.get("values")
-        if type(values) is dict:
-            for key, value in values.items():
+    def apply_rows(self, rows: Sequence[MetricsRow]) -> None:
+        """Take many rows of metrics, in the order of the log."""
+        metrics, first = self.metrics, self.first
+        memory = self.memory_mb or 0.0
+        for row in rows:
+            for key, value in row.values.items():
                 if type(value) is float and isfinite(value):
-                    self.metrics[key] = value
+                    metrics[key] = value
                 elif (logged := number(value)) is not None:
-                    self.metrics[key] = logged if isfinite(logged) else nonfinite_name(logged)
-            if len(self.first) < len(self.metrics):
-                for key, value in self.metrics.items():
-                    self.first.setdefault(key, value)
-        units = fields.get("units")
-        if type(units) is dict and units:
-            self.units.update((str(key), str(unit)) for key, unit in units.items())
-        memory = number(fields.get("memory_mb"))
-        if memory is not None and (self.memory_mb is None or memory > self.memory_mb):
-            self.memory_mb = memory
+                    metrics[key] = logged if isfinite(logged) else nonfinite_name(logged)
+            if len(first) < len(metrics):
+                for key, last in metrics.items():
+                    first.setdefault(key, last)
+            if row.units:
+                self.units.update((str(key), str(unit)) for key, unit in row.units.items())
+            if row.memory_mb is not None and row.memory_mb > memory:
+                memory = row.memory_mb
+            if row.steps is not None and row.steps > 0:
+                self.steps = row.steps
+        for row in rows[-_ROWS_FOR_PACE:]:
+            self._keep_pace(row.t, row.step)
+        if rows:
+            self.heard = rows[-1].t
+        self.memory_mb = memory or self.memory_mb
+
+    def _metrics(self, t: float, fields: dict[str, Any]) -> None:
+        """A row that is not all as it should be: what can be read of it counts."""
+        step = fields.get("step")
+        steps, memory = fields.get("steps"), number(fields.get("memory_mb"))
+        values, units = fields.get("values"), fields.get("units")
+        row = MetricsRow(
+            FORMAT_VERSION,
+            t,
+            step if type(step) is int else self.step,
+            values if type(values) is dict else {},
+            steps if type(steps) is int else None,
+            units if type(units) is dict else None,
+            memory,
+        )
+        self.apply_rows([row])
+
+    def _keep_pace(self, t: float, step: int) -> None:
+        self.step = step
+        recent = self._recent
+        if recent and recent[-1][1] >= step:
+            if recent[-1][1] > step:
+                recent.clear()
+        else:
+            recent.append((t, step))
 
     def _end(self, t: float, fields: dict[str, Any]) -> None:
         status = fields.get("status")

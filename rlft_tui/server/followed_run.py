@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from rlft_tui.samples.samples import RunSamples
 from rlft_tui.server.curve_cache import SMALLEST_LOG, read_cache, write_cache
 
 _SUMMARY_NAME = "summary.json"
-_BLOCK_BYTES = 8 << 20
+_BLOCK_BYTES = 1 << 18
+"""Small enough for the processor's cache: reading in larger ones takes up to twice as long."""
+_CACHE_GROWTH = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ class FollowedRun:
         self.pairs_stored = 0
         """Bytes of the pairs file whose pairs are in the database."""
         self._reader = EventReader(folder.events)
-        self._from_cache = False
+        self._cached = 0
+        """Bytes of the log that its cache stands for."""
         self._settled: RunSummary | None = self._stored_summary()
 
     @property
@@ -55,26 +59,41 @@ class FollowedRun:
         return self._settled
 
     def read_events(self) -> None:
-        """Take every event completed since the last time; an ended run's curves may come from its cache."""
-        if self._settled is not None and self._reader.offset == 0:
-            events = _identity(self.folder.events)
-            if events[0] >= SMALLEST_LOG and read_cache(self.folder.root, events, self.curves, self.samples):
-                self._reader.offset = events[0]
-                self._from_cache = True
+        """Take every event completed since the last time; what its cache holds need not be read again."""
+        if self._reader.offset == 0 and _identity(self.folder.events)[0] >= SMALLEST_LOG:
+            parts = (self._reader, self.state, self.curves, self.samples)
+            if read_cache(self.folder.root, *parts):
+                self._cached = self._reader.offset
+        restarts = self._reader.restarts
         while True:
             before = self._reader.offset
-            restarts = self._reader.restarts
-            for event in self._reader.read(_BLOCK_BYTES):
+            for taken in self._reader.read_batches(_BLOCK_BYTES):
                 if self._reader.restarts != restarts:
                     restarts = self._reader.restarts
                     self._forget_events()
-                self.state.apply(event)
-                self.curves.apply(event)
-                self.samples.apply(event)
+                if isinstance(taken, list):
+                    self.state.apply_rows(taken)
+                    self.curves.apply_rows(taken)
+                else:
+                    self.state.apply(taken)
+                    self.curves.apply(taken)
+                    self.samples.apply(taken)
             if self._reader.restarts != restarts:
+                restarts = self._reader.restarts
                 self._forget_events()
             elif self._reader.offset == before:
-                return
+                break
+        self._cache()
+
+    def _cache(self) -> None:
+        """Store what was read once it has grown by half, so that a new server need not read it all."""
+        read = self._reader.offset
+        if read < SMALLEST_LOG or read < self._cached * _CACHE_GROWTH:
+            return
+        self._cached = read
+        # It only saves time: without it the next server reads the log.
+        with suppress(OSError, UnicodeEncodeError):  # half a surrogate pair has no UTF-8 form
+            write_cache(self.folder.root, self._reader, self.state, self.curves, self.samples)
 
     def summary(self, output_model: str = "") -> RunSummary:
         """The run as it stands on disk now."""
@@ -94,9 +113,10 @@ class FollowedRun:
         size, changed = _identity(self.folder.events)
         stored = _StoredSummary(size, changed, attempt.number if attempt else 0, summary)
         partial = self.folder.root / f".{_SUMMARY_NAME}"
+        if self._reader.offset == size > self._cached:
+            self._cached = 0
+            self._cache()
         try:
-            if size >= SMALLEST_LOG and size == self._reader.offset:
-                write_cache(self.folder.root, (size, changed), self.curves, self.samples)
             partial.write_bytes(msgspec.json.encode(stored))
             partial.replace(self.folder.root / _SUMMARY_NAME)
         except (OSError, UnicodeEncodeError):  # half a surrogate pair has no UTF-8 form
@@ -106,15 +126,11 @@ class FollowedRun:
     def unsettle(self) -> None:
         """A new attempt begins."""
         self._settled = None
-        if self._from_cache or self._reader.offset == 0:
-            # The state was not read along with the curves.
-            self.forget_curves()
         (self.folder.root / _SUMMARY_NAME).unlink(missing_ok=True)
 
     def forget_curves(self) -> None:
         """Free the memory of a settled run; it is read again when asked for."""
         self._forget_events()
-        self._from_cache = False
         self._reader = EventReader(self.folder.events)
 
     def _processes(self) -> Processes:
