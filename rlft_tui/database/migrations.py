@@ -236,6 +236,11 @@ def feedback_and_rankings(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(statement)
 
 
+def dataset_kinds(connection: duckdb.DuckDBPyConnection) -> None:
+    """What the rows of each data set are; those made before there were kinds hold preferences."""
+    connection.execute("alter table datasets add column kind varchar default 'preference'")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     label_views,
@@ -244,6 +249,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     answer_lengths,
     queue_arms,
     feedback_and_rankings,
+    dataset_kinds,
 )
 """Oldest first. A step that was released is never changed: add another."""
 

@@ -1,13 +1,23 @@
-"""A frozen, hashed training set built from labels."""
+"""A frozen, hashed training set, built from labels or imported from a file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
+
+DatasetKind = Literal["preference", "sft", "unpaired", "prompts"]
+KINDS: dict[DatasetKind, str] = {
+    "preference": "prompt, chosen and rejected answer, with a margin where strengths are known",
+    "sft": "prompt and an answer to imitate",
+    "unpaired": "prompt, answer, and whether it is wanted",
+    "prompts": "prompts alone, with any further columns for the rewards",
+}
+"""What a row of each kind holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetSpec:
-    """Which verdicts go in and how they are split."""
+    """Which rows go in and how they are split."""
 
     name: str = ""
     heldout_fraction: float = 0.2
@@ -19,6 +29,13 @@ class DatasetSpec:
     min_confidence: int = 1
     better_answers: bool = True
     """Whether an answer a labeller wrote is chosen over the one they judged better."""
+    kind: DatasetKind = "preference"
+    source: str = ""
+    """Name of the file the rows came from; empty for a data set built from labels."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Of an imported file: the name a column is read as, and the name it has there."""
+    max_characters: int = 0
+    """Of an imported file: rows with more characters in all texts together are refused; 0 keeps all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +50,5 @@ class Dataset:
     heldout_rows: int
     created_at: float
     left_out: dict[str, int] = field(default_factory=dict)
-    """Verdicts not used, counted by reason: tie, identical answers, empty answer, contradiction …"""
+    """What was not used, counted by reason: tie, identical answers, empty answer, contradiction …"""
+    kind: DatasetKind = "preference"

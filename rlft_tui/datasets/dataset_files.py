@@ -7,36 +7,28 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import orjson
 
-from rlft_tui.datasets.dataset import Dataset, DatasetSpec
+from rlft_tui.datasets.dataset import KINDS, Dataset, DatasetKind, DatasetSpec
+from rlft_tui.datasets.rows import ROW_TYPES, PromptRow, Row
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 
 TRAIN = "train.jsonl"
 HELDOUT = "heldout.jsonl"
 MANIFEST = "dataset.json"
 HASH_DIGITS = 12
-_NO_MARGIN = b',"margin":null}'
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetRow:
-    """One row in TRL's conversational preference format, and where it came from."""
-
-    prompt: list[dict[str, str]]
-    """Messages up to and with the user's last turn."""
-    chosen: list[dict[str, str]]
-    """One assistant message."""
-    rejected: list[dict[str, str]]
-    example_id: str
-    category: str
-    margin: float | None = None
-    """How much better (0 to 1), as TRL's reward trainer reads it; in all rows of a file or in none."""
+_FORMATS: dict[DatasetKind, str] = {
+    "preference": "TRL conversational preference: prompt, chosen, rejected",
+    "sft": "TRL conversational prompt-completion: prompt, completion",
+    "unpaired": "TRL conversational unpaired preference: prompt, completion, label",
+    "prompts": "TRL conversational prompt-only: prompt and columns for the rewards",
+}
+_OWN = {field.name for field in fields(PromptRow)} - {"columns"}
 
 
 def content_hash(train: bytes, heldout: bytes) -> str:
@@ -56,28 +48,62 @@ def folder_hash(folder: Path) -> str:
         raise NotFoundError("no data set here", where=str(error.filename or folder)) from None
 
 
-def encode_rows(rows: Sequence[DatasetRow]) -> bytes:
+def encode_rows(rows: Sequence[Row]) -> bytes:
     """JSON lines, the same bytes for the same rows."""
     return b"".join(_encode(row) + b"\n" for row in rows)
 
 
-def _encode(row: DatasetRow) -> bytes:
+def _encode(row: Row) -> bytes:
+    if isinstance(row, PromptRow):
+        own = {"prompt": row.prompt, "example_id": row.example_id, "category": row.category}
+        return orjson.dumps(own | row.columns)
+    text = orjson.dumps(row)
     # A file without strengths is the same file, of the same hash, as before there were any.
-    return orjson.dumps(row) if row.margin is not None else orjson.dumps(row)[: -len(_NO_MARGIN)] + b"}"
+    for nothing in (b',"margin":null}', b',"score":null}'):
+        if text.endswith(nothing):
+            return text.removesuffix(nothing) + b"}"
+    return text
 
 
-def read_dataset_rows(path: Path) -> Iterator[DatasetRow]:
+def read_rows(path: Path, kind: DatasetKind) -> Iterator[Row]:
     """Rows of a train.jsonl or heldout.jsonl; RlftError names the line that is damaged."""
-    decoder = msgspec.json.Decoder(DatasetRow)
+    decode = _decode_prompt if kind == "prompts" else msgspec.json.Decoder(ROW_TYPES[kind]).decode
     try:
         with path.open("rb") as stream:
             for number, line in enumerate(stream, 1):
+                if not line.strip():
+                    continue
                 try:
-                    yield decoder.decode(line)
+                    row = decode(line)
+                    if not row.prompt:
+                        raise msgspec.ValidationError("the prompt has no messages")
+                    yield row
                 except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                    raise RlftError(f"not a data set row: {error}", where=f"{path}:{number}") from None
+                    what = f"not a {kind.removesuffix('s')} row"
+                    raise RlftError(f"{what}: {error}", where=f"{path}:{number}") from None
     except FileNotFoundError:
-        raise NotFoundError("no data set here", where=str(path)) from None
+        raise NotFoundError("no data set here", where=str(path), remedy="rlft data build makes one") from None
+
+
+def _decode_prompt(line: bytes) -> PromptRow:
+    values = msgspec.json.decode(line, type=dict[str, Any])
+    columns = {name: value for name, value in values.items() if name not in _OWN}
+    own = {name: value for name, value in values.items() if name in _OWN}
+    return msgspec.convert({**own, "columns": columns}, PromptRow)
+
+
+def read_kind(folder: Path) -> DatasetKind:
+    """What the rows of a data set's folder, or of a run's copy of it, are."""
+    try:
+        kind = orjson.loads((folder / MANIFEST).read_bytes()).get("kind", "preference")
+    except FileNotFoundError:
+        # Folders made by hand, and those of the first versions, hold preferences.
+        return "preference"
+    except (ValueError, AttributeError):
+        raise RlftError("its description is damaged", where=str(folder / MANIFEST)) from None
+    if kind not in KINDS:
+        raise RlftError(f"a data set of unknown kind {kind!r}", where=str(folder / MANIFEST))
+    return cast(DatasetKind, kind)
 
 
 def write_dataset(folder: Path, dataset: Dataset, spec: DatasetSpec, train: bytes, heldout: bytes) -> None:
@@ -118,7 +144,8 @@ def _manifest(dataset: Dataset, spec: DatasetSpec) -> bytes:
         "created_at": dataset.created_at,
         "left_out": dataset.left_out,
         "spec": spec,
-        "format": "TRL conversational preference: prompt, chosen, rejected",
+        "kind": dataset.kind,
+        "format": _FORMATS[dataset.kind],
     }
     return orjson.dumps(values, option=orjson.OPT_INDENT_2) + b"\n"
 

@@ -1,125 +1,20 @@
-"""SQL on ``datasets``, and the verdicts that a data set is made of."""
+"""SQL on ``datasets``."""
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 import orjson
 
 from rlft_tui.datasets.dataset import Dataset, DatasetSpec
+from rlft_tui.datasets.derive import kinds_for, wrong_kind
 from rlft_tui.errors import ConflictError, NotFoundError
-from rlft_tui.prompts.prompt import Message
-from rlft_tui.prompts.prompts_table import decode_context
 
-_COLUMNS = "hash, name, path, train_rows, heldout_rows, created_at, left_out"
+_COLUMNS = "hash, name, path, train_rows, heldout_rows, created_at, left_out, kind"
 SHORTEST_HASH = 4
 """Digits of a hash that are enough to name it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A current preference with the pair it is about."""
-
-    example_id: str
-    labeler_id: str
-    choice: str
-    """a, b or tie."""
-    confidence: int | None
-    prompt: str
-    context: tuple[Message, ...]
-    response_a: str
-    response_b: str
-    category: str
-    flagged: bool
-    """Whether somebody flagged the pair as broken and has not taken it back."""
-    strength: int | None = None
-    """1 (negligibly) to 4 (significantly better); None when not asked, and for a tie."""
-    quality: str = ""
-    """Of a tie: both_good or both_bad."""
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenAnswer:
-    """A better answer that a labeller wrote, with the pair and their own verdict on it."""
-
-    id: str
-    text: str
-    example_id: str
-    labeler_id: str
-    prompt: str
-    context: tuple[Message, ...]
-    response_a: str
-    response_b: str
-    category: str
-    flagged: bool
-    choice: str
-    """a, b, tie, or empty when the writer has not judged the pair."""
-
-
-def current_verdicts(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -> list[Verdict]:
-    """The verdicts a spec asks for by labeller and category, in a fixed order."""
-    rows = connection.execute(
-        """select e.id, p.labeler_id, p.choice, p.confidence, e.prompt, e.context,
-                  e.response_a, e.response_b, e.category,
-                  e.id in (select example_id from current_marks where kind = 'flag'),
-                  p.strength, p.quality
-           from current_preferences as p join examples as e on p.example_id = e.id
-           where (len($1::varchar[]) = 0 or p.labeler_id in (select unnest($1::varchar[])))
-             and (len($2::varchar[]) = 0 or e.category in (select unnest($2::varchar[])))
-           order by e.id, p.labeler_id""",
-        [list(spec.labelers), list(spec.categories)],
-    ).fetchall()
-    return [
-        Verdict(
-            example_id=identity,
-            labeler_id=labeler,
-            choice=choice,
-            confidence=confidence,
-            prompt=prompt,
-            context=decode_context(context),
-            response_a=response_a,
-            response_b=response_b,
-            category=category,
-            flagged=flagged,
-            strength=strength,
-            quality=quality,
-        )
-        for (
-            identity,
-            labeler,
-            choice,
-            confidence,
-            prompt,
-            context,
-            response_a,
-            response_b,
-            category,
-            flagged,
-            strength,
-            quality,
-        ) in rows
-    ]
-
-
-def written_answers(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -> list[WrittenAnswer]:
-    """Each labeller's latest better answer on each pair a spec asks for, in a fixed order."""
-    rows = connection.execute(
-        """select w.id, w.text, e.id, w.labeler_id, e.prompt, e.context, e.response_a, e.response_b,
-                  e.category, e.id in (select example_id from current_marks where kind = 'flag'),
-                  coalesce(p.choice, '')
-           from current_better_answers as w
-           join examples as e on w.example_id = e.id
-           left join current_preferences as p
-             on p.example_id = w.example_id and p.labeler_id = w.labeler_id
-           where (len($1::varchar[]) = 0 or w.labeler_id in (select unnest($1::varchar[])))
-             and (len($2::varchar[]) = 0 or e.category in (select unnest($2::varchar[])))
-           order by e.id, w.labeler_id""",
-        [list(spec.labelers), list(spec.categories)],
-    ).fetchall()
-    return [WrittenAnswer(*(*row[:5], decode_context(row[5]), *row[6:])) for row in rows]
 
 
 def require_free_name(connection: duckdb.DuckDBPyConnection, name: str, digest: str) -> None:
@@ -142,7 +37,7 @@ def add_dataset(connection: duckdb.DuckDBPyConnection, dataset: Dataset, spec: D
     """
     require_free_name(connection, dataset.name, dataset.hash)
     connection.execute(
-        f"""insert into datasets ({_COLUMNS}, spec) values ($1, $2, $3, $4, $5, $6, $7, $8)
+        f"""insert into datasets ({_COLUMNS}, spec) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
             on conflict do nothing""",
         [
             dataset.hash,
@@ -152,6 +47,7 @@ def add_dataset(connection: duckdb.DuckDBPyConnection, dataset: Dataset, spec: D
             dataset.heldout_rows,
             dataset.created_at,
             orjson.dumps(dataset.left_out).decode(),
+            dataset.kind,
             orjson.dumps(spec).decode(),
         ],
     )
@@ -165,6 +61,22 @@ def list_datasets(connection: duckdb.DuckDBPyConnection) -> tuple[Dataset, ...]:
     """Newest first."""
     rows = connection.execute(f"select {_COLUMNS} from datasets order by created_at desc, hash").fetchall()
     return tuple(_dataset(row) for row in rows)
+
+
+def dataset_for(connection: duckdb.DuckDBPyConnection, name_or_hash: str, method: str) -> Dataset:
+    """As ``dataset_by_name``, for a method: ``latest`` is the newest that it can be trained on.
+
+    Raises RlftError for a data set of a kind that the method cannot use.
+    """
+    kinds = kinds_for(method)
+    if name_or_hash == "latest":
+        usable = [one for one in list_datasets(connection) if one.kind in kinds]
+        if usable:
+            return usable[0]
+    chosen = dataset_by_name(connection, name_or_hash)
+    if chosen.kind not in kinds:
+        raise wrong_kind(method, chosen.kind, where=f"data set {chosen.name or chosen.hash}")
+    return chosen
 
 
 def dataset_by_name(connection: duckdb.DuckDBPyConnection, name_or_hash: str) -> Dataset:
@@ -197,5 +109,5 @@ def dataset_by_name(connection: duckdb.DuckDBPyConnection, name_or_hash: str) ->
 
 
 def _dataset(row: tuple[Any, ...]) -> Dataset:
-    digest, name, path, train_rows, heldout_rows, created_at, left_out = row
-    return Dataset(digest, name, path, train_rows, heldout_rows, created_at, orjson.loads(left_out))
+    digest, name, path, train_rows, heldout_rows, created_at, left_out, kind = row
+    return Dataset(digest, name, path, train_rows, heldout_rows, created_at, orjson.loads(left_out), kind)

@@ -151,7 +151,7 @@ def test_labeler_summary_counts_labels_and_agreement(fresh_db: duckdb.DuckDBPyCo
 
 def test_moving_the_workspace_moves_the_paths_inside_it(fresh_db: duckdb.DuckDBPyConnection) -> None:
     fresh_db.execute(
-        """insert into datasets values ('abc', '', '/old/w/datasets/abc', 1, 1, 0, '{}', '{}');
+        """insert into datasets values ('abc', '', '/old/w/datasets/abc', 1, 1, 0, '{}', '{}', 'sft');
            insert into models values ('tuned', 'adapter', '/old/w/r/model', 'base', '/cache/m', '', '', 0),
                                      ('near', 'base', '/old/workspace2/m', '', '', '', '', 0)"""
     )

@@ -12,11 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlft_tui.database.connection import Database, open_database
-from rlft_tui.datasets.build_dataset import build_dataset, prompt_key, select_rows, split_rows
+from rlft_tui.datasets.build_dataset import build_dataset
 from rlft_tui.datasets.checks import check_dataset, check_rows
 from rlft_tui.datasets.dataset import Dataset, DatasetSpec
-from rlft_tui.datasets.dataset_files import DatasetRow, folder_hash, read_dataset_rows
-from rlft_tui.datasets.datasets_table import Verdict, dataset_by_name, list_datasets
+from rlft_tui.datasets.dataset_files import folder_hash, read_rows
+from rlft_tui.datasets.datasets_table import dataset_by_name, list_datasets
+from rlft_tui.datasets.rows import PreferenceRow, prompt_key
+from rlft_tui.datasets.select_preferences import select_rows
+from rlft_tui.datasets.split import split_rows
+from rlft_tui.datasets.verdicts_table import Verdict
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError
 from rlft_tui.labels.preference import Choice, Mark, Preference, Revocation
 from rlft_tui.labels.preferences_table import insert_operation
@@ -60,9 +64,11 @@ def label_many(database: Database, count: int = 40) -> None:
     store(database, pairs, [verdict(one.id) for one in pairs])
 
 
-def rows_of(dataset: Dataset) -> tuple[list[DatasetRow], list[DatasetRow]]:
+def rows_of(dataset: Dataset) -> tuple[list[PreferenceRow], list[PreferenceRow]]:
     folder = Path(dataset.path)
-    return list(read_dataset_rows(folder / "train.jsonl")), list(read_dataset_rows(folder / "heldout.jsonl"))
+    return list(read_rows(folder / "train.jsonl", "preference")), list(
+        read_rows(folder / "heldout.jsonl", "preference")
+    )
 
 
 def vote(choice: str, *, example: str = "e", labeler: str = "ada", **changes: object) -> Verdict:
@@ -218,8 +224,8 @@ def test_copies_of_a_pair_count_as_one_even_mirrored() -> None:
     assert select_rows(against).left_out == {"contradiction": 2}
 
 
-def row(number: int, prompt: str) -> DatasetRow:
-    return DatasetRow(
+def row(number: int, prompt: str) -> PreferenceRow:
+    return PreferenceRow(
         prompt=[{"role": "user", "content": prompt}],
         chosen=[{"role": "assistant", "content": "good"}],
         rejected=[{"role": "assistant", "content": "bad"}],
@@ -355,7 +361,7 @@ def test_damaged_files_are_told_with_their_line(database: Database, place: Works
 def test_verdicts_on_pairs_that_are_not_there_are_passed_over(
     fresh_db: duckdb.DuckDBPyConnection,
 ) -> None:
-    from rlft_tui.datasets.datasets_table import current_verdicts
+    from rlft_tui.datasets.verdicts_table import current_verdicts
 
     insert_operation(fresh_db, verdict("gone"))
     assert current_verdicts(fresh_db, DatasetSpec()) == []

@@ -8,17 +8,13 @@ from pathlib import Path
 import pytest
 
 from rlft_tui.database.connection import open_database
-from rlft_tui.datasets.build_dataset import (
-    build_dataset,
-    select_rows,
-    select_written,
-    with_margins,
-)
+from rlft_tui.datasets.build_dataset import build_dataset
 from rlft_tui.datasets.checks import check_dataset
 from rlft_tui.datasets.dataset import DatasetSpec
-from rlft_tui.datasets.dataset_files import encode_rows, read_dataset_rows
-from rlft_tui.datasets.datasets_table import Verdict, WrittenAnswer, current_verdicts, written_answers
-from rlft_tui.datasets.single_rows import judged_rows, written_rows
+from rlft_tui.datasets.dataset_files import encode_rows, read_rows
+from rlft_tui.datasets.select_answers import judged_rows, written_rows
+from rlft_tui.datasets.select_preferences import select_rows, select_written, with_margins
+from rlft_tui.datasets.verdicts_table import Verdict, WrittenAnswer, current_verdicts, written_answers
 from rlft_tui.labels.preference import BetterAnswer, Mark, Preference, Revocation
 from rlft_tui.labels.preferences_table import insert_operations
 from rlft_tui.pairs.pairs_table import add_pairs
@@ -164,7 +160,7 @@ def test_stored_labels_become_rows(workspace: Workspace) -> None:
     assert [answer.text for answer in bobs] == ["flagged"]
     rows = {
         (row.chosen[0]["content"], row.rejected[0]["content"]): row.margin
-        for row in read_dataset_rows(Path(built.path) / "train.jsonl")
+        for row in read_rows(Path(built.path) / "train.jsonl", "preference")
     }
     assert rows == {
         ("Answer A to 0, the longer one of both.", "Answer B to 0."): pytest.approx(2 / 3),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rlft_tui.datasets.build_dataset import EMPTY, FLAGGED
 from rlft_tui.datasets.exports.tally import TIE, Tally, verdicts_of
-from rlft_tui.datasets.single_rows import judged_rows
+from rlft_tui.datasets.select_answers import judged_rows
+from rlft_tui.datasets.selection import EMPTY, FLAGGED
 from rlft_tui.labels.labelled_pair import LabelledPair
 
 SAYS = "unpaired rows: a winner is good and a loser bad, both-good and both-bad count twice"

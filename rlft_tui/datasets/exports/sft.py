@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rlft_tui.datasets.build_dataset import EMPTY, FLAGGED
 from rlft_tui.datasets.exports.tally import TIE, Tally, verdicts_of
+from rlft_tui.datasets.selection import EMPTY, FLAGGED
 from rlft_tui.labels.labelled_pair import LabelledPair
 from rlft_tui.prompts.prompt import conversation
 

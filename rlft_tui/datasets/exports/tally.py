@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from rlft_tui.datasets.datasets_table import Verdict, WrittenAnswer
+from rlft_tui.datasets.verdicts_table import Verdict, WrittenAnswer
 from rlft_tui.labels.labelled_pair import LabelledPair
 
 TIE = "tie"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rlft_tui.datasets.build_dataset import FLAGGED, IDENTICAL, select_written
 from rlft_tui.datasets.exports.tally import TIE, Tally, verdicts_of, written_of
+from rlft_tui.datasets.select_preferences import select_written
+from rlft_tui.datasets.selection import FLAGGED, IDENTICAL
 from rlft_tui.labels.labelled_pair import LabelledPair
 from rlft_tui.prompts.prompt import conversation
 
