@@ -1,4 +1,4 @@
-"""The shipped prompts and pairs live in ``data/`` and travel inside the package as ``rlft_tui/data``."""
+"""What is shipped in ``data/`` travels inside the package as ``rlft_tui/data``."""
 
 import shutil
 from pathlib import Path
@@ -8,15 +8,16 @@ from setuptools.command.build_py import build_py
 
 
 class BuildWithData(build_py):
-    """Copies ``data/*.jsonl`` into the built package; a checkout reads them where they are."""
+    """Copies ``data/`` into the built package; a checkout reads the files where they are."""
 
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
             target = Path(self.build_lib) / "rlft_tui" / "data"
-            target.mkdir(parents=True, exist_ok=True)
-            for file in Path("data").glob("*.jsonl"):
-                shutil.copy(file, target)
+            for file in (*Path("data").glob("*.jsonl"), *Path("data").glob("rewards/*.txt")):
+                place = target / file.relative_to("data")
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, place)
 
 
 setup(cmdclass={"build_py": BuildWithData})

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from rlft_tui.runs.specs.base import ModelSource, Names, Numbers
+from rlft_tui.runs.specs.rewards import RewardPart, Rewards
 from rlft_tui.runs.specs.training import PolicySpec
 
 
 class OnlineSpec(PolicySpec):
     """A method that answers prompts, has the answers rewarded and learns from that."""
 
-    rewards: Names = ("length",)
-    """What rewards an answer: a built-in (rlft rewards list), a Python file of the workspace
-    (rewards/mine.py or rewards/mine.py:function), or a trained reward model (model:NAME)."""
-    reward_weights: Numbers = ()
-    """Weight of each reward, in the same order; empty weights all with 1."""
-    reward_models: tuple[ModelSource, ...] = ()
-    """The model: entries of rewards, in order; the server fills them in."""
+    rewards: Rewards = Field(default_factory=lambda: (RewardPart(source="length"),))
+    """What rewards an answer, each with an optional weight: a built-in (length:0.5, rlft rewards list), a
+    Python file of the workspace (rewards/mine.py or rewards/mine.py:function:2), or a trained reward model
+    (model:NAME). Options of a built-in come last: length:1:minimum=8:maximum=15. The rewards are added."""
     generations: int = Field(default=4, ge=2, le=256)
     """Answers to each prompt (the group that an advantage is taken within)."""
     max_new_tokens: int = Field(default=64, ge=1, le=8192)
@@ -36,13 +33,3 @@ class OnlineSpec(PolicySpec):
     """Optimiser steps; 0 goes by epochs."""
     learning_rate: float = Field(default=2e-5, gt=0.0, lt=1.0)
     """Peak learning rate. Full fine-tuning wants 10 to 100 times less than LoRA."""
-
-    @model_validator(mode="after")
-    def _weights_match(self) -> OnlineSpec:
-        if not self.rewards:
-            raise ValueError("rewards: name at least one")
-        if self.reward_weights and len(self.reward_weights) != len(self.rewards):
-            raise ValueError(
-                f"reward_weights: {len(self.reward_weights)} weights for {len(self.rewards)} rewards"
-            )
-        return self
