@@ -35,6 +35,8 @@ class Row:
     """The answer so far, without the end-of-sequence token."""
     ended: str = ""
     """"eos", "length", or empty while it is being written."""
+    end: int = -1
+    """The token that ended it, where one did."""
 
 
 def derived_seed(seed: int, *parts: str) -> int:
@@ -97,7 +99,7 @@ class Decoding:
         kept = []
         for index, (row, token) in enumerate(zip(rows, chosen, strict=True)):
             if token in self.ends:
-                row.ended = "eos"
+                row.ended, row.end = "eos", token
                 continue
             row.tokens.append(token)
             if len(row.tokens) >= row.sampling.max_new_tokens:
