@@ -2,42 +2,42 @@
 
 The x axis spans the whole run from the start and the y axis moves rarely, so a new
 point changes a handful of cells. Means are lines, minimum to maximum is a faint band,
-NaN and infinite values are marked on the bottom row and counted in the readout.
+NaN and infinite values are marked on the bottom row and counted in the heading.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import ClassVar
 
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.color import Color
 from textual.message import Message
 
 from rlft_tui.runs.run_status import Series
-from rlft_tui.tui.widgets.cells import cell_width, char_width, fit
-from rlft_tui.tui.widgets.chart_axis import Axis, short_number, step_axis, value_axis, window_axis
+from rlft_tui.tui.widgets.chart_axis import (
+    Axis,
+    log_axis,
+    step_axis,
+    step_label,
+    time_axis,
+    time_label,
+    value_axis,
+    window_axis,
+)
+from rlft_tui.tui.widgets.chart_colours import MOST_LINES, band_style, line_style
+from rlft_tui.tui.widgets.chart_heading import as_row, heading
 from rlft_tui.tui.widgets.chart_plot import BELOW, LEFT, Glyph, plot
-from rlft_tui.tui.widgets.chart_points import Trace, column_of, reading, trace, value_range
-from rlft_tui.tui.widgets.harmless import harmless_line
-from rlft_tui.tui.widgets.palette import FAINT, Palette
+from rlft_tui.tui.widgets.chart_points import Reading, Trace, column_of, reading, trace, value_range
+from rlft_tui.tui.widgets.chart_scale import STEPS, ChartLook, Clock
+from rlft_tui.tui.widgets.palette import Palette
 from rlft_tui.tui.widgets.span_canvas import Row, SpanCanvas
 from rlft_tui.tui.widgets.terminal_pace import pace_of
 from rlft_tui.tui.widgets.widget_palette import palette_of
 
-DARK_LINES = ("#56b4e9", "#e69f00", "#2ac79a", "#cc79a7", "#f0e442", "#ff8a5c")
-"""Okabe and Ito's colour-blind safe colours, brightened for dark grounds."""
-
-LIGHT_LINES = ("#0072b2", "#b35c00", "#007a5a", "#a0447e", "#6f6600", "#c0390b")
-ANSI_LINES = ("bright_blue", "yellow", "green", "magenta", "cyan", "red")
-
-_MARKS = "●▲■◆▼★"
-"""Legend marks: lines can be told apart without colour."""
-
-Piece = tuple[str, Style]
+MOST_BANDS = 3
+"""More lines than these are drawn without their bands, which would hide one another."""
 
 
 class Chart(SpanCanvas, can_focus=True):
@@ -47,26 +47,49 @@ class Chart(SpanCanvas, can_focus=True):
     Chart { width: 1fr; height: 1fr; min-height: 3; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "cursor(-1)", "Cursor left", show=False, id="chart.left"),
-        Binding("right,l", "cursor(1)", "Cursor right", show=False, id="chart.right"),
-        Binding("shift+left", "cursor(-10)", "Cursor far left", show=False, id="chart.far_left"),
-        Binding("shift+right", "cursor(10)", "Cursor far right", show=False, id="chart.far_right"),
-        Binding("plus,equals_sign", "zoom(0.5)", "Zoom in", show=False, id="chart.zoom_in"),
-        Binding("minus", "zoom(2)", "Zoom out", show=False, id="chart.zoom_out"),
-        Binding("backspace", "whole", "Whole run", show=False, id="chart.whole"),
-    ]
+        Binding("left,h", "cursor(-1)", "cursor", id="chart.left", tooltip="Value cursor to the left"),
+        Binding("right,l", "cursor(1)", "cursor", show=False, id="chart.right",
+                tooltip="Value cursor to the right"),
+        Binding("shift+left", "cursor(-10)", "far left", show=False, id="chart.far_left",
+                tooltip="Value cursor ten columns to the left"),
+        Binding("shift+right", "cursor(10)", "far right", show=False, id="chart.far_right",
+                tooltip="Value cursor ten columns to the right"),
+        Binding("plus,equals_sign", "zoom(0.5)", "zoom", id="chart.zoom_in",
+                tooltip="Zoom in around the cursor"),
+        Binding("minus", "zoom(2)", "zoom out", show=False, id="chart.zoom_out", tooltip="Zoom out"),
+        Binding("ctrl+left,less_than_sign", "pan(-0.25)", "pan left", show=False, id="chart.pan_left",
+                tooltip="Move a zoomed chart to earlier steps"),
+        Binding("ctrl+right,greater_than_sign", "pan(0.25)", "pan right", show=False, id="chart.pan_right",
+                tooltip="Move a zoomed chart to later steps"),
+        Binding("backspace", "whole", "whole run", show=False, id="chart.whole",
+                tooltip="The whole run again, without a cursor"),
+    ]  # fmt: skip
 
     class CursorMoved(Message):
         """The value cursor stands at another step; None when it was taken away."""
 
-        def __init__(self, chart: Chart, step: int | None) -> None:
+        def __init__(self, chart: Chart, step: int | None, place: float | None) -> None:
             super().__init__()
             self.chart = chart
             self.step = step
+            self.place = place
+            """Where on the x axis: the step itself, seconds or tokens."""
 
         @property
         def control(self) -> Chart:
             """The chart, for ``@on(Chart.CursorMoved, "#name")``."""
+            return self.chart
+
+    class WindowChanged(Message):
+        """Another part of the x axis is shown; None for all of it."""
+
+        def __init__(self, chart: Chart, window: tuple[float, float] | None) -> None:
+            super().__init__()
+            self.chart = chart
+            self.window = window
+
+        @property
+        def control(self) -> Chart:
             return self.chart
 
     def __init__(
@@ -76,11 +99,17 @@ class Chart(SpanCanvas, can_focus=True):
         self._title = title
         self._series: tuple[Series, ...] = ()
         self._names: tuple[str, ...] = ()
-        self._total = 0
+        self._clocks: tuple[Clock, ...] = ()
+        self._look = ChartLook()
+        self._total = 0.0
+        self._last = 0.0
+        """Farthest place logged, where the series need not reach it."""
         self._values: Axis | None = None
         self._window: tuple[float, float] | None = None
         self._cursor: float | None = None
-        """Step under the value cursor."""
+        """Place on the x axis under the value cursor."""
+        self._drag: tuple[int, int] | None = None
+        """Columns where the mouse went down and where it is now."""
         self._painted = 0
 
     # What the screens call
@@ -92,27 +121,48 @@ class Chart(SpanCanvas, can_focus=True):
 
     @property
     def cursor_step(self) -> int | None:
-        """The step of the value cursor, or None."""
-        return None if self._cursor is None else round(self._cursor)
+        """The step of the value cursor, by the first line's clock, or None."""
+        return None if self._cursor is None else round(self._clock(0).step_at(self._cursor))
+
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """The part of the x axis that is shown; None for all of it."""
+        return self._window
+
+    @property
+    def look(self) -> ChartLook:
+        return self._look
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """What is drawn."""
+        return self._series
 
     def show(
         self,
         series: Sequence[Series],
         *,
-        steps: int = 0,
+        steps: float = 0,
+        last: float = 0,
         names: Sequence[str] = (),
         title: str | None = None,
+        clocks: Sequence[Clock] = (),
+        look: ChartLook | None = None,
         live: bool = False,
     ) -> None:
-        """Draw the series; ``steps`` is the run's total, 0 while unknown.
+        """Draw the series. ``steps`` is where the x axis ends, 0 while unknown; ``last`` the farthest place.
 
-        ``names`` tell several lines apart. A ``live`` frame may wait until the terminal has
-        read the one before; only the newest one is then drawn.
+        ``names`` tell several lines apart, ``clocks`` say where each one's steps stand. A ``live``
+        frame may wait until the terminal has read the one before; only the newest one is then drawn.
         """
         keys = [one.key for one in self._series]
-        if keys != [one.key for one in series] or len(self._names) != len(names):
+        look = look or self._look
+        if keys != [one.key for one in series] or len(self._names) != len(names) or look != self._look:
             self._values = None
-        self._series, self._names, self._total = tuple(series), tuple(names), steps
+        if look.x != self._look.x:
+            self._window = self._cursor = None
+        self._series, self._names, self._clocks = tuple(series[:MOST_LINES]), tuple(names), tuple(clocks)
+        self._look, self._total, self._last = look, steps, last
         if title is not None:
             self._title = title
         if live and self.is_attached:
@@ -125,44 +175,67 @@ class Chart(SpanCanvas, can_focus=True):
         if self.size.width and self.size.height and self.is_attached:
             self._painted = self.draw(self._built())
 
-    def set_cursor(self, step: float | None) -> None:
-        """Put the value cursor on a step, or take it away."""
-        if step == self._cursor:
+    def set_cursor(self, place: float | None) -> None:
+        """Put the value cursor somewhere on the x axis, or take it away."""
+        if place == self._cursor:
             return
-        self._cursor = step
+        self._cursor = place
         self.redraw()
-        self.post_message(self.CursorMoved(self, self.cursor_step))
+        self.post_message(self.CursorMoved(self, self.cursor_step, place))
+
+    def set_window(self, window: tuple[float, float] | None) -> None:
+        """Show a part of the x axis, or all of it."""
+        if window == self._window:
+            return
+        self._window, self._values = window, None
+        self.redraw()
+        self.post_message(self.WindowChanged(self, window))
+
+    def value_text(self) -> str:
+        """The values at the cursor (or the last ones) in words, one line a run."""
+        lines = []
+        for number, found in enumerate(self._readings()):
+            if found is None:
+                continue
+            name = f"{self._names[number]} " if number < len(self._names) else ""
+            unit = f" {self._series[number].unit}" if self._series[number].unit else ""
+            value = "not finite" if found.mean is None else repr(found.mean)
+            lines.append(f"{name}{self._series[number].key} = {value}{unit} at step {found.step}")
+        return "\n".join(lines)
+
+    # Actions
 
     def action_cursor(self, columns: int) -> None:
-        """Move the value cursor by columns; it starts at the last step."""
-        axis = self._steps()
+        """Move the value cursor by columns; it starts at the last point."""
+        axis = self._places()
         per_column = (axis.high - axis.low) / max(1, self._columns - 1)
-        last = max((one.steps[-1] for one in self._series if one.steps), default=0)
-        start = float(last) if self._cursor is None else self._cursor + columns * max(per_column, 1.0)
-        start = min(max(0.0, start), float(max(last, self._total)))
-        if self._window is not None and not axis.low <= start <= axis.high:
-            self._pan(start)
-        self.set_cursor(start)
+        if self._look.x == "step":
+            per_column = max(per_column, 1.0)
+        end = self._end()
+        at = end if self._cursor is None else self._cursor + columns * per_column
+        at = min(max(0.0, at), max(end, self._total))
+        if self._window is not None and not axis.low <= at <= axis.high:
+            self._show_also(at)
+        self.set_cursor(at)
 
     def action_zoom(self, factor: float) -> None:
         """Show fewer or more steps around the cursor."""
-        axis, whole = self._steps(), self._whole()
-        width = (axis.high - axis.low) * factor
-        if width >= whole.high:
-            self._window = None
-        elif width >= 4:
-            middle = self._cursor if self._cursor is not None else (axis.low + axis.high) / 2
-            low = min(max(0.0, middle - width / 2), whole.high - width)
-            self._window = (low, low + width)
-        self._values = None
-        self.redraw()
+        axis = self._places()
+        middle = self._cursor if self._cursor is not None else (axis.low + axis.high) / 2
+        self._zoom(factor, middle)
+
+    def action_pan(self, share: float) -> None:
+        """Move the window by a share of its width."""
+        if self._window is not None:
+            low, high = self._window
+            by = share * (high - low)
+            by = min(max(by, -low), self._whole().high - high)
+            self.set_window((low + by, high + by))
 
     def action_whole(self) -> None:
         """Back to the whole run, without a cursor."""
-        self._window = None
-        self._values = None
+        self.set_window(None)
         self.set_cursor(None)
-        self.redraw()
 
     # Events
 
@@ -174,12 +247,45 @@ class Chart(SpanCanvas, can_focus=True):
         """A frame that still waits for the terminal is dropped."""
         pace_of(self.app).forget(self)
 
-    def on_click(self, event: events.Click) -> None:
-        """The value cursor goes where the mouse points."""
+    def on_mouse_down(self, event: events.MouseDown) -> None:
         column = event.x - LEFT
-        if 0 <= column < self._columns and event.y >= 1:
-            axis = self._steps()
-            self.set_cursor(axis.low + column / max(1, self._columns - 1) * (axis.high - axis.low))
+        if event.button == 1 and 0 <= column < self._columns and event.y >= 1:
+            self._drag = (column, column)
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Dragging marks the part to zoom into."""
+        if self._drag is not None:
+            column = min(max(event.x - LEFT, 0), self._columns - 1)
+            if column != self._drag[1]:
+                self._drag = (self._drag[0], column)
+                self.redraw()
+
+    def on_mouse_up(self, _: events.MouseUp) -> None:
+        """A click puts the value cursor there; a drag zooms in."""
+        if self._drag is None:
+            return
+        (begin, end), self._drag = self._drag, None
+        self.release_mouse()
+        low, high = sorted((self._place_of(begin), self._place_of(end)))
+        if abs(end - begin) < 2:
+            self.set_cursor(low)
+        elif high - low >= self._finest:
+            self.set_window((low, high))
+        self.redraw()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._scrolled(event, 0.5, -0.25)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._scrolled(event, 2.0, 0.25)
+
+    def _scrolled(self, event: events.MouseEvent, factor: float, share: float) -> None:
+        event.stop()
+        if event.shift or event.ctrl:
+            self.action_pan(share)
+        else:
+            self._zoom(factor, self._place_of(min(max(event.x - LEFT, 0), self._columns - 1)))
 
     def notify_style_update(self) -> None:
         """The theme may have changed."""
@@ -187,136 +293,169 @@ class Chart(SpanCanvas, can_focus=True):
         if self.is_mounted and self._frame:
             self.redraw()
 
-    # How it is drawn
+    # The x axis
 
     @property
     def _columns(self) -> int:
         return max(1, self.size.width - LEFT)
+
+    @property
+    def _finest(self) -> float:
+        """The narrowest window that makes sense."""
+        return 4.0 if self._look.x != "time" else 0.5
+
+    def _clock(self, number: int) -> Clock:
+        return self._clocks[number] if number < len(self._clocks) else STEPS
+
+    def _end(self) -> float:
+        """The farthest place with a value."""
+        return max(
+            self._last, *(self._clock(n).at(one.steps[-1]) for n, one in enumerate(self._series) if one.steps), 0.0
+        )
+
+    def _whole(self) -> Axis:
+        ticks = max(2, self._columns // 12)
+        if self._look.x == "time":
+            return time_axis(0.0, max(self._end(), self._total, 1.0), ticks, whole=True)
+        return step_axis(int(self._end()), int(self._total), ticks)
+
+    def _places(self) -> Axis:
+        if self._window is None:
+            return self._whole()
+        axis = time_axis if self._look.x == "time" else window_axis
+        return axis(*self._window, max(2, self._columns // 12))
+
+    def _place_of(self, column: int) -> float:
+        axis = self._places()
+        return axis.low + column / max(1, self._columns - 1) * (axis.high - axis.low)
+
+    def _zoom(self, factor: float, around: float) -> None:
+        axis, whole = self._places(), self._whole()
+        width = (axis.high - axis.low) * factor
+        if width >= whole.high:
+            self.set_window(None)
+        elif width >= self._finest:
+            share = (around - axis.low) / (axis.high - axis.low) if factor < 1 else 0.5
+            low = min(max(0.0, around - width * min(max(share, 0.0), 1.0)), whole.high - width)
+            self.set_window((low, low + width))
+
+    def _show_also(self, place: float) -> None:
+        if self._window is not None:
+            low, high = self._window
+            shift = place - (high if place > high else low)
+            self.set_window((low + shift, high + shift))
+
+    # How it is drawn
 
     def _redraw_live(self) -> None:
         self.redraw()
         if self._painted:
             pace_of(self.app).frame_sent()
 
-    def _whole(self) -> Axis:
-        last = max((one.steps[-1] for one in self._series if one.steps), default=0)
-        return step_axis(int(last), self._total, max(2, self._columns // 12))
-
-    def _steps(self) -> Axis:
-        if self._window is None:
-            return self._whole()
-        return window_axis(*self._window, max(2, self._columns // 12))
-
-    def _pan(self, step: float) -> None:
-        if self._window is None:
-            return
-        low, high = self._window
-        shift = step - (high if step > high else low)
-        self._window = (low + shift, high + shift)
-
     def _built(self) -> list[Row]:
         colours = palette_of(self)
         width, height = self.size
-        rows = [_row(self._heading(colours), width, colours)]
-        if height < 2:
-            return rows
         body = height - 1
         if body < BELOW + 2 or width < LEFT + 6:
-            return rows + [_row([], width, colours) for _ in range(body)]
-        x = self._steps()
-        span = value_range(self._series, x)
+            rows = [as_row(self._heading(colours, 0), width, colours)]
+            return rows + [as_row([], width, colours) for _ in range(body)]
+        x = self._places()
+        y = self._value_axis(x, max(2, (body - BELOW) // 3))
+        traces = [
+            trace(one, x, self._columns, clock=self._clock(number), look=self._look)
+            for number, one in enumerate(self._series)
+        ]
+        raw: list[Trace] = []
+        if self._look.smoothing and len(traces) == 1:
+            # What was smoothed away stays visible, faintly.
+            rough = ChartLook(self._look.x, 0.0, self._look.log)
+            raw = [trace(self._series[0], x, self._columns, clock=self._clock(0), look=rough)]
+        glyphs = plot([*traces, *raw], x, y, width, body)
+        top = as_row(self._heading(colours, sum(one.hidden for one in traces)), width, colours)
+        return [top, *self._coloured(glyphs, traces, x, y, colours)]
+
+    def _value_axis(self, x: Axis, ticks: int) -> Axis:
+        span = value_range(self._series, x, clocks=self._clocks, look=self._look)
         if span is None:
             self._values = None
-            y = Axis(0, 1, (0.0, 1.0))
-        else:
-            y = self._values = value_axis(*span, self._values, max(2, (body - BELOW) // 3))
-        traces = [trace(one, x, self._columns) for one in self._series[: len(_MARKS)]]
-        glyphs = plot(traces, x, y, width, body)
-        return rows + self._coloured(glyphs, traces, x, y, colours)
+            return Axis(0, 1, (0.0, 1.0))
+        made = log_axis if self._look.log else value_axis
+        self._values = made(*span, self._values, ticks)
+        return self._values
 
     def _coloured(
         self, glyphs: list[list[Glyph]], traces: list[Trace], x: Axis, y: Axis, colours: Palette
     ) -> list[Row]:
         lines = [line_style(colours, number) for number in range(len(traces))]
-        text, faint = colours.style(), colours.style("faint")
+        text, faint, pale = colours.style(), colours.style("faint"), band_style(colours, 0)
         canvas = len(glyphs) - BELOW
         frame: list[Row] = []
         for number, row in enumerate(glyphs):
             inside = number < canvas
-            frame.append(
-                [
-                    (glyph.character, lines[glyph.line] if 0 <= glyph.line < len(lines) else faint)
-                    if glyph.character != " "
-                    else (" ", text)
-                    for glyph in row
-                ]
-                if inside
-                else [(glyph.character, faint if glyph.character != " " else text) for glyph in row]
-            )
-        for number, one in enumerate(traces):
-            _band(frame, canvas, one, y, _shade(colours, number), text)
+            cells: Row = []
+            for glyph in row:
+                if glyph.character == " ":
+                    cells.append((" ", text))
+                elif inside and glyph.line >= len(lines):
+                    cells.append((glyph.character, pale))
+                else:
+                    cells.append((glyph.character, lines[glyph.line] if inside and glyph.line >= 0 else faint))
+            frame.append(cells)
+        if len(traces) <= MOST_BANDS:
+            for number, one in enumerate(traces):
+                _band(frame, canvas, one, y, band_style(colours, number), text)
         for one, style in zip(traces, lines, strict=True):
             for column in one.bad:
                 frame[canvas - 1][LEFT + column] = ("✗", style + Style(bold=True))
+        if self._drag is not None and abs(self._drag[1] - self._drag[0]) >= 2:
+            for edge in self._drag:
+                self._stroke(frame[:canvas], edge, faint)
         if self._cursor is not None and 0 <= (share := x.share(self._cursor)) <= 1:
-            column = LEFT + column_of(share, self._columns)
-            for cells in frame[:canvas]:
-                if cells[column][0] in " ░":
-                    cells[column] = ("│", text)
+            self._stroke(frame[:canvas], column_of(share, self._columns), text)
         return frame
 
-    def _heading(self, colours: Palette) -> list[Piece]:
-        text, bold, faint = colours.style(), colours.style("header"), colours.style(marks=FAINT)
-        first = self._series[0] if self._series else None
-        title = self._title or (first.key if first else "")
-        unit = first.unit if first else ""
-        title = harmless_line(title)
-        if cell_width(title) > (most := max(12, self.size.width // 2)):
-            title = fit(title, most)
-        pieces: list[Piece] = [(title, bold)]
-        if unit:
-            pieces.append((f" {harmless_line(unit)}", faint))
-        if self._cursor is not None:
-            pieces.append((f"  at step {round(self._cursor)}", text))
-        for number, one in enumerate(self._series[: len(_MARKS)]):
-            style = line_style(colours, number)
-            name = f" {harmless_line(self._names[number])}" if number < len(self._names) else ""
-            pieces.append((f"  {_MARKS[number]}{name} ", style))
-            pieces.extend(self._value(one, text, faint, style))
-        if first is None or not any(one.steps for one in self._series):
-            pieces.append(("  no values yet", faint))
-        return pieces
+    @staticmethod
+    def _stroke(rows: list[Row], column: int, style: Style) -> None:
+        for cells in rows:
+            if cells[LEFT + column][0] in " ░":
+                cells[LEFT + column] = ("│", style)
 
-    def _value(self, one: Series, text: Style, faint: Style, style: Style) -> list[Piece]:
-        at = self._cursor if self._cursor is not None else (one.steps[-1] if one.steps else 0)
-        found = reading(one, at)
-        if found is None:
-            return [("–", faint)]
-        shown = short_number(found.mean) if found.mean is not None else "not finite"
-        pieces: list[Piece] = [(shown, text if found.mean is not None else style + Style(bold=True))]
-        if self._cursor is not None and found.low is not None and found.low != found.high:
-            pieces.append((f" ({short_number(found.low)} to {short_number(found.high)})", faint))
-        bad = found.nonfinite if self._cursor is not None else sum(one.nonfinite)
-        if bad:
-            pieces.append((f" ✗{bad} NaN/∞", style + Style(bold=True)))
-        return pieces
+    def _readings(self) -> list[Reading | None]:
+        """Each line at the cursor, or at its end."""
+        found = []
+        for number, one in enumerate(self._series):
+            step = one.steps[-1] if one.steps else 0
+            if self._cursor is not None:
+                step = round(self._clock(number).step_at(self._cursor))
+            found.append(reading(one, step, self._look.smoothing))
+        return found
 
+    def _heading(self, colours: Palette, hidden: int) -> list[tuple[str, Style]]:
+        look = self._look
+        notes = ["log"] if look.log else []
+        if look.smoothing:
+            notes.append(f"smooth {look.smoothing:g}")
+        return heading(
+            self._title or (self._series[0].key if self._series else ""),
+            self._series,
+            self._readings(),
+            names=self._names,
+            place=self._place_text(),
+            hidden=hidden,
+            notes=" ".join(notes),
+            width=self.size.width,
+            colours=colours,
+        )
 
-@lru_cache(maxsize=64)
-def line_style(colours: Palette, number: int) -> Style:
-    """The style of a chart's line: also for lists that name the lines."""
-    names = ANSI_LINES if colours.ansi else DARK_LINES if colours.dark else LIGHT_LINES
-    return Style(color=names[number % len(names)], bgcolor=colours.background)
-
-
-@lru_cache(maxsize=64)
-def _shade(colours: Palette, number: int) -> Style:
-    """A line's colour half faded into the background."""
-    if colours.ansi:
-        return Style(color="bright_black", bgcolor="default")
-    names = DARK_LINES if colours.dark else LIGHT_LINES
-    blended = Color.parse(colours.background).blend(Color.parse(names[number % len(names)]), 0.45)
-    return Style(color=blended.rich_color, bgcolor=colours.background)
+    def _place_text(self) -> str:
+        if self._cursor is None:
+            return ""
+        step = f"step {self.cursor_step}"
+        if self._look.x == "time":
+            return f"{time_label(round(self._cursor, 1))} ({step})"
+        if self._look.x == "tokens":
+            return f"{step_label(round(self._cursor))} tokens ({step})"
+        return step
 
 
 def _band(frame: list[Row], canvas: int, one: Trace, y: Axis, shade: Style, blank: Style) -> None:
@@ -329,23 +468,3 @@ def _band(frame: list[Row], canvas: int, one: Trace, y: Axis, shade: Style, blan
         for row in range(max(0, top), min(canvas - 1, bottom) + 1):
             if frame[row][LEFT + column][0] == " ":
                 frame[row][LEFT + column] = ("░", shade)
-
-
-def _row(pieces: list[Piece], width: int, colours: Palette) -> Row:
-    """Pieces as exactly ``width`` cells, cut with … where they are too many."""
-    row: Row = []
-    for text, style in pieces:
-        left = width - len(row)
-        if left <= 0:
-            break
-        if sum(map(char_width, text)) > left:
-            text = fit(text, left)
-        for character in text:
-            cells = char_width(character)
-            if cells:
-                row.append((character, style))
-                row.extend([("", style)] * (cells - 1))
-            elif row:
-                row[-1] = (row[-1][0] + character, row[-1][1])
-    blank = colours.style()
-    return row[:width] + [(" ", blank)] * (width - len(row))

@@ -13,13 +13,15 @@ _SHRINK = 0.35
 """A range is kept until its values fill less than this share of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Axis:
     """A range and its ticks."""
 
     low: float
     high: float
     ticks: tuple[float, ...]
+    labels: tuple[str, ...] = ()
+    """One a tick; empty where the ticks are labelled with plain numbers."""
 
     def share(self, value: float) -> float:
         """Where a value lies, 0 at ``low`` and 1 at ``high``; safe for huge ranges."""
@@ -33,9 +35,42 @@ class Axis:
         return high == low or (high / 2 - low / 2) >= _SHRINK * (self.high / 2 - self.low / 2)
 
 
+@dataclass(frozen=True)
+class LogAxis(Axis):
+    """A logarithmic range; both ends are above 0."""
+
+    def share(self, value: float) -> float:
+        span = math.log10(self.high) - math.log10(self.low)
+        return (math.log10(value) - math.log10(self.low)) / span if value > 0 and span else 0.0
+
+    def holds(self, low: float, high: float) -> bool:
+        if low < self.low or high > self.high:
+            return False
+        return high == low or math.log10(high / low) >= _SHRINK * math.log10(self.high / self.low)
+
+
+def log_axis(low: float, high: float, before: Axis | None, ticks: int = 4) -> Axis:
+    """A range of whole decades, or of 1, 2 and 5 within few of them, around values above 0."""
+    if isinstance(before, LogAxis) and before.holds(low, high):
+        return before
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    first, last = max(first, -307), min(last, 307)
+    if last <= first:
+        last = first + 1
+    marks = [10.0**power for power in range(first, last + 1)]
+    if len(marks) <= 3:
+        fine = [part * mark for mark in marks for part in (1, 2, 5)]
+        bottom = max((mark for mark in fine if mark <= low), default=marks[0])
+        top = min((mark for mark in fine if mark >= high and mark > bottom), default=marks[-1])
+        marks = [mark for mark in fine if bottom <= mark <= top]
+    while len(marks) > max(3, ticks + 2):
+        marks = [*marks[:-1:2], marks[-1]]
+    return LogAxis(marks[0], marks[-1], tuple(marks))
+
+
 def value_axis(low: float, high: float, before: Axis | None, ticks: int = 4) -> Axis:
     """A round range around finite values, or the one from before while that still suits."""
-    if before is not None and before.holds(low, high):
+    if before is not None and not isinstance(before, LogAxis) and before.holds(low, high):
         return before
     if low == high:
         room = abs(low) * 0.1 or 1.0
@@ -60,6 +95,35 @@ def step_axis(last: int, total: int, ticks: int = 5) -> Axis:
     step = max(1, int(nice_step(top / max(1, ticks))))
     marks = [number for number in range(0, top + 1, step) if number == 0 or top - number >= step * 0.6]
     return Axis(0, max(1, top), (*map(float, marks), float(max(1, top))))
+
+
+_TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+
+
+def time_axis(low: float, high: float, ticks: int = 5, *, whole: bool = False) -> Axis:
+    """Seconds, with ticks at round minutes, hours or days; ``whole`` rounds the end up to a tick."""
+    rough = (high - low) / max(1, ticks)
+    step: float = next((size for size in _TIMES if size >= rough), 0)
+    if not step:
+        step = nice_step(rough / 86400) * 86400
+    if rough < 0.5:
+        step = nice_step(rough) or 1.0
+    if whole:
+        high = max(math.ceil(high / step), 1) * step
+    marks = [number * step for number in range(math.ceil(low / step), int(high // step + 1e-9) + 1)]
+    return Axis(low, high, tuple(marks or (low, high)), tuple(time_label(mark) for mark in marks or (low, high)))
+
+
+def time_label(seconds: float) -> str:
+    """A time since the start: 0.5s, 40s, 5m, 1m30, 2h15, 3d."""
+    if seconds < 60:
+        return f"{seconds:g}s" if seconds else "0"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m" + (f"{whole % 60:02d}" if whole % 60 else "")
+    if whole < 86400:
+        return f"{whole // 3600}h" + (f"{whole % 3600 // 60:02d}" if whole % 3600 >= 60 else "")
+    return f"{whole // 86400}d" + (f"{whole % 86400 // 3600:02d}h" if whole % 86400 >= 3600 else "")
 
 
 def window_axis(low: float, high: float, ticks: int = 5) -> Axis:

@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from rlft_tui.tui.widgets.chart_axis import LABEL, Axis, step_label, tick_label
+from rlft_tui.tui.widgets.chart_axis import LABEL, Axis, LogAxis, step_label, tick_label
 from rlft_tui.tui.widgets.chart_points import Trace
 
 _LOCK = threading.Lock()
@@ -66,13 +66,14 @@ def _ticks(figure: Any, x: Axis, y: Axis, rows: int) -> None:
     figure.ruler("x").lim(0, 1)
     figure.ruler("y").lim(0, 1)
     figure.ruler("x").ticks(
-        [_unit(x.share(mark)) for mark in x.ticks], labels=[step_label(m) for m in x.ticks]
+        [_unit(x.share(mark)) for mark in x.ticks], labels=list(x.labels or map(step_label, x.ticks))
     )
     marks = y.ticks
     while len(marks) > max(2, rows):
         marks = (*marks[:-1][::2], marks[-1])
     step = abs(marks[1] - marks[0]) if len(marks) > 1 else 0.0
-    labels = [tick_label(mark, step)[:LABEL].rjust(LABEL) for mark in marks]
+    logarithmic = isinstance(y, LogAxis)
+    labels = [(f"{mark:g}" if logarithmic else tick_label(mark, step))[:LABEL].rjust(LABEL) for mark in marks]
     figure.ruler("y").ticks([_unit(y.share(mark)) for mark in marks], labels=labels)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rlft_tui.runs.run_status import Series
 from rlft_tui.tui.widgets.chart_axis import Axis
+from rlft_tui.tui.widgets.chart_scale import STEPS, ChartLook, Clock, smoothed
 
 
 @dataclass(slots=True)
@@ -20,6 +22,8 @@ class Trace:
     """Column → lowest and highest value in it."""
     bad: set[int] = field(default_factory=set)
     """Columns with NaN or infinite values."""
+    hidden: int = 0
+    """Points within the x axis that a logarithmic value axis cannot show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Reading:
 
     step: int
     mean: float | None
+    smooth: float | None
+    """The moving average there; the mean itself without smoothing."""
     low: float | None
     high: float | None
     nonfinite: int
@@ -49,7 +55,12 @@ def column_of(share: float, columns: int) -> int:
     return math.floor(share * (columns - 1) + 0.5)
 
 
-def trace(series: Series, axis: Axis, columns: int) -> Trace:
+PLAIN = ChartLook()
+
+
+def trace(
+    series: Series, axis: Axis, columns: int, *, clock: Clock = STEPS, look: ChartLook = PLAIN
+) -> Trace:
     """A series down-sampled to two points a column; what lies outside the axis is left out."""
     made = Trace()
     buckets = columns * 2
@@ -57,6 +68,7 @@ def trace(series: Series, axis: Axis, columns: int) -> Trace:
     """The bucket being filled: mean position, mean value, count."""
     bucket = -1
     run: list[tuple[float, float]] = []
+    means = smoothed([finite(mean) for mean in series.mean], look.smoothing)
 
     def close() -> None:
         if held:
@@ -65,20 +77,27 @@ def trace(series: Series, axis: Axis, columns: int) -> Trace:
 
     half = (series.bin - 1) / 2
     for index, step in enumerate(series.steps):
-        share = axis.share(step + half)
+        share = axis.share(clock.at(step + half))
         if not 0 <= share <= 1:
             continue
         column = column_of(share, columns)
         if _at(series.nonfinite, index):
             made.bad.add(column)
-        mean = finite(_at(series.mean, index))
+        mean = _at(means, index)
+        low, high = finite(_at(series.low, index)), finite(_at(series.high, index))
+        if look.log and mean is not None:
+            low, high = mean if low is None else low, mean if high is None else high
+            if low <= 0:
+                made.hidden += 1
+            low = low if low > 0 else high
+            if mean <= 0:
+                mean = None
         if mean is None:
             close()
             if run:
                 made.runs.append(run)
                 run = []
             continue
-        low, high = finite(_at(series.low, index)), finite(_at(series.high, index))
         _widen(made.band, column, mean if low is None else low, mean if high is None else high)
         here = min(buckets - 1, int(share * buckets))
         if here != bucket:
@@ -97,30 +116,40 @@ def trace(series: Series, axis: Axis, columns: int) -> Trace:
     return made
 
 
-def value_range(series: Sequence[Series], axis: Axis) -> tuple[float, float] | None:
-    """Lowest and highest finite value within the x axis, or None when there is none."""
+def value_range(
+    series: Sequence[Series], axis: Axis, *, clocks: Sequence[Clock] = (), look: ChartLook = PLAIN
+) -> tuple[float, float] | None:
+    """Lowest and highest value that can be shown within the x axis, or None when there is none."""
     low, high = math.inf, -math.inf
-    for one in series:
+    for number, one in enumerate(series):
         half = (one.bin - 1) / 2
+        clock = clocks[number] if number < len(clocks) else STEPS
         for index, step in enumerate(one.steps):
-            if not axis.low <= step + half <= axis.high:
+            if not axis.low <= clock.at(step + half) <= axis.high:
                 continue
             for values in (one.mean, one.low, one.high):
                 value = finite(_at(values, index))
-                if value is not None:
+                if value is not None and (value > 0 or not look.log):
                     low, high = min(low, value), max(high, value)
     return (low, high) if low <= high else None
 
 
-def reading(series: Series, step: float) -> Reading | None:
+def reading(series: Series, step: float, smoothing: float = 0.0) -> Reading | None:
     """The bin of a series that is nearest to a step."""
     if not series.steps:
         return None
     half = (series.bin - 1) / 2
-    index = min(range(len(series.steps)), key=lambda place: abs(series.steps[place] + half - step))
+    after = bisect_left(series.steps, step - half)
+    near = range(max(0, after - 1), min(len(series.steps), after + 1))
+    index = min(near, key=lambda place: abs(series.steps[place] + half - step))
+    mean = finite(_at(series.mean, index))
+    smooth = mean
+    if smoothing and mean is not None:
+        smooth = smoothed([finite(value) for value in series.mean[: index + 1]], smoothing)[-1]
     return Reading(
         series.steps[index],
-        finite(_at(series.mean, index)),
+        mean,
+        smooth,
         finite(_at(series.low, index)),
         finite(_at(series.high, index)),
         int(_at(series.nonfinite, index) or 0),
