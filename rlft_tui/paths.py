@@ -65,6 +65,11 @@ class Workspace:
         return self.root / "models"
 
     @property
+    def rewards(self) -> Path:
+        """The user's own reward functions and lists of terms."""
+        return self.root / "rewards"
+
+    @property
     def backups(self) -> Path:
         return self.root / "backups"
 

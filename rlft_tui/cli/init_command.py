@@ -30,8 +30,10 @@ def init(
         raise RlftError("not a folder", where=str(folder), remedy="Name a folder")
     outer = _outer_workspace(folder)
     from rlft_tui.config import create_workspace
+    from rlft_tui.rewards.term_files import copy_terms
 
     workspace = create_workspace(folder)
+    copy_terms(workspace.rewards)
     if outer is not None:
         session.say(f"Note: it lies inside another workspace, {outer}")
     session.show({"workspace": str(workspace.root)}, str(workspace.root))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import hashlib
 import importlib.util
 import inspect
@@ -102,7 +101,11 @@ def load_function(path: Path, name: str = "") -> RewardFunction:
         if accepted is not None:
             given = {key: value for key, value in given.items() if key in accepted}
         result = function(**given)
-        return asyncio.run(result) if inspect.iscoroutine(result) else result
+        if not inspect.iscoroutine(result):
+            return result
+        import asyncio  # slow to import, and most functions are not async
+
+        return asyncio.run(result)
 
     call.__name__ = chosen
     return call

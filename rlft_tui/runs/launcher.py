@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
+from rlft_tui.rewards.freeze import freeze
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_process import is_alive, send_signal
 from rlft_tui.runs.run_spec import RunSpec, TrainingSpec, read_spec, write_spec
@@ -34,11 +35,13 @@ def launch(
     *,
     dataset: Path | None = None,
     prompt_rows: Iterable[dict[str, Any]] = (),
+    rewards: Path | None = None,
     command: Sequence[str] = (),
 ) -> RunFolder:
     """Make ``runs/<id>`` whole and start its keeper; returns once the job's process runs.
 
-    ``dataset`` is copied into the folder. ``prompt_rows`` become a generate run's prompts.
+    ``dataset`` is copied into the folder. ``prompt_rows`` become a generate run's prompts. What the
+    spec's rewards need is copied from ``rewards``, the workspace's folder of them.
     ``command`` takes the place of the job's own module. ConflictError when the id exists.
     """
     check_run_id(spec.id)
@@ -49,9 +52,12 @@ def launch(
     _check_disk(runs, spec)
     draft = Path(tempfile.mkdtemp(prefix=f".{spec.id}.", dir=runs))
     try:
-        _fill(RunFolder(draft), spec, dataset, list(prompt_rows))
+        _fill(RunFolder(draft), spec, dataset, list(prompt_rows), rewards)
         draft.chmod(0o755)
         draft.rename(target.root)
+    except RlftError:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
         if target.root.exists():
@@ -138,11 +144,19 @@ def check_run_id(run_id: str) -> None:
         )
 
 
-def _fill(folder: RunFolder, spec: RunSpec, dataset: Path | None, prompt_rows: list[dict[str, Any]]) -> None:
+def _fill(
+    folder: RunFolder,
+    spec: RunSpec,
+    dataset: Path | None,
+    prompt_rows: list[dict[str, Any]],
+    rewards: Path | None,
+) -> None:
     write_spec(spec, folder.spec)
     folder.checkpoints.mkdir()
     if dataset is not None:
         shutil.copytree(dataset, folder.dataset)
+    if isinstance(parts := getattr(spec, "rewards", None), tuple):
+        freeze([(part.source, part.options) for part in parts], rewards or folder.rewards, folder.rewards)
     if isinstance(spec, GenerateSpec):
         with folder.prompts.open("w", encoding="utf-8") as stream:
             stream.writelines(json.dumps(row, ensure_ascii=True) + "\n" for row in prompt_rows)

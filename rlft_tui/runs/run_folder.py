@@ -58,6 +58,11 @@ class RunFolder:
         return self.root / "pairs.jsonl"
 
     @property
+    def rewards(self) -> Path:
+        """The run's own copy of the reward files it was launched with."""
+        return self.root / "rewards"
+
+    @property
     def events(self) -> Path:
         return self.root / "events.jsonl"
 

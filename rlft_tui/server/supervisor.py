@@ -38,6 +38,7 @@ from rlft_tui.runs.run_spec import (
 from rlft_tui.runs.run_status import ACTIVE, Alert, LogPage, RunSummary, Sample, Series
 from rlft_tui.server.followed_run import FollowedRun
 from rlft_tui.server.model_sources import resolve_model
+from rlft_tui.server.reward_sources import with_reward_models
 from rlft_tui.server.run_results import (
     model_is_there,
     record_result,
@@ -142,7 +143,8 @@ class Supervisor:
             names = [model.name for model in list_models(connection)]
         if self._settings.threads and not values.get("threads"):
             values["threads"] = self._settings.threads
-        spec = parse_spec(values)
+        with self._database.reader() as connection:
+            spec = with_reward_models(connection, parse_spec(values))
         if isinstance(spec, TrainingSpec) and spec.output_name in names:
             raise ConflictError(
                 f"there is a model called {spec.output_name}", remedy="Choose another output_name"
@@ -155,7 +157,13 @@ class Supervisor:
         with self._lock:
             self._launching.add(spec.id)
         try:
-            folder = launcher.launch(self._workspace.runs, spec, dataset=dataset, prompt_rows=rows)
+            folder = launcher.launch(
+                self._workspace.runs,
+                spec,
+                dataset=dataset,
+                prompt_rows=rows,
+                rewards=self._workspace.rewards,
+            )
             with self._lock:
                 run = self._runs.setdefault(spec.id, FollowedRun(folder))
         finally:
