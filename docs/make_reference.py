@@ -7,17 +7,17 @@ declares it. A test fails when the file does not match the program.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import typer
-from pydantic import BaseModel
 from typer.core import TyperGroup
 
 from rlft_tui.cli.main import NOUNS, load_noun, root
-from rlft_tui.cli.spec_flags import SpecFlag, spec_flags
-from rlft_tui.runs.run_spec import SPECS
+from rlft_tui.cli.spec_flags import flag_help
+from rlft_tui.runs.run_spec import METHODS, SPECS, TRAINING_METHODS
+from rlft_tui.runs.spec_fields import THEMES, SpecField, spec_fields
 
 TARGET = Path(__file__).with_name("reference.md")
 _WIDTH = 90
@@ -34,8 +34,11 @@ def reference() -> str:
             for path, text in _commands(load_noun(name), f"rlft {name}")
         ]
     parts.append(_SPEC_HEAD)
-    for method, spec in SPECS.items():
-        parts.append(f'### method = "{method}"\n\n{_paragraph(spec.__doc__)}\n\n{_settings(spec)}')
+    shared = _shared()
+    parts.append(f"### Every training method\n\n{_table(shared)}")
+    for method in METHODS:
+        own = [field for field in spec_fields(SPECS[method]) if field not in shared]
+        parts.append(f'### method = "{method}"\n\n{_paragraph(SPECS[method].__doc__)}\n\n{_table(own)}')
     return "\n\n".join(parts) + "\n"
 
 
@@ -49,27 +52,29 @@ def _commands(command: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _help(command: Any, path: str, parent: Any) -> str:
+    """The help without the settings of a run, which stand in tables below."""
     context = typer.Context(
         command, info_name=path, parent=parent, terminal_width=_WIDTH, help_option_names=["--help", "-h"]
     )
-    return str(command.get_help(context)).rstrip()
+    every = command.params
+    command.params = [each for each in every if getattr(each, "rich_help_panel", None) not in THEMES]
+    text = str(command.get_help(context)).rstrip()
+    command.params = every
+    return text
 
 
-def _settings(spec: type[BaseModel]) -> str:
+def _shared() -> list[SpecField]:
+    """The settings that mean the same in every training method."""
+    first, *others = [spec_fields(SPECS[method]) for method in TRAINING_METHODS]
+    return [field for field in first if all(field in other for other in others)]
+
+
+def _table(fields: Sequence[SpecField]) -> str:
     rows = ["| setting | type | flag | meaning |", "|---|---|---|---|"]
-    without = ("prompts",) if "prompts" in spec.model_fields else ()
-    for flag in spec_flags(spec, without=without):
-        meaning = flag.help.replace("|", "\\|")
-        rows.append(f"| `{'.'.join(flag.path)}` | {_type(flag)} | `{flag.name}` | {meaning} |")
+    for field in fields:
+        meaning = flag_help(field).replace("|", "\\|")
+        rows.append(f"| `{field.name}` | {_KINDS[field.kind]} | `{field.flag}` | {meaning} |")
     return "\n".join(rows)
-
-
-def _type(flag: SpecFlag) -> str:
-    if get_origin(flag.kind) is tuple:
-        return {str: "names", float: "numbers"}[get_args(flag.kind)[0]] + " (comma between)"
-    if get_origin(flag.kind) is not None:
-        return " or ".join(f"`{value}`" for value in get_args(flag.kind))
-    return {int: "whole number", float: "number", bool: "true or false", str: "text"}[flag.kind]
 
 
 def _fenced(text: str) -> str:
@@ -94,9 +99,22 @@ _SPEC_HEAD = """\
 ## Settings of a run
 
 A run is described by one typed spec. The launch form, a TOML file (`--spec FILE`) and the
-flags set the same fields; flags override the file. A group such as `lora.r` is a table
-`[lora]` with a key `r` in TOML. `--dry-run` prints the spec and starts nothing.\
+flags set the same fields; flags override the file, the file overrides `--clone`, and that
+`--preset`. A group such as `lora.r` is a table `[lora]` with a key `r` in TOML. `--toml` prints
+every setting with its meaning as such a file and starts nothing.\
 """
+
+_KINDS = {
+    "integer": "whole number",
+    "number": "number",
+    "text": "text",
+    "choice": "one of",
+    "switch": "true or false",
+    "names": "list of texts",
+    "numbers": "list of numbers",
+    "model": "name",
+    "dataset": "name",
+}
 
 
 if __name__ == "__main__":

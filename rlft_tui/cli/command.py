@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rlft_tui.cli.grouped_help import GroupedCommand
 from rlft_tui.cli.session import Session
 
 Body = Callable[..., None]
@@ -64,7 +65,10 @@ def command(
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         run.__doc__ = body.__doc__
         app.command(
-            name or body.__name__.rstrip("_"), epilog=_epilog(examples), short_help=_first_line(body)
+            name or body.__name__.rstrip("_"),
+            cls=GroupedCommand,
+            epilog=_epilog(examples),
+            short_help=_first_line(body),
         )(run)
         return body
 

@@ -10,41 +10,35 @@ from rlft_tui.errors import NotFoundError, RlftError
 
 if TYPE_CHECKING:
     from rlft_tui.cli.session import Session
-    from rlft_tui.cli.spec_flags import SpecFlag
     from rlft_tui.client.workspace_client import WorkspaceClient
     from rlft_tui.prompts.prompt import Prompt
 
 _PAGE = 1000
 
 
-def _flags() -> list[SpecFlag]:
-    from rlft_tui.cli.spec_flags import spec_flags
-    from rlft_tui.runs.specs.generate import GenerateSpec
-
-    return spec_flags(GenerateSpec, without=("prompts",))
-
-
 def generate_flags() -> list[inspect.Parameter]:
     """Flags from GenerateSpec; the prompts come from --prompts or the workspace."""
     from rlft_tui.cli.spec_flags import parameters
 
-    return parameters(_flags())
+    return parameters("generate")
 
 
 def generate_values(
     spec: Path | None, given: dict[str, Any], *, default_model: str, threads: int
 ) -> dict[str, Any]:
     """Checked launch values without the prompts; both sides default to the default model."""
-    from rlft_tui.cli.spec_flags import check_values, collect
+    from rlft_tui.cli.spec_flags import given_values
     from rlft_tui.ids import new_run_id
+    from rlft_tui.runs.launch_values import check_values, layered
+    from rlft_tui.runs.spec_toml import read_toml
 
-    values = collect("generate", _flags(), given, spec)
+    file = read_toml(spec) if spec else None
+    values = layered("generate", file=file, file_name=str(spec or ""), flags=given_values("generate", given))
     values.setdefault("id", new_run_id("generate"))
     values.setdefault("model_a", default_model)
     values.setdefault("model_b", values["model_a"])
     values.setdefault("threads", threads)
-    where = str(spec) if spec else "rlft pairs generate"
-    check_values(values, models=("model_a", "model_b"), where=where)
+    check_values(values, where=str(spec) if spec else "rlft pairs generate")
     return values
 
 
