@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from rlft_tui.runs.queue_place import QueuePlace
 from rlft_tui.runs.run_status import Exit
 
 T = TypeVar("T")
@@ -93,6 +94,11 @@ class RunFolder:
         return self.root / "stop"
 
     @property
+    def queue(self) -> Path:
+        """Its place in the line for the device."""
+        return self.root / "queue.json"
+
+    @property
     def exit_reserve(self) -> Path:
         """Blocks already on the disk, so that the exit record fits when the disk is full."""
         return self.root / "exit.reserve"
@@ -107,6 +113,19 @@ class RunFolder:
 
     def write_exit(self, exit: Exit) -> None:
         _write(self.exit, asdict(exit))
+
+    def read_place(self) -> QueuePlace | None:
+        """The last place it was given, though it may have started since."""
+        return _read(self.queue, QueuePlace)
+
+    def current_place(self) -> QueuePlace | None:
+        """Its place in the line; None once it has started."""
+        place = self.read_place()
+        attempt = self.read_attempt()
+        return place if place and place.attempts == (attempt.number if attempt else 0) else None
+
+    def write_place(self, place: QueuePlace) -> None:
+        _write(self.queue, asdict(place))
 
     def read_attempt(self) -> Attempt | None:
         return _read(self.attempt, Attempt)

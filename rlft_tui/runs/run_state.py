@@ -6,8 +6,10 @@ Status comes from these alone, never from how old a file is:
 keeper or job alive, no ``start`` event yet    starting
 … and a stop was asked for                     stopping
 … otherwise                                    running
+a place in the line, neither alive             queued; paused if it is held and had stopped
 exit record, ``end`` event says finished       finished
-exit record, code 0, ``end`` says stopped      stopped
+exit record, code 0, ``end`` says stopped      stopped (paused likewise)
+exit record without code and signal            stopped if asked for, else failed (it never started)
 exit record, a signal and no stop asked for    killed
 exit record, otherwise                         stopped if asked for and SIGTERM, else failed
 both gone, no exit record, ``end`` event       as the ``end`` event says
@@ -26,6 +28,7 @@ from typing import Any
 import msgspec
 
 from rlft_tui.runs.exit_reason import error_line, one_line
+from rlft_tui.runs.queue_place import QueuePlace
 from rlft_tui.runs.run_event import FORMAT_VERSION, MetricsRow, RunEvent, nonfinite_name, number
 from rlft_tui.runs.run_folder import Attempt
 from rlft_tui.runs.run_spec import RunSpec, TrainingSpec
@@ -35,7 +38,7 @@ _RECENT_STEPS = 20
 _ROWS_FOR_PACE = 200
 """Rows that surely hold so many steps."""
 _ALERTS_KEPT = 100
-_STOPS = ("stop", "SIGTERM", "SIGINT")
+_STOPS = ("stop", "pause", "SIGTERM", "SIGINT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Processes:
     alive: bool
     """The keeper or the job of the attempt lives."""
     stop_asked: bool
+    place: QueuePlace | None = None
+    """Where it stands in the line, if it does."""
 
 
 class RunState:
@@ -80,10 +85,13 @@ class RunState:
         self.pid = 0
         """Process that wrote them."""
         self.error = ""
+        self.error_type = ""
+        """RlftError for an error that would only come again."""
         self.end: Status | None = None
         self.model = ""
         self.pairs = ""
         self.stop_seen = False
+        self.kill_seen = False
         self._recent: deque[tuple[float, int]] = deque(maxlen=_RECENT_STEPS)
 
     def apply(self, event: RunEvent) -> None:
@@ -109,12 +117,17 @@ class RunState:
                     name=one_line(fields.get("name")),
                     message=one_line(fields.get("message")),
                     advice=one_line(fields.get("advice")),
+                    severity=one_line(fields.get("severity")) or "warning",
+                    action=one_line(fields.get("action")) or "notify",
                 )
             )
         elif event.kind == "control":
-            self.stop_seen = self.stop_seen or fields.get("asked") in _STOPS
+            asked = str(fields.get("asked"))
+            self.stop_seen = self.stop_seen or asked in _STOPS or asked.startswith("alarm: ")
+            self.kill_seen = self.kill_seen or asked == "kill"
         elif event.kind == "error":
             self.error = error_line(fields)
+            self.error_type = one_line(fields.get("type"))
         elif event.kind == "end":
             self._end(event.t, fields)
 
@@ -147,7 +160,7 @@ class RunState:
         )
         status = self._status(processes, spoken)
         active = status in ACTIVE
-        exit = processes.exit
+        exit = processes.exit if status != "queued" else None
         if exit is None and status == "lost":
             exit = _lost(attempt, self.heard or self.created)
         ended = None if active else exit.ended if exit else self.ended
@@ -177,24 +190,35 @@ class RunState:
             memory_mb=self.memory_mb,
             checkpoint=self.checkpoint,
             alerts=tuple(self.alerts),
-            error=error if status not in ("finished", "stopped") else "",
+            error=error if status in ("failed", "killed", "lost") else "",
             attempt=attempt.number if attempt else 1,
             output_model=output_model,
         )
 
     def _status(self, processes: Processes, spoken: bool) -> Status:
+        place = processes.place
+        if place is None or processes.alive:
+            return self._process_status(processes, spoken)
+        if not place.held:
+            return "queued"
+        if processes.attempt is None:
+            return "paused"
+        status = self._process_status(processes, spoken)
+        return "paused" if status == "stopped" else status
+
+    def _process_status(self, processes: Processes, spoken: bool) -> Status:
         end = self.end if spoken else None
         asked = processes.stop_asked or (spoken and self.stop_seen)
         exit = processes.exit
         if exit is None:
             if processes.alive:
                 return "stopping" if asked else "running" if spoken and self.attempt else "starting"
-            return end or "lost"
-        if end == "finished" or (end == "stopped" and exit.code == 0):
+            return end or ("killed" if spoken and self.kill_seen else "lost")
+        if end == "finished" or (end in ("stopped", "paused") and exit.code == 0):
             return end
         if exit.signal is not None:
             return "stopped" if (asked or exit.asked) and exit.signal == "SIGTERM" else "killed"
-        return "failed"
+        return "stopped" if exit.code is None and exit.asked else "failed"
 
     def _start(self, t: float, fields: dict[str, Any]) -> None:
         self.attempt = max(self.attempt + 1, _whole(fields.get("attempt"), 1))
@@ -203,7 +227,8 @@ class RunState:
         self.steps = _whole(fields.get("steps"), self.steps)
         self.device = one_line(fields.get("device")) or self.device
         self.stage, self.stage_progress = "", None
-        self.error, self.end, self.ended, self.stop_seen = "", None, None, False
+        self.error, self.error_type, self.end, self.ended = "", "", None, None
+        self.stop_seen = self.kill_seen = False
         self._recent.clear()
 
     def apply_rows(self, rows: Sequence[MetricsRow]) -> None:
@@ -258,7 +283,7 @@ class RunState:
 
     def _end(self, t: float, fields: dict[str, Any]) -> None:
         status = fields.get("status")
-        self.end = status if status in ("finished", "stopped", "failed") else "failed"
+        self.end = status if status in ("finished", "stopped", "paused", "failed") else "failed"
         self.ended = t
         self.model = str(fields.get("model") or "")
         self.pairs = str(fields.get("pairs") or "")

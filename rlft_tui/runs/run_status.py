@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Status = Literal["starting", "running", "stopping", "finished", "stopped", "failed", "killed", "lost"]
-"""stopped: ended on request with a checkpoint. killed: ended by a signal nobody asked for.
+Status = Literal[
+    "queued", "starting", "running", "stopping", "paused", "finished", "stopped", "failed", "killed", "lost"
+]
+"""queued: waits for the device. paused: saved, off the device, and first in line once it is resumed.
+stopped: ended on request with a checkpoint. killed: ended by a signal.
 lost: keeper and job are both gone and left no exit record (power cut, container end)."""
 
-ACTIVE: frozenset[Status] = frozenset({"starting", "running", "stopping"})
+ACTIVE: frozenset[Status] = frozenset({"queued", "starting", "running", "stopping"})
+"""There will be news without anybody asking for it."""
+RESUMABLE: frozenset[Status] = frozenset({"paused", "stopped", "failed", "killed", "lost"})
+"""What can be gone on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,10 @@ class Alert:
     name: str
     message: str
     advice: str = ""
+    severity: str = "warning"
+    """warning or critical."""
+    action: str = "notify"
+    """What the run did about it: notify, pause or stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,17 @@ class RunSummary:
     """1 at the launch, one more at each resume."""
     output_model: str = ""
     """Name under which the result was registered."""
+    queue_place: int = 0
+    """1 for the queued run that starts next; 0 for one that does not wait."""
+    dataset_name: str = ""
+    """Name of the data set, where the workspace still has it."""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    archived: bool = False
+    seen_alerts: tuple[str, ...] = ()
+    """Alarms that somebody has acknowledged (see runs/remarks.py)."""
+    trouble: str = ""
+    """What is wrong with its event log, in one line; empty for a log that is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +136,19 @@ class Sample:
     completion: str
     kl: float | None = None
     """log(policy/reference) summed over the completion's tokens, in nats a sequence."""
+    reward: float | None = None
+    tokens: int = 0
+    rewards: dict[str, float] = field(default_factory=dict)
+    """What the reward is made of, by the name of each part."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleHead:
+    """What a list says of a sample: all but its texts."""
+
+    step: int
+    index: int
+    kl: float | None = None
     reward: float | None = None
     tokens: int = 0
 

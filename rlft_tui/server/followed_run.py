@@ -102,7 +102,18 @@ class FollowedRun:
         # The processes first: what a dead job wrote is then surely read.
         processes = self._processes()
         self.read_events()
-        return self.state.summary(processes, output_model=output_model)
+        return replace(self.state.summary(processes, output_model=output_model), trouble=self._trouble())
+
+    def _trouble(self) -> str:
+        """What in the event log is not as a job writes it, for people to know."""
+        found = []
+        if lines := self._reader.unreadable:
+            found.append(f"{lines:,} {'line' if lines == 1 else 'lines'} of the event log cannot be read")
+        if self._reader.restarts:
+            found.append("the event log was replaced or cut and read again")
+        if self.curves.went_back:
+            found.append(f"steps went back {self.curves.went_back:,} times")
+        return " · ".join(found)
 
     def settle(self, summary: RunSummary) -> None:
         """Nothing more will come: keep this summary, on disk as well."""
@@ -140,7 +151,8 @@ class FollowedRun:
         if record is None and not alive:
             # It may have been written between the two looks.
             record = folder.read_exit()
-        return Processes(folder.read_attempt(), record, alive, folder.stop_request.exists())
+        asked = folder.stop_request.exists()
+        return Processes(folder.read_attempt(), record, alive, asked, folder.current_place())
 
     def _forget_events(self) -> None:
         self.state.reset()
@@ -154,6 +166,9 @@ class FollowedRun:
         except (OSError, msgspec.DecodeError):
             return None
         attempt = self.folder.read_attempt()
+        place = self.folder.current_place()
+        if place is not None and not place.held:
+            return None
         known = (stored.events_size, stored.events_changed)
         if known != _identity(self.folder.events) or stored.attempt != (attempt.number if attempt else 0):
             return None

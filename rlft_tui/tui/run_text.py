@@ -7,13 +7,15 @@ import math
 from rich.cells import cell_len, set_cell_size
 
 from rlft_tui.runs.run_event import number
-from rlft_tui.runs.run_status import ACTIVE, RunSummary, Status
+from rlft_tui.runs.run_status import ACTIVE, RESUMABLE, RunSummary, Status
 from rlft_tui.tui.widgets.harmless import harmless_line
 
 GLYPHS: dict[Status, str] = {
+    "queued": "…",
     "starting": "◌",
     "running": "▶",
     "stopping": "◐",
+    "paused": "‖",
     "finished": "✓",
     "stopped": "■",
     "failed": "✗",
@@ -23,9 +25,11 @@ GLYPHS: dict[Status, str] = {
 """A state is told by shape and word as well as by colour."""
 
 STYLES: dict[Status, str] = {
+    "queued": "#b0b0b0",
     "starting": "#56b4e9",
     "running": "#56b4e9",
     "stopping": "#e69f00",
+    "paused": "#e69f00",
     "finished": "#2fb38d",
     "stopped": "#e69f00",
     "failed": "bold #ff8c5a",
@@ -33,8 +37,6 @@ STYLES: dict[Status, str] = {
     "lost": "bold #ff8c5a",
 }
 """Okabe and Ito's palette, lightened for dark backgrounds: apart for every kind of colour vision."""
-
-RESUMABLE: frozenset[Status] = frozenset({"stopped", "failed", "killed", "lost"})
 
 
 def plain(text: str) -> str:

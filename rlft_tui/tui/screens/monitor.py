@@ -16,7 +16,7 @@ from textual.widgets import ContentSwitcher, Static
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.runs.run_event import number
-from rlft_tui.runs.run_status import ACTIVE, RunSummary
+from rlft_tui.runs.run_status import ACTIVE, RESUMABLE, RunSummary
 from rlft_tui.tui import run_text
 from rlft_tui.tui.log_tail import last_lines
 from rlft_tui.tui.screens.watching import WatchingScreen
@@ -192,7 +192,7 @@ class MonitorScreen(WatchingScreen):
         if action == "stop":
             return self.run is not None and self.run.status in ACTIVE
         if action == "resume":
-            return self.run is not None and self.run.status in run_text.RESUMABLE
+            return self.run is not None and self.run.status in RESUMABLE
         return super().check_action(action, parameters)
 
     def action_view(self, name: str) -> None:
@@ -235,7 +235,7 @@ class MonitorScreen(WatchingScreen):
 
     def action_resume(self) -> None:
         run = self.run
-        if run is not None and run.status in run_text.RESUMABLE:
+        if run is not None and run.status in RESUMABLE:
             self.call(lambda client: client.resume(run.id), self._changed, retry=False)
 
     def _changed(self, run: RunSummary) -> None:

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from rlft_tui.errors import RlftError
-from rlft_tui.runs.run_status import ACTIVE, RunSummary
+from rlft_tui.runs.run_status import ACTIVE, RESUMABLE, RunSummary
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow, fitting, table_head, table_line
 from rlft_tui.tui.screens.watching import WatchingScreen
@@ -116,7 +116,7 @@ class RunsScreen(WatchingScreen):
             allowed = {
                 "open": True,
                 "stop": run.status in ACTIVE,
-                "resume": run.status in run_text.RESUMABLE,
+                "resume": run.status in RESUMABLE,
                 "delete": run.status not in ACTIVE,
             }
             return allowed[action]
@@ -141,7 +141,7 @@ class RunsScreen(WatchingScreen):
 
     def action_resume(self) -> None:
         run = self.selected
-        if run is not None and run.status in run_text.RESUMABLE:
+        if run is not None and run.status in RESUMABLE:
             self.call(lambda client: client.resume(run.id), self._changed, retry=False)
 
     def action_delete(self) -> None:
