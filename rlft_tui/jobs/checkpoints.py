@@ -16,7 +16,10 @@ from rlft_tui.jobs.model_check import check_safetensors_size
 
 MANIFEST = "rlft_manifest.json"
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
-REQUIRED = (*ADAPTER, "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
+WHOLE = ("config.json",)
+"""A whole model; its weights may be in several files, named in none of them beforehand."""
+STATE = ("optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
+"""What a run needs besides the weights to go on as if it had not ended."""
 _NAME = re.compile(r"checkpoint-(\d+)")
 
 
@@ -28,6 +31,8 @@ class Checkpoint:
     step: int
     tokens: int
     """Tokens trained on until then."""
+    measure: float | None = None
+    """The held-out measure at this step, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +44,25 @@ class BadCheckpoint:
     reason: str
 
 
-def seal(folder: Path, *, step: int, tokens: int, required: tuple[str, ...] = REQUIRED) -> Checkpoint:
-    """Bring every file to disk, check it, and write the manifest that makes it count."""
-    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+def seal(
+    folder: Path, *, step: int, tokens: int, required: tuple[str, ...] = (), measure: float | None = None
+) -> Checkpoint:
+    """Bring every file to disk, check it, and write the manifest that makes it count.
+
+    ``measure``: the held-out measure at this step, by which the best checkpoint is known later.
+    """
+    partial = folder / f"{MANIFEST}.partial"
+    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in (MANIFEST, partial.name))
     missing = [name for name in required if not (folder / name).is_file()]
+    if not any(path.suffix == ".safetensors" for path in paths):
+        missing.append("weights")
     if missing:
         raise RlftError(f"not written: {', '.join(missing)}", where=str(folder))
     for path in paths:
         if path.suffix == ".safetensors":
             check_finite(path)
     files = {str(p.relative_to(folder)): {"bytes": p.stat().st_size, "sha256": _digest(p)} for p in paths}
-    record = {"step": step, "tokens": tokens, "files": files}
-    partial = folder / f"{MANIFEST}.partial"
+    record = {"step": step, "tokens": tokens, "measure": measure, "files": files}
     partial.write_text(json.dumps(record, indent=1), encoding="utf-8")
     for path in (*paths, partial):
         _sync(path)
@@ -79,7 +91,7 @@ def verify(folder: Path) -> Checkpoint:
             )
         if _digest(path) != expected["sha256"]:
             raise RlftError(f"{name} is damaged (its SHA-256 differs)", where=str(folder))
-    return Checkpoint(folder, int(record["step"]), int(record["tokens"]))
+    return Checkpoint(folder, int(record["step"]), int(record["tokens"]), record.get("measure"))
 
 
 def find_last_good(folder: Path) -> tuple[Checkpoint | None, list[BadCheckpoint]]:
@@ -93,11 +105,32 @@ def find_last_good(folder: Path) -> tuple[Checkpoint | None, list[BadCheckpoint]
     return None, bad
 
 
-def remove_old(folder: Path, keep: int) -> None:
-    """Remove all but the newest ``keep`` complete checkpoints; call it once the newest is verified."""
-    complete = [path for _, path in _numbered(folder) if (path / MANIFEST).is_file()]
-    for path in complete[:-keep]:
-        shutil.rmtree(path)
+def remove_old(folder: Path, keep: int, *, best: Path | None = None) -> None:
+    """Remove all but the newest ``keep`` complete checkpoints and ``best``; the newest must be verified.
+
+    What a kill left unfinished before them goes too.
+    """
+    complete = [(step, path) for step, path in _numbered(folder) if (path / MANIFEST).is_file()]
+    kept = {path for _, path in complete[-keep:]} | {best}
+    newest = complete[-1][0] if complete else -1
+    for step, path in _numbered(folder):
+        if step < newest and path not in kept:
+            shutil.rmtree(path)
+
+
+def find_best(folder: Path, *, highest: bool) -> tuple[Path, float] | None:
+    """The complete checkpoint with the best held-out measure on record; the earliest of equals."""
+    best: tuple[Path, float] | None = None
+    for _, path in _numbered(folder):
+        try:
+            measure = json.loads((path / MANIFEST).read_bytes()).get("measure")
+        except (OSError, ValueError, AttributeError):
+            continue
+        if isinstance(measure, float) and (
+            best is None or (measure > best[1] if highest else measure < best[1])
+        ):
+            best = path, measure
+    return best
 
 
 def check_finite(path: Path) -> None:

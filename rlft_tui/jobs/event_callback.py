@@ -10,17 +10,20 @@ from typing import Any
 from transformers import TrainerCallback
 
 from rlft_tui.errors import RlftError
-from rlft_tui.jobs import heldout, sampler
-from rlft_tui.jobs.checkpoints import Checkpoint, remove_old, seal
+from rlft_tui.jobs import heldout, perplexity, sampler
+from rlft_tui.jobs.checkpoints import STATE, Checkpoint, find_best, remove_old, seal
 from rlft_tui.jobs.job import Job
+from rlft_tui.jobs.method import Measurer
 from rlft_tui.jobs.model_loading import peak_cuda_memory_mb, peak_memory_mb
 from rlft_tui.jobs.sampler import Sampler
 from rlft_tui.metrics.alarms.alarm import Alarm
 from rlft_tui.metrics.alarms.watch import Alarms
+from rlft_tui.runs.specs.training import PolicySpec, TrainingSpec
 
 UNITS = {
     **sampler.UNITS,
     **heldout.UNITS,
+    **perplexity.UNITS,
     "logps/chosen": "nats/sequence",
     "logps/rejected": "nats/sequence",
     "entropy": "nats/token",
@@ -32,23 +35,38 @@ class EventCallback(TrainerCallback):
     """Writes every row the trainer logs; acts between optimiser steps only."""
 
     def __init__(
-        self, job: Job, alarms: Alarms, sampler: Sampler | None, *, sample_every: int, keep_checkpoints: int
+        self,
+        job: Job,
+        spec: TrainingSpec,
+        alarms: Alarms,
+        *,
+        steps: int,
+        sampler: Sampler | None,
+        measurer: Measurer | None,
+        weights: tuple[str, ...],
+        units: Mapping[str, str],
     ) -> None:
+        """``weights``: files without which a checkpoint holds no model; ``units``: of its metrics."""
         self.job = job
+        self.spec = spec
         self.alarms = alarms
+        self.steps = steps
         self.sampler = sampler
-        self.sample_every = sample_every
-        self.keep_checkpoints = keep_checkpoints
+        self.sample_every = spec.sample_every if isinstance(spec, PolicySpec) else 0
+        self.measurer = measurer
+        self.weights = weights
+        self.units = {**UNITS, **units}
+        self.measured: tuple[int, dict[str, float]] = (-1, {})
+        """Step and values of the last measure on the held-out rows."""
         self.tokens = 0
         """Tokens trained on so far."""
-        self.steps = 0
         self.checkpoint: Checkpoint | None = None
         """The last one that verified."""
 
     def metrics(self, step: int, values: Mapping[str, float], epoch: float | None = None) -> None:
         """One metrics event, and the alarms that follow from it."""
         more = {"cuda_memory_mb": cuda} if (cuda := peak_cuda_memory_mb()) is not None else {}
-        units = {key: UNITS[key] for key in values if key in UNITS}
+        units = {key: self.units[key] for key in values if key in self.units}
         self.job.log.metrics(
             step,
             values,
@@ -65,6 +83,14 @@ class EventCallback(TrainerCallback):
     def sample(self, model: Any, step: int) -> None:
         if self.sampler is not None and (values := self.sampler.sample(model, step)):
             self.metrics(step, values)
+
+    def measure(self, model: Any, step: int) -> None:
+        """Measure on the held-out rows, once a step."""
+        if self.measurer is None or self.measured[0] == step:
+            return
+        self.job.stage("evaluating", detail=f"{self.measurer.rows} held-out rows")
+        self.measured = step, self.measurer.measure(model, untrained=step == 0)
+        self.metrics(step, self.measured[1])
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         self.steps = state.max_steps
@@ -86,8 +112,12 @@ class EventCallback(TrainerCallback):
             )
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        if self.sample_every and state.global_step % self.sample_every == 0:
-            self.sample(more["model"], state.global_step)
+        step = state.global_step
+        if self.sample_every and step % self.sample_every == 0:
+            self.sample(more["model"], step)
+        if self.spec.evaluate_every and step % self.spec.evaluate_every == 0:
+            self.measure(more["model"], step)
+            self.job.stage("training", progress=step / state.max_steps)
         if self.job.stop.asked:
             control.should_save = True
             control.should_training_stop = True
@@ -95,7 +125,13 @@ class EventCallback(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         try:
-            self.checkpoint = seal(path, step=state.global_step, tokens=self.tokens)
+            self.checkpoint = seal(
+                path,
+                step=state.global_step,
+                tokens=self.tokens,
+                required=(*self.weights, *STATE),
+                measure=self._measure_of(state.global_step),
+            )
         except RlftError as error:
             self.job.log.write(
                 "checkpoint", step=state.global_step, path=str(path), verified=False, reason=error.what
@@ -105,4 +141,15 @@ class EventCallback(TrainerCallback):
             self.job.alarm(state.global_step, Alarm("checkpoint bad", bad, advice, severity="critical"))
             return
         self.job.log.write("checkpoint", step=state.global_step, path=str(path), verified=True)
-        remove_old(Path(args.output_dir), self.keep_checkpoints)
+        folder = Path(args.output_dir)
+        best = find_best(folder, highest=is_better_high(self.spec.keep_best)) if self.spec.keep_best else None
+        remove_old(folder, self.spec.keep_checkpoints, best=best[0] if best else None)
+
+    def _measure_of(self, step: int) -> float | None:
+        """The metric that the best checkpoint is chosen by, where it was measured at this very step."""
+        return self.measured[1].get(self.spec.keep_best) if self.measured[0] == step else None
+
+
+def is_better_high(metric: str) -> bool:
+    """Whether more of a metric is better, judged by its name."""
+    return not any(word in metric for word in ("loss", "perplexity", "kl", "norm"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
+from rlft_tui.errors import RlftError
+from rlft_tui.jobs.method import Reference
 from rlft_tui.jobs.preference_rows import PreferenceRow, tokenise
 from rlft_tui.jobs.scoring import Scored, answer_logps
 
@@ -23,7 +23,7 @@ class HeldOut:
         beta: float,
         max_length: int,
         batch_size: int,
-        reference: Callable[[], AbstractContextManager[Any]],
+        reference: Reference | None,
     ) -> None:
         self.beta = beta
         self.batch_size = batch_size
@@ -37,6 +37,7 @@ class HeldOut:
             if room > 0:
                 self.chosen.append(Scored(tokens.prompt, tokens.chosen[:room]))
                 self.rejected.append(Scored(tokens.prompt, tokens.rejected[:room]))
+        self.rows = len(self.chosen)
 
     def measure(self, model: Any, *, untrained: bool = False) -> dict[str, float]:
         """Shares (0..1) of comparisons in which the chosen answer wins; a tie counts half.
@@ -54,8 +55,7 @@ class HeldOut:
             if untrained:
                 self._reference_logps = policy
             elif self._reference_logps is None:
-                with self.reference():
-                    self._reference_logps = answer_logps(model, items, self.batch_size)
+                self._reference_logps = self._of_reference(items)
         finally:
             model.train(training)
         n = len(self.chosen)
@@ -69,6 +69,12 @@ class HeldOut:
             "heldout/normalised_accuracy": share_won(per_token[:n], per_token[n:]),
             "heldout/pairs": float(n),
         }
+
+    def _of_reference(self, items: list[Scored]) -> list[float]:
+        if self.reference is None:
+            raise RlftError("the reference's log-probabilities are not known any more")
+        with self.reference() as frozen:
+            return answer_logps(frozen, items, self.batch_size)
 
 
 def share_won(chosen: list[float], rejected: list[float]) -> float:

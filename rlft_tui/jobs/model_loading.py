@@ -30,9 +30,13 @@ def device_name(device: str) -> str:
 
 
 def choose_dtype(precision: Precision, device: str) -> torch.dtype:
-    """float32 or bfloat16; ``auto`` takes bfloat16 only where the hardware multiplies it natively."""
+    """What is computed in; ``auto`` takes bfloat16 only where the hardware multiplies it natively."""
     if precision == "fp32":
         return torch.float32
+    if precision == "fp16":
+        if device == "cpu":
+            raise RlftError("precision fp16 needs a GPU", remedy="Set precision to auto, bf16 or fp32")
+        return torch.float16
     if precision == "bf16":
         return torch.bfloat16
     native = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bf16()
@@ -80,6 +84,11 @@ def check_adapter_folder(folder: Path) -> None:
     check_safetensors_size(weights)
 
 
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 class AdapterBase:
     """One base in memory with the adapters loaded on it so far."""
 
@@ -119,8 +128,9 @@ class AdapterBase:
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
             # Half of it may be in the model by now: begin with a clean base.
             self._load_base()
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise RlftError(f"the adapter does not fit this base: {reason}", where=adapter) from error
+            raise RlftError(
+                f"the adapter does not fit this base: {first_line(error)}", where=adapter
+            ) from error
         self._loaded += 1
         self._layers = [module for module in self.model.modules() if isinstance(module, BaseTunerLayer)]
         self._names[adapter] = name

@@ -9,19 +9,23 @@ A single answer's value may be negative.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 
 from rlft_tui.jobs.decoding import Decoding, Row, answer_text, derived_seed, end_ids, prompt_ids
+from rlft_tui.jobs.method import Reference, Rewarded, Rewarder
 from rlft_tui.jobs.preference_rows import Conversation
 from rlft_tui.jobs.scoring import Scored, answer_logps
 from rlft_tui.runs.run_event import EventWriter
 from rlft_tui.runs.run_spec import Sampling
 
-UNITS = {"kl/sequence": "nats/sequence", "kl/token": "nats/token", "samples/tokens": "tokens"}
+UNITS = {
+    "kl/sequence": "nats/sequence",
+    "kl/token": "nats/token",
+    "samples/tokens": "tokens",
+    "samples/reward": "reward",
+}
 
 
 class Sampler:
@@ -35,19 +39,22 @@ class Sampler:
         sampling: Sampling,
         seed: int,
         log: EventWriter,
-        reference: Callable[[], AbstractContextManager[Any]],
+        reference: Reference | None,
+        rewarder: Rewarder | None = None,
     ) -> None:
+        """Without a ``reference`` no KL is measured, without a ``rewarder`` no reward."""
         self.prompts = prompts
         self.tokenizer = tokenizer
         self.sampling = sampling
         self.seed = seed
         self.log = log
         self.reference = reference
+        self.rewarder = rewarder
         self.sampled_at: int | None = None
         """Step of the last samples."""
 
     def sample(self, model: Any, step: int) -> dict[str, float]:
-        """Write one sample event a prompt; the mean KL and answer length as metrics.
+        """Write one sample event a prompt; the mean KL, reward and answer length as metrics.
 
         The model is left in the mode it was in, and torch's random state is untouched.
         """
@@ -61,23 +68,28 @@ class Sampler:
             kls = self._divergences(model, rows)
         finally:
             model.train(training)
-        for index, (row, kl) in enumerate(zip(rows, kls, strict=True)):
+        texts = [answer_text(self.tokenizer, row) for row in rows]
+        rewards: list[Rewarded] = self.rewarder(self.prompts, texts) if self.rewarder else []
+        for index, row in enumerate(rows):
+            reward = rewards[index] if rewards else None
             self.log.write(
                 "sample",
                 step=step,
                 index=index,
                 prompt=self.prompts[index][-1]["content"],
-                completion=answer_text(self.tokenizer, row),
-                kl=kl,
-                reward=None,
+                completion=texts[index],
+                kl=kls[index] if kls else None,
+                reward=reward.total if reward else None,
                 tokens=len(row.tokens),
+                **({"rewards": dict(reward.parts)} if reward else {}),
             )
-        tokens = sum(len(row.tokens) + (row.ended == "eos") for row in rows)
-        return {
-            "kl/sequence": sum(kls) / len(kls),
-            "kl/token": sum(kls) / max(1, tokens),
-            "samples/tokens": sum(len(row.tokens) for row in rows) / len(rows),
-        }
+        means = {"samples/tokens": sum(len(row.tokens) for row in rows) / len(rows)}
+        if kls:
+            tokens = sum(len(row.tokens) + (row.ended == "eos") for row in rows)
+            means |= {"kl/sequence": sum(kls) / len(kls), "kl/token": sum(kls) / max(1, tokens)}
+        if rewards:
+            means["samples/reward"] = sum(reward.total for reward in rewards) / len(rewards)
+        return means
 
     @torch.no_grad()
     def _answers(self, model: Any) -> list[Row]:
@@ -96,9 +108,11 @@ class Sampler:
 
     def _divergences(self, model: Any, rows: list[Row]) -> list[float]:
         """log(policy/reference) of each answer in nats; both see the same batches."""
+        if self.reference is None:
+            return []
         end = [self.tokenizer.eos_token_id]
         items = [Scored(row.prompt, row.tokens + (end if row.ended == "eos" else [])) for row in rows]
         policy = answer_logps(model, items, len(items))
-        with self.reference():
-            reference = answer_logps(model, items, len(items))
+        with self.reference() as frozen:
+            reference = answer_logps(frozen, items, len(items))
         return [p - r for p, r in zip(policy, reference, strict=True)]

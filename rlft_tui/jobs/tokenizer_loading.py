@@ -23,6 +23,13 @@ def load_tokenizer(path: str) -> Any:
     return tokenizer
 
 
+def copy_tokenizer(path: str, target: Path) -> None:
+    """Save the tokenizer of a folder or hub id as it was, without what load_tokenizer changes."""
+    from transformers import AutoTokenizer
+
+    from_pretrained(AutoTokenizer, path).save_pretrained(target)
+
+
 def from_pretrained(factory: Any, path: str, **options: Any) -> Any:
     """What a transformers class loads from a folder or hub id, its errors in one line."""
     if path.startswith(("/", ".", "~")) and not Path(path).is_dir():

@@ -9,13 +9,13 @@ import torch
 from safetensors.torch import save_file
 
 from rlft_tui.errors import RlftError
-from rlft_tui.jobs.checkpoints import MANIFEST, REQUIRED, find_last_good, remove_old, seal, verify
+from rlft_tui.jobs.checkpoints import ADAPTER, MANIFEST, STATE, find_last_good, remove_old, seal, verify
 
 
 def write_checkpoint(root: Path, step: int, value: float = 1.0) -> Path:
     folder = root / f"checkpoint-{step}"
     folder.mkdir(parents=True)
-    for name in REQUIRED:
+    for name in (*ADAPTER, *STATE):
         (folder / name).write_bytes(b"x" * 100)
     save_file({"weight": torch.full((4, 4), value)}, folder / "adapter_model.safetensors")
     return folder
