@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlft_tui.runs.run_event import EventReader
+from rlft_tui.runs.run_event import EventReader, RunEvent
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.terminal_text import plain_lines
 
@@ -40,6 +40,7 @@ def describe_end(
     code: int,
     *,
     stop_asked: bool,
+    kill_asked: bool = False,
     grace: float | None,
     memory_kills: MemoryKills,
     events_from: int,
@@ -51,7 +52,12 @@ def describe_end(
     attempt's events and output begin.
     """
     if code == 0:
+        alarm = _last_alarm(folder.events, events_from)
+        if alarm and not stop_asked:
+            return f"stopped by the {alarm}"
         return "stopped on request" if stop_asked else "ended by itself"
+    if kill_asked and code == -signal.SIGKILL:
+        return "killed on request"
     error = _last_error(folder.events, events_from)
     if code > 0:
         return f"exit code {code}: {error or _last_line(folder.output, output_from) or 'it left no message'}"
@@ -91,12 +97,26 @@ def one_line(value: object) -> str:
 def _last_error(events: Path, start: int) -> str:
     """Last line of the last ``error`` event's traceback, or its type and message."""
     found = ""
-    with contextlib.suppress(OSError):
-        start = max(start, events.stat().st_size - _EVENTS_BYTES)
-    for event in EventReader(events, start).read():
+    for event in _last_events(events, start):
         if event.kind == "error":
             found = error_line(event.fields)
     return found
+
+
+def _last_alarm(events: Path, start: int) -> str:
+    """``alarm: kl critical`` when an alarm had the job end, else nothing."""
+    found = ""
+    for event in _last_events(events, start):
+        if event.kind == "control":
+            asked = one_line(event.fields.get("asked"))
+            found = asked if asked.startswith("alarm: ") else ""
+    return found
+
+
+def _last_events(events: Path, start: int) -> Iterator[RunEvent]:
+    with contextlib.suppress(OSError):
+        start = max(start, events.stat().st_size - _EVENTS_BYTES)
+    return EventReader(events, start).read()
 
 
 def _last_line(output: Path, start: int) -> str:

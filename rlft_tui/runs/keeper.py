@@ -3,8 +3,8 @@
 The first process returns (exit code 0) as soon as the keeper proper, in its own
 session and nobody's child, has started the job. The keeper outlives the server,
 the workbench and the SSH connection. It passes SIGTERM on to the job, kills the
-job's process group when the grace is over, and writes ``exit.json`` the moment
-the job ends. A job whose run folder is deleted is killed. When the keeper itself
+job's process group when the grace is over or SIGUSR1 asks for it, and writes
+``exit.json`` the moment the job ends. A job whose run folder is deleted is killed. When the keeper itself
 is killed, the job goes on: the server finds it by the pid in ``attempt.json`` and
 judges its end by its ``end`` event.
 """
@@ -47,6 +47,7 @@ class Keeper:
         self._job: subprocess.Popen[bytes] | None = None
         self._stop_asked = False
         self._killed_late = False
+        self._kill_asked = False
         self._reaping = threading.Lock()
 
     def start(self) -> None:
@@ -66,6 +67,7 @@ class Keeper:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, self._on_terminate)
+        signal.signal(signal.SIGUSR1, self._on_kill)
         signal.signal(signal.SIGALRM, self._on_grace_over)
         with self.folder.output.open("ab", buffering=0) as output:
             job = subprocess.Popen(
@@ -80,7 +82,9 @@ class Keeper:
         self._job = job
         _prefer_for_memory_kill(job.pid)
         self.folder.write_attempt(replace(attempt, job_pid=job.pid, job_started=start_time(job.pid) or 0.0))
-        if self._stop_asked:
+        if self._kill_asked:
+            self._kill_group()
+        elif self._stop_asked:
             job.send_signal(signal.SIGTERM)
 
     def finish(self) -> Exit:
@@ -102,13 +106,14 @@ class Keeper:
                 self.folder,
                 code,
                 stop_asked=self._stop_asked,
+                kill_asked=self._kill_asked,
                 grace=self.grace if self._killed_late else None,
                 memory_kills=MemoryKills.now() - self._memory_kills,
                 events_from=self._events_from,
                 output_from=self._output_from,
             ),
             ended=time.time(),
-            asked=self._stop_asked,
+            asked=self._stop_asked or self._kill_asked,
         )
         _write_exit(self.folder, record)
         return record
@@ -131,11 +136,20 @@ class Keeper:
         if self._job is not None:
             self._job.send_signal(signal.SIGTERM)
 
+    def _on_kill(self, number: int, frame: FrameType | None) -> None:
+        self._kill_asked = True
+        self._kill_group()
+
     def _on_grace_over(self, number: int, frame: FrameType | None) -> None:
-        if self._job is not None and self._job.returncode is None:
-            self._killed_late = True
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._job.pid, signal.SIGKILL)
+        self._killed_late = self._kill_group()
+
+    def _kill_group(self) -> bool:
+        """Kill the job with its children; False when it has ended already."""
+        if self._job is None or self._job.returncode is not None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._job.pid, signal.SIGKILL)
+        return True
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,8 @@
-"""Starts, stops and resumes runs; the only writer of a run folder besides keeper and job."""
+"""Makes run folders, starts, stops and removes runs; the only writer of one besides keeper and job.
+
+A folder is made whole before anything runs in it, so a run may wait there as long as it has to:
+it has its own copy of the data, and needs nothing but its models when its turn comes.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +22,12 @@ from typing import Any
 
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
 from rlft_tui.rewards.freeze import freeze
+from rlft_tui.runs.queue_place import QueuePlace
+from rlft_tui.runs.run_event import EventWriter
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_process import is_alive, send_signal
 from rlft_tui.runs.run_spec import RunSpec, TrainingSpec, read_spec, write_spec
+from rlft_tui.runs.run_status import Exit
 from rlft_tui.runs.specs.generate import GenerateSpec
 
 MINIMUM_FREE_MB = {"training": 500, "other": 50}
@@ -38,21 +45,46 @@ def launch(
     rewards: Path | None = None,
     command: Sequence[str] = (),
 ) -> RunFolder:
-    """Make ``runs/<id>`` whole and start its keeper; returns once the job's process runs.
+    """Make ``runs/<id>`` and start its keeper; returns once the job's process runs, leaves nothing otherwise.
+
+    ``command`` takes the place of the job's own module. The rest as for ``prepare``.
+    """
+    target = prepare(runs, spec, dataset=dataset, prompt_rows=prompt_rows, rewards=rewards)
+    try:
+        _start_keeper(target, command)
+    except RlftError:
+        if not is_active(target):
+            shutil.rmtree(target.root, ignore_errors=True)
+        raise
+    return target
+
+
+def prepare(
+    runs: Path,
+    spec: RunSpec,
+    *,
+    dataset: Path | None = None,
+    prompt_rows: Iterable[dict[str, Any]] = (),
+    rewards: Path | None = None,
+    place: QueuePlace | None = None,
+) -> RunFolder:
+    """Make ``runs/<id>`` whole, in one step as others see it, and start nothing.
 
     ``dataset`` is copied into the folder. ``prompt_rows`` become a generate run's prompts. What the
-    spec's rewards need is copied from ``rewards``, the workspace's folder of them.
-    ``command`` takes the place of the job's own module. ConflictError when the id exists.
+    spec's rewards need is copied from ``rewards``, the workspace's folder of them. ``place`` is where
+    it stands in the line. ConflictError when the id exists.
     """
     check_run_id(spec.id)
     target = RunFolder(runs / spec.id)
     if target.root.exists():
         raise _exists(target)
     runs.mkdir(parents=True, exist_ok=True)
-    _check_disk(runs, spec)
+    check_disk(runs, spec)
     draft = Path(tempfile.mkdtemp(prefix=f".{spec.id}.", dir=runs))
     try:
         _fill(RunFolder(draft), spec, dataset, list(prompt_rows), rewards)
+        if place is not None:
+            RunFolder(draft).write_place(place)
         draft.chmod(0o755)
         draft.rename(target.root)
     except RlftError:
@@ -63,21 +95,18 @@ def launch(
         if target.root.exists():
             raise _exists(target) from None
         raise _unwritable(error, runs) from None
-    try:
-        _start_keeper(target, command)
-    except RlftError:
-        if not is_active(target):
-            shutil.rmtree(target.root, ignore_errors=True)
-        raise
     return target
 
 
-def resume(folder: RunFolder, *, command: Sequence[str] = ()) -> None:
-    """Start one more attempt in the same folder; the job goes on from its last good checkpoint."""
+def start(folder: RunFolder, *, command: Sequence[str] = ()) -> None:
+    """Start the first or one more attempt; a later one goes on from the last good checkpoint.
+
+    UnavailableError when the disk is too full now.
+    """
     if is_active(folder):
         raise ConflictError("the run is still going", where=folder.id, remedy=f"rlft runs stop {folder.id}")
     attempt = folder.read_attempt()
-    _check_disk(folder.root, read_spec(folder.spec))
+    check_disk(folder.root, read_spec(folder.spec))
     if attempt is not None and folder.exit.exists():
         folder.exit.replace(folder.root / f"exit-{attempt.number}.json")
     folder.stop_request.unlink(missing_ok=True)
@@ -100,6 +129,35 @@ def stop(folder: RunFolder) -> bool:
     if send_signal(attempt.keeper_pid, attempt.keeper_started, signal.SIGTERM, attempt.boot):
         return True
     return send_signal(attempt.job_pid, attempt.job_started, signal.SIGTERM, attempt.boot)
+
+
+def kill(folder: RunFolder) -> bool:
+    """End the job and its children at once; what came after the last checkpoint is lost.
+
+    Returns whether there was anyone to kill.
+    """
+    attempt = folder.read_attempt()
+    if attempt is None or not is_active(folder):
+        return False
+    if send_signal(attempt.keeper_pid, attempt.keeper_started, signal.SIGUSR1, attempt.boot):
+        return True
+    return send_signal(attempt.job_pid, attempt.job_started, signal.SIGKILL, attempt.boot)
+
+
+def record_control(folder: RunFolder, asked: str, done: str, *, by: str = "server") -> None:
+    """Write into the event log what was asked for and what was done; on a full disk only that is lost."""
+    with contextlib.suppress(OSError):
+        log = EventWriter(folder.events)
+        try:
+            log.write("control", asked=asked, by=by, done=done)
+        finally:
+            log.close()
+
+
+def end_unstarted(folder: RunFolder, reason: str, *, asked: bool) -> None:
+    """Take a run out of the line that never started: cancelled when ``asked``, else failed."""
+    folder.write_exit(Exit(code=None, signal=None, reason=reason, ended=time.time(), asked=asked))
+    folder.queue.unlink(missing_ok=True)
 
 
 def enforce_stop(folder: RunFolder, grace: float) -> None:
@@ -181,7 +239,21 @@ def _start_keeper(folder: RunFolder, command: Sequence[str]) -> None:
         raise UnavailableError(f"the run's keeper did not start: {lines[-1]}", where=folder.id)
 
 
-def _check_disk(folder: Path, spec: RunSpec) -> None:
+def check_sources(folder: RunFolder, spec: RunSpec) -> None:
+    """RlftError when a model or the data that the run needs has gone since it was queued."""
+    if isinstance(spec, TrainingSpec) and not folder.dataset.is_dir():
+        raise RlftError("the run's data is gone", where=str(folder.dataset), remedy="Launch the run again")
+    for model in spec.models():
+        for path in (Path(model.path), Path(model.adapter)):
+            # A hub id is no path of this machine.
+            if path.is_absolute() and not path.exists():
+                raise RlftError(
+                    f"the model {model.name} is gone", where=str(path), remedy="Launch with another model"
+                )
+
+
+def check_disk(folder: Path, spec: RunSpec) -> None:
+    """UnavailableError when there is too little free space to start the run."""
     needed = MINIMUM_FREE_MB["training" if isinstance(spec, TrainingSpec) else "other"]
     free = shutil.disk_usage(folder).free >> 20
     if free < needed:

@@ -87,11 +87,11 @@ def test_stop_is_asked_once_however_often_it_is_called(runs: Path) -> None:
 def test_resume_counts_attempts_and_keeps_the_old_exit_record(runs: Path) -> None:
     folder = start_job(runs, TRAINING)
     with pytest.raises(ConflictError, match="still going"):
-        launcher.resume(folder)
+        launcher.start(folder)
     launcher.stop(folder)
     wait_for_end(folder)
     old = folder.exit.read_bytes()
-    launcher.resume(folder, command=command(FINISHING))
+    launcher.start(folder, command=command(FINISHING))
     attempt = folder.read_attempt()
     assert attempt is not None
     assert attempt.number == 2
