@@ -1,7 +1,8 @@
-"""rlft data build|list|check|export"""
+"""rlft data build|import|list|check|export"""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,28 @@ if TYPE_CHECKING:
 
 app = noun("data")
 
+
+class KindName(StrEnum):
+    """What the rows of a data set are."""
+
+    preference = "preference"
+    sft = "sft"
+    unpaired = "unpaired"
+    prompts = "prompts"
+
+
+Kind = Annotated[
+    KindName,
+    typer.Option(
+        "--kind",
+        help="preference (DPO, reward), sft, unpaired (KTO) or prompts (GRPO, RLOO, PPO).",
+    ),
+]
+Name = Annotated[str, typer.Option("--name", metavar="NAME", help="Name to find it by.")]
+HeldOut = Annotated[
+    float, typer.Option("--heldout", min=0.0, max=0.9, metavar="X", help="Share of the prompts kept out.")
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Decides which prompts are kept out.")]
 DatasetName = Annotated[
     str, typer.Argument(metavar="[DATASET]", help="Hash, the start of one, a name, or latest.")
 ]
@@ -24,15 +47,14 @@ DatasetName = Annotated[
     app,
     "rlft data build",
     "rlft data build --name first-round --heldout 0.25 --labeler anna --labeler ben",
+    "rlft data build --kind unpaired",
 )
 def build(
     session: Session,
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name to find it by.")] = "",
-    heldout: Annotated[
-        float,
-        typer.Option("--heldout", min=0.0, max=0.9, metavar="X", help="Share of the prompts kept out."),
-    ] = 0.2,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Decides which prompts are kept out.")] = 0,
+    kind: Kind = KindName.preference,
+    name: Name = "",
+    heldout: HeldOut = 0.2,
+    seed: Seed = 0,
     labeler: Annotated[
         list[str] | None,
         typer.Option("--labeler", metavar="NAME", help="Only this labeller's; may be repeated."),
@@ -46,10 +68,17 @@ def build(
         typer.Option("--min-confidence", min=1, max=5, metavar="N", help="Leave out less certain verdicts."),
     ] = 1,
 ) -> None:
-    """Freeze the current verdicts into a hashed training and held-out set."""
+    """Freeze the current labels into a hashed training and held-out set.
+
+    preference takes what most verdicts on a pair say, and written answers over judged ones.
+    sft takes written answers, else the chosen one and those of a both-good tie. unpaired takes
+    winners and losers, both-good and both-bad ties, and scores of 0.7 and above or below 0.5.
+    prompts takes the prompts of this workspace and of its pairs.
+    """
     from rlft_tui.datasets.dataset import DatasetSpec
 
     spec = DatasetSpec(
+        kind=kind.value,
         name=name,
         heldout_fraction=heldout,
         seed=seed,
@@ -64,6 +93,73 @@ def build(
         session.say(f"The same rows are frozen already, as {built.name or built.hash}: that name stays")
 
 
+@command(
+    app,
+    "rlft data import chats.jsonl --kind sft",
+    "rlft data import org/dataset --split train --kind preference --name public",
+    "rlft data import maths.parquet --kind prompts --column prompt=question --column answer=final",
+    name="import",
+)
+def import_(
+    session: Session,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="File to read, - for standard input, a saved data set's folder or its id on the hub.",
+        ),
+    ],
+    kind: Kind = KindName.preference,
+    name: Name = "",
+    heldout: HeldOut = 0.2,
+    seed: Seed = 0,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="NAME=NAME", help="Read a column under another name: ours=theirs."),
+    ] = None,
+    max_characters: Annotated[
+        int,
+        typer.Option("--max-characters", min=0, metavar="N", help="Refuse longer rows; 0 keeps all."),
+    ] = 0,
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAME", help="Which part of a data set [default: all]")
+    ] = "",
+) -> None:
+    """Freeze a raw file as a data set, without labelling anything: JSONL, JSON, CSV, Parquet or hub.
+
+    preference reads every format that rlft pairs import reads. sft reads messages (or
+    conversations), prompt and completion, instruction and output, question and answer, or
+    chosen. unpaired reads prompt, completion and label (or score), and judged pairs. prompts
+    reads prompt, question, instruction or messages and keeps the other columns for the rewards.
+    Texts are cleaned of control characters and stray white space; repeated rows count once.
+    Every refused line is listed with its number and reason.
+    """
+    import msgspec
+
+    from rlft_tui.cli.import_source import import_source
+    from rlft_tui.cli.import_text import say_refused
+    from rlft_tui.datasets.dataset import DatasetSpec
+
+    spec = DatasetSpec(
+        kind=kind.value,
+        name=name,
+        heldout_fraction=heldout,
+        seed=seed,
+        columns=_columns(column or []),
+        max_characters=max_characters,
+    )
+    with import_source(source, split) as (file_name, content), session.connect() as client:
+        done = client.import_dataset(spec, file_name, content)
+    say_refused(session, done.report)
+    report = done.report
+    counts = f"{report.imported} rows of {report.read} lines"
+    counts += f", {report.duplicates} repeated or there already" if report.duplicates else ""
+    counts += f", {report.refused} refused" if report.refused else ""
+    session.say(counts)
+    values = {"dataset": done.dataset, **msgspec.to_builtins(report)}
+    session.show(values, lambda: _dataset_text(done.dataset))
+
+
 @command(app, "rlft data list", "rlft data list --json", name="list")
 def list_(session: Session) -> None:
     """List the data sets."""
@@ -72,8 +168,8 @@ def list_(session: Session) -> None:
     session.show(
         found,
         lambda: table(
-            ("hash", "name", "train", "held out", "made"),
-            [(d.hash, d.name, d.train_rows, d.heldout_rows, moment(d.created_at)) for d in found],
+            ("hash", "name", "kind", "train", "held out", "made"),
+            [(d.hash, d.name, d.kind, d.train_rows, d.heldout_rows, moment(d.created_at)) for d in found],
         ),
     )
     if not found:
@@ -138,12 +234,26 @@ def export(
     session.show({"hash": found.hash, "files": names}, "\n".join(names))
 
 
+def _columns(given: list[str]) -> dict[str, str]:
+    """``ours=theirs`` as a mapping; RlftError for anything else."""
+    from rlft_tui.errors import RlftError
+
+    found = {}
+    for text in given:
+        ours, equals, theirs = text.partition("=")
+        if not (ours.strip() and equals and theirs.strip()):
+            raise RlftError(f"not NAME=NAME: {text}", where="--column", remedy="Such as prompt=question")
+        found[ours.strip()] = theirs.strip()
+    return found
+
+
 def _dataset_text(built: Dataset) -> str:
     left_out = ", ".join(f"{count} {reason}" for reason, count in built.left_out.items() if count)
     return fields(
         [
             ("hash", built.hash),
             ("name", built.name),
+            ("kind", built.kind),
             ("train", f"{built.train_rows} rows"),
             ("held out", f"{built.heldout_rows} rows"),
             ("left out", left_out),

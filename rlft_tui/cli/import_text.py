@@ -11,12 +11,7 @@ _SHOWN = 20
 
 def show_report(session: Session, report: ImportReport, what: str) -> None:
     """Counts on stdout; refused and doubtful lines with their reasons on stderr."""
-    for title, lines in (("refused", report.rejected), ("warning", report.warnings)):
-        for entry in lines[:_SHOWN]:
-            session.say(f"line {entry.line}: {title}: {entry.reason}")
-        more = len(lines) - _SHOWN + (report.unlisted if title == "refused" else 0)
-        if len(lines) > _SHOWN:
-            session.say(f"and {more} more like these; --json lists the first ten thousand")
+    say_refused(session, report)
     counts = f"{report.imported} {what} imported of {report.read} read"
     counts += f", {report.duplicates} were there already" if report.duplicates else ""
     counts += f", {report.refused} refused" if report.refused else ""
@@ -25,3 +20,13 @@ def show_report(session: Session, report: ImportReport, what: str) -> None:
     if report.format:
         session.say(f"format: {report.format}")
     session.show(report, counts)
+
+
+def say_refused(session: Session, report: ImportReport) -> None:
+    """The first refused and doubtful lines with their reasons, on stderr."""
+    for title, lines in (("refused", report.rejected), ("warning", report.warnings)):
+        for entry in lines[:_SHOWN]:
+            session.say(f"line {entry.line}: {title}: {entry.reason}")
+        more = len(lines) - _SHOWN + (report.unlisted if title == "refused" else 0)
+        if len(lines) > _SHOWN:
+            session.say(f"and {more} more like these; --json lists the first ten thousand")

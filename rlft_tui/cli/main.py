@@ -31,7 +31,7 @@ NOUNS: dict[str, str] = {
     "labels": "Verdicts: add, better, list, stats, export, undo, queue, gold, reliability, arms.",
     "feedback": "Scores of single answers: add, list, export, undo.",
     "rankings": "Orders of several answers: import, list, undo.",
-    "data": "Frozen training sets made from verdicts: build, list, check, export.",
+    "data": "Frozen training sets, from labels or files: build, import, list, check, export.",
     "train": "Train a model: sft, reward, dpo, kto, grpo, rloo, presets.",
     "runs": "Runs: list, show, logs, follow, stop, resume, rm.",
     "rewards": "Rewards for answers: list, test, new.",

@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from rlft_tui.client.transport import LONG, Transport, listens, segment
-from rlft_tui.datasets.dataset import Dataset, DatasetSpec
+from rlft_tui.client.run_watching import RunWatching
+from rlft_tui.client.transport import LONG, listens, segment
+from rlft_tui.datasets.dataset import Dataset, DatasetImport, DatasetSpec
 from rlft_tui.errors import UnavailableError
 from rlft_tui.evaluations.stopping_rule import Separation
 from rlft_tui.labels.agreement import Agreement
@@ -35,11 +36,11 @@ from rlft_tui.labels.reliability import ArmReport, GoldPair, Reliability
 from rlft_tui.models.model import Model, Rating
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.import_report import ImportReport
-from rlft_tui.runs.run_status import LogPage, RunSummary, Sample, Series
+from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.server.answers import GenerateRequest, Health, Home, Page, RemoteState, StreamedText
 
 
-class WorkspaceClient(Transport):
+class WorkspaceClient(RunWatching):
     """The server's calls by name; safe to use from several threads."""
 
     # server
@@ -266,12 +267,19 @@ class WorkspaceClient(Transport):
     def build_dataset(self, spec: DatasetSpec) -> Dataset:
         return self._post("/datasets", Dataset, spec, timeout=LONG)
 
+    def import_dataset(self, spec: DatasetSpec, name: str, content: bytes | Path) -> DatasetImport:
+        """Freeze the rows of a file's bytes, or of the file at a path, which is sent piece by piece."""
+        wanted = msgspec.json.encode(spec).decode()
+        return self._post(
+            "/datasets/import", DatasetImport, content=content, timeout=LONG, name=name, spec=wanted
+        )
+
     def datasets(self) -> tuple[Dataset, ...]:
         return self._get("/datasets", tuple[Dataset, ...])
 
-    def dataset(self, name_or_hash: str) -> Dataset:
-        """By hash, the start of one, or name; ``latest`` for the newest."""
-        return self._get(f"/datasets/{segment(name_or_hash)}", Dataset)
+    def dataset(self, name_or_hash: str, *, method: str = "") -> Dataset:
+        """By hash, the start of one, or name; ``latest`` for the newest (that the method can use)."""
+        return self._get(f"/datasets/{segment(name_or_hash)}", Dataset, method=method)
 
     # models
     def models(self) -> tuple[Model, ...]:
@@ -303,19 +311,6 @@ class WorkspaceClient(Transport):
     def run_spec(self, run_id: str) -> dict[str, Any]:
         """What the run was asked to do: the whole spec, as its run.toml holds it."""
         return self._get(f"/runs/{segment(run_id)}/spec", dict[str, Any])
-
-    def series(self, run_id: str, keys: list[str], *, points: int = 500) -> tuple[Series, ...]:
-        """At most ``points`` bins a key. No keys: all of them. NotFoundError for an unknown key."""
-        return self._get(
-            f"/runs/{segment(run_id)}/series", tuple[Series, ...], keys=",".join(keys), points=points
-        )
-
-    def samples(self, run_id: str, *, after_step: int = -1) -> tuple[Sample, ...]:
-        return self._get(f"/runs/{segment(run_id)}/samples", tuple[Sample, ...], after_step=after_step)
-
-    def log(self, run_id: str, *, start: int = -1, limit: int = 65536) -> LogPage:
-        """output.log from a byte offset; -1 for the last ``limit`` bytes."""
-        return self._get(f"/runs/{segment(run_id)}/log", LogPage, start=start, limit=limit)
 
     def stop(self, run_id: str) -> RunSummary:
         """Ask for a verified checkpoint and an end; returns at once."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from rlft_tui.datasets.dataset import Dataset
+from rlft_tui.datasets.dataset import Dataset, DatasetCheck
 from rlft_tui.datasets.dataset_files import HELDOUT, TRAIN, folder_hash, read_rows
 from rlft_tui.datasets.derive import rows_for
 from rlft_tui.datasets.near_duplicates import near_duplicates
@@ -30,24 +29,6 @@ _LOPSIDED = 4
 """So many times as many answers of one label as of the other deserve a weight: KTO recommends
 that weight times count stays between 1:1 and 4:3 (Ethayarajh et al. 2024, section 4.2)."""
 _SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetCheck:
-    """Errors forbid a run, warnings ask for a yes."""
-
-    errors: tuple[str, ...]
-    warnings: tuple[str, ...]
-
-    def __add__(self, other: DatasetCheck) -> DatasetCheck:
-        return DatasetCheck(self.errors + other.errors, self.warnings + other.warnings)
-
-    def raise_for_errors(self, dataset: Dataset) -> None:
-        """RlftError with the first of them."""
-        if self.errors:
-            raise RlftError(
-                self.errors[0], where=f"data set {dataset.hash}", remedy="Build it again: rlft data build"
-            )
 
 
 def check_dataset(dataset: Dataset, method: str = "") -> DatasetCheck:

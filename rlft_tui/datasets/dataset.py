@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+from rlft_tui.errors import RlftError
+from rlft_tui.prompts.import_report import ImportReport
 
 DatasetKind = Literal["preference", "sft", "unpaired", "prompts"]
 KINDS: dict[DatasetKind, str] = {
@@ -52,3 +55,34 @@ class Dataset:
     left_out: dict[str, int] = field(default_factory=dict)
     """What was not used, counted by reason: tie, identical answers, empty answer, contradiction …"""
     kind: DatasetKind = "preference"
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetImport:
+    """The data set a file became, and what became of its lines."""
+
+    dataset: Dataset
+    report: ImportReport
+    """Imported are the rows of a new data set; none when these very rows were frozen before."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetCheck:
+    """Errors forbid a run, warnings ask for a yes."""
+
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    tokens: dict[str, Any] | None = None
+    """What the trainer will see (jobs/token_check.py), when tokens were looked at."""
+
+    def __add__(self, other: DatasetCheck) -> DatasetCheck:
+        return DatasetCheck(
+            self.errors + other.errors, self.warnings + other.warnings, self.tokens or other.tokens
+        )
+
+    def raise_for_errors(self, dataset: Dataset) -> None:
+        """RlftError with the first of them."""
+        if self.errors:
+            raise RlftError(
+                self.errors[0], where=f"data set {dataset.hash}", remedy="Build it again: rlft data build"
+            )

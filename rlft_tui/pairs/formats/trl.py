@@ -42,7 +42,7 @@ def preference(line: int, values: dict[str, Any], origin: Origin, *, category: s
     for column in ("chosen", "rejected"):
         if column not in values:
             raise RowError(f"has no {column}")
-    context, prompt, chosen, rejected = _answers(values)
+    context, prompt, chosen, rejected = answers(values)
     return preference_row(
         line,
         prompt=prompt,
@@ -62,7 +62,8 @@ def _score(values: dict[str, Any], side: str) -> dict[str, Any]:
     return {}
 
 
-def _answers(values: dict[str, Any]) -> Answers:
+def answers(values: dict[str, Any]) -> Answers:
+    """Earlier turns, prompt, chosen and rejected answer of a row; RowError for one that has none."""
     prompt, chosen, rejected = values.get("prompt"), values["chosen"], values["rejected"]
     if isinstance(chosen, list) != isinstance(rejected, list):
         raise RowError("chosen and rejected are one text and one list of messages")
