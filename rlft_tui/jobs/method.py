@@ -57,12 +57,13 @@ class Measurer(Protocol):
 class Rewarded:
     """What an answer earned."""
 
-    total: float
-    parts: Mapping[str, float]
+    total: float | None
+    """None where no reward judges the answer."""
+    parts: Mapping[str, float | None]
 
 
-Rewarder = Callable[[Sequence[Conversation], Sequence[str]], list[Rewarded]]
-"""Rewards answers (second argument) to prompts (first)."""
+Rewarder = Callable[[Sequence[Conversation], Sequence[str], Sequence[Sequence[int]]], list[Rewarded]]
+"""Rewards answers (second argument, and as token ids third) to prompts (first)."""
 
 
 class Method(ABC, Generic[S]):

@@ -69,7 +69,9 @@ class Sampler:
         finally:
             model.train(training)
         texts = [answer_text(self.tokenizer, row) for row in rows]
-        rewards: list[Rewarded] = self.rewarder(self.prompts, texts) if self.rewarder else []
+        rewards: list[Rewarded] = (
+            self.rewarder(self.prompts, texts, [row.tokens for row in rows]) if self.rewarder else []
+        )
         for index, row in enumerate(rows):
             reward = rewards[index] if rewards else None
             self.log.write(
@@ -87,8 +89,8 @@ class Sampler:
         if kls:
             tokens = sum(len(row.tokens) + (row.ended == "eos") for row in rows)
             means |= {"kl/sequence": sum(kls) / len(kls), "kl/token": sum(kls) / max(1, tokens)}
-        if rewards:
-            means["samples/reward"] = sum(reward.total for reward in rewards) / len(rewards)
+        if judged := [reward.total for reward in rewards if reward.total is not None]:
+            means["samples/reward"] = sum(judged) / len(judged)
         return means
 
     @torch.no_grad()

@@ -24,15 +24,13 @@ def file_in(folder: Path, name: str) -> Path:
     RlftError for one that lies elsewhere: a run takes its rewards from its workspace.
     """
     given = Path(name)
-    if given.is_absolute():
-        path = given.resolve()
-        inside = path.is_relative_to(folder.resolve())
-    else:
-        path = folder.joinpath(*(given.parts[1:] if given.parts[0] == folder.name else given.parts)).resolve()
-        inside = path.is_relative_to(folder.resolve())
-    if not inside:
+    parts = given.parts[1:] if len(given.parts) > 1 and given.parts[0] == folder.name else given.parts
+    path = folder.joinpath(*parts).resolve()
+    if given.is_absolute() or not path.is_relative_to(folder.resolve()):
         raise RlftError(
-            "a run takes its rewards from the workspace", where=name, remedy=f"Copy the file into {folder}"
+            "a run takes its rewards from the workspace",
+            where=name,
+            remedy=f"Copy the file into {folder} and name it rewards/{given.name}",
         )
     if not path.is_file():
         raise NotFoundError("no such file", where=str(path), remedy="rlft rewards list shows what there is")

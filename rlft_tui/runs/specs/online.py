@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rlft_tui.runs.specs.rewards import RewardPart, Rewards
 from rlft_tui.runs.specs.training import PolicySpec
@@ -17,6 +17,9 @@ class OnlineSpec(PolicySpec):
     (model:NAME). Options of a built-in come last: length:1:minimum=8:maximum=15. The rewards are added."""
     generations: int = Field(default=4, ge=2, le=256)
     """Answers to each prompt (the group that an advantage is taken within)."""
+    batch_size: int = Field(default=8, ge=1)
+    """Answers in one forward pass. Times gradient_accumulation it is the answers drawn for a step, which
+    has to be a multiple of generations."""
     max_new_tokens: int = Field(default=64, ge=1, le=8192)
     """Tokens of an answer at most."""
     temperature: float = Field(default=1.0, gt=0.0, le=5.0)
@@ -33,3 +36,17 @@ class OnlineSpec(PolicySpec):
     """Optimiser steps; 0 goes by epochs."""
     learning_rate: float = Field(default=2e-5, gt=0.0, lt=1.0)
     """Peak learning rate. Full fine-tuning wants 10 to 100 times less than LoRA."""
+    evaluate_prompts: int = Field(default=32, ge=1)
+    """Held-out prompts that are answered for a measure of the reward."""
+    answers_every: int = Field(default=1, ge=0)
+    """Steps between writing down the best and the worst of the answers learnt from; 0 for none."""
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> OnlineSpec:
+        answers = self.batch_size * self.gradient_accumulation
+        if answers % self.generations:
+            raise ValueError(
+                f"batch_size times gradient_accumulation is {answers} answers a step, "
+                f"which is no multiple of generations ({self.generations})"
+            )
+        return self
