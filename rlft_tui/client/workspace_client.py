@@ -292,12 +292,17 @@ class WorkspaceClient(RunWatching):
         return self._get("/models/ratings", tuple[Rating, ...], against=against)
 
     # runs
+    def machine(self) -> Machine:
+        """GPUs and packages of the machine that runs the jobs."""
+        return self._get("/machine", Machine)
+
     def launch(self, values: dict[str, Any]) -> RunSummary:
         """Start a run from a spec as plain values (see runs/run_spec.py).
 
         ``model``, ``model_a`` and ``model_b`` may be registry names; ``dataset`` whatever
         ``dataset()`` takes. A generate run takes ``prompt_rows``: a list of GenerationPrompt
-        values, written to the run folder.
+        values, written to the run folder. It waits in line while the device is taken; ``now`` = true
+        starts it beside what is there.
         """
         return self._post("/runs", RunSummary, values)
 
@@ -316,9 +321,25 @@ class WorkspaceClient(RunWatching):
         """Ask for a verified checkpoint and an end; returns at once."""
         return self._post(f"/runs/{segment(run_id)}/stop", RunSummary)
 
-    def resume(self, run_id: str) -> RunSummary:
-        """Go on from the last verified checkpoint."""
-        return self._post(f"/runs/{segment(run_id)}/resume", RunSummary)
+    def resume(self, run_id: str, *, now: bool = False) -> RunSummary:
+        """Go on from the last verified checkpoint when the device is free; ``now``: at once."""
+        return self._post(f"/runs/{segment(run_id)}/resume", RunSummary, now=now)
+
+    def pause(self, run_id: str) -> RunSummary:
+        """Save a checkpoint and free the device; a run that waits keeps its place. Returns at once."""
+        return self._post(f"/runs/{segment(run_id)}/pause", RunSummary)
+
+    def cancel(self, run_id: str) -> RunSummary:
+        """Take a run out of the line."""
+        return self._post(f"/runs/{segment(run_id)}/cancel", RunSummary)
+
+    def kill(self, run_id: str) -> RunSummary:
+        """End a run at once; what came after its last checkpoint is lost."""
+        return self._post(f"/runs/{segment(run_id)}/kill", RunSummary)
+
+    def move(self, run_id: str, to: str) -> RunSummary:
+        """Change a waiting run's place in the line: first, last, up or down."""
+        return self._post(f"/runs/{segment(run_id)}/move", RunSummary, to=to)
 
     def delete_run(self, run_id: str) -> None:
         self._request("DELETE", f"/runs/{segment(run_id)}", dict[str, Any])

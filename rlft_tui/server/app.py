@@ -13,6 +13,7 @@ from rlft_tui.server import (
     home_routes,
     inference_routes,
     label_routes,
+    machine_routes,
     model_routes,
     pair_routes,
     prompt_routes,
@@ -21,6 +22,7 @@ from rlft_tui.server import (
     remote_routes,
     run_routes,
     statistics_routes,
+    watch_routes,
 )
 from rlft_tui.server.replies import add_error_replies
 from rlft_tui.server.services import Services, services_of
@@ -39,7 +41,9 @@ _NOUNS = (
     ranking_routes,
     dataset_routes,
     model_routes,
+    machine_routes,
     run_routes,
+    watch_routes,
     inference_routes,
     backup_routes,
     remote_routes,
