@@ -36,6 +36,7 @@ from rlft_tui.labels.reliability import ArmReport, GoldPair, Reliability
 from rlft_tui.models.model import Model, Rating
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.import_report import ImportReport
+from rlft_tui.runs.machine import Machine
 from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.server.answers import GenerateRequest, Health, Home, Page, RemoteState, StreamedText
 

@@ -73,7 +73,9 @@ def _device(value: Any, machine: Machine) -> str:
 
 def _trackers(value: Any, machine: Machine) -> str:
     names = value.split(",") if isinstance(value, str) else value
-    missing = [name.strip() for name in names if name.strip() in _LOOKED_FOR and not machine.has(name.strip())]
+    missing = [
+        name.strip() for name in names if name.strip() in _LOOKED_FOR and not machine.has(name.strip())
+    ]
     return f"not installed: pip install {' '.join(missing)}" if missing else ""
 
 
