@@ -155,7 +155,10 @@ def record_control(folder: RunFolder, asked: str, done: str, *, by: str = "serve
 
 
 def end_unstarted(folder: RunFolder, reason: str, *, asked: bool) -> None:
-    """Take a run out of the line that never started: cancelled when ``asked``, else failed."""
+    """Take a run out of the line before its next start: cancelled when ``asked``, else failed."""
+    attempt = folder.read_attempt()
+    if attempt is not None and folder.exit.exists():
+        folder.exit.replace(folder.root / f"exit-{attempt.number}.json")
     folder.write_exit(Exit(code=None, signal=None, reason=reason, ended=time.time(), asked=asked))
     folder.queue.unlink(missing_ok=True)
 

@@ -121,7 +121,7 @@ async def watch(
 ) -> None:
     """Ends the server when nobody needs it any more, or when its workspace is gone.
 
-    ``busy``: a run is active. ``connected``: a client holds a connection open.
+    ``busy``: a run is active or queued. ``connected``: a client holds a connection open.
     """
     pause = min(1.0, max(0.05, idle_seconds / 10))
     while True:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import Response
 
-from rlft_tui.runs.run_status import LogPage, RunSummary, Sample, Series
+from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.server.replies import decode, reply
 from rlft_tui.server.services import Content, ServicesOf
 
 router = APIRouter()
-_MOST_POINTS = 1_000_000
 
 
 @router.post("/runs", response_model=RunSummary)
@@ -35,38 +34,36 @@ def spec(services: ServicesOf, run_id: str) -> Response:
     return reply(services.supervisor.spec(run_id))
 
 
-@router.get("/runs/{run_id}/series", response_model=list[Series])
-def series(
-    services: ServicesOf,
-    run_id: str,
-    keys: str = "",
-    points: Annotated[int, Query(ge=1, le=_MOST_POINTS)] = 500,
-) -> Response:
-    """``keys``: separated by commas; ``/…/`` is a regular expression; none for all."""
-    wanted = [key for key in keys.split(",") if key] if not keys.startswith("/") else [keys]
-    return reply(services.supervisor.series(run_id, wanted, points))
-
-
-@router.get("/runs/{run_id}/samples", response_model=list[Sample])
-def samples(services: ServicesOf, run_id: str, after_step: int = -1) -> Response:
-    return reply(services.supervisor.samples(run_id, after_step))
-
-
-@router.get("/runs/{run_id}/log", response_model=LogPage)
-def log(
-    services: ServicesOf, run_id: str, start: int = -1, limit: Annotated[int, Query(ge=1)] = 65536
-) -> Response:
-    return reply(services.supervisor.log_page(run_id, start, limit))
-
-
 @router.post("/runs/{run_id}/stop", response_model=RunSummary)
 def stop(services: ServicesOf, run_id: str) -> Response:
-    return reply(services.supervisor.stop(run_id))
+    return reply(services.supervisor.control.stop(run_id))
+
+
+@router.post("/runs/{run_id}/pause", response_model=RunSummary)
+def pause(services: ServicesOf, run_id: str) -> Response:
+    return reply(services.supervisor.control.pause(run_id))
+
+
+@router.post("/runs/{run_id}/cancel", response_model=RunSummary)
+def cancel(services: ServicesOf, run_id: str) -> Response:
+    return reply(services.supervisor.control.cancel(run_id))
+
+
+@router.post("/runs/{run_id}/kill", response_model=RunSummary)
+def kill(services: ServicesOf, run_id: str) -> Response:
+    return reply(services.supervisor.control.kill(run_id))
+
+
+@router.post("/runs/{run_id}/move", response_model=RunSummary)
+def move(services: ServicesOf, run_id: str, to: str) -> Response:
+    """``to``: first, last, up or down."""
+    return reply(services.supervisor.control.move(run_id, to))
 
 
 @router.post("/runs/{run_id}/resume", response_model=RunSummary)
-def resume(services: ServicesOf, run_id: str) -> Response:
-    return reply(services.supervisor.resume(run_id))
+def resume(services: ServicesOf, run_id: str, now: bool = False) -> Response:
+    """``now``: beside whatever is active."""
+    return reply(services.supervisor.control.resume(run_id, now=now))
 
 
 @router.delete("/runs/{run_id}")

@@ -19,13 +19,14 @@ from pydantic import ValidationError
 from rlft_tui.config import Settings
 from rlft_tui.database.connection import Database
 from rlft_tui.datasets.checks import check_dataset
-from rlft_tui.datasets.datasets_table import dataset_by_name
-from rlft_tui.errors import ConflictError, NotFoundError, RlftError
+from rlft_tui.datasets.datasets_table import dataset_by_name, list_datasets
+from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
 from rlft_tui.models.models_table import list_models, name_hint, remove_models_of_run
 from rlft_tui.models.pull import require_training_stack
 from rlft_tui.paths import Workspace
 from rlft_tui.runs import launcher
-from rlft_tui.runs.log_page import read_page
+from rlft_tui.runs.queue_place import last_place
+from rlft_tui.runs.remarks import change_remarks, read_remarks
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import (
     SPECS,
@@ -35,10 +36,12 @@ from rlft_tui.runs.run_spec import (
     model_fields,
     parse_spec,
 )
-from rlft_tui.runs.run_status import ACTIVE, Alert, LogPage, RunSummary, Sample, Series
+from rlft_tui.runs.run_status import ACTIVE, Alert, RunSummary
 from rlft_tui.server.followed_run import FollowedRun
 from rlft_tui.server.model_sources import resolve_model
 from rlft_tui.server.reward_sources import with_reward_models
+from rlft_tui.server.run_control import RunControl
+from rlft_tui.server.run_queue import RunQueue
 from rlft_tui.server.run_results import (
     model_is_there,
     record_result,
@@ -77,6 +80,9 @@ class Supervisor:
         """Last warning logged about each run: it is not repeated four times a second."""
         self._recent: list[str] = []
         """Ended runs whose curves are in memory, oldest use first."""
+        self._dataset_names: dict[str, str] = {}
+        self.queue = RunQueue(settings.parallel_runs, self._unsettled)
+        self.control = RunControl(self.queue, self._run, self._now, self._wake)
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._news = threading.Event()
@@ -97,37 +103,52 @@ class Supervisor:
     def active_runs(self) -> tuple[str, ...]:
         """Runs with a living keeper or job."""
         with self._lock:
-            runs = [run for run in self._runs.values() if run.settled is None]
             launching = tuple(self._launching)
-        return launching + tuple(run.folder.id for run in runs if launcher.is_active(run.folder))
+        active = (run.folder.id for run in self._unsettled() if launcher.is_active(run.folder))
+        return launching + tuple(active)
+
+    def is_needed(self) -> bool:
+        """Whether a run is active or waits to be."""
+        return bool(self.active_runs() or self.queue.waiting())
+
+    def _unsettled(self) -> list[FollowedRun]:
+        with self._lock:
+            return [run for run in self._runs.values() if run.settled is None]
+
+    def _wake(self) -> None:
+        self._news.set()
 
     def summaries(self) -> tuple[RunSummary, ...]:
         """Newest first."""
         self._find()
         with self._lock:
             runs = list(self._runs.values())
-        found = [summary for run in runs if (summary := self._try_summary(run)) is not None]
+        found = [self._dressed(summary) for run in runs if (summary := self._try_summary(run)) is not None]
         return tuple(sorted(found, key=lambda summary: (summary.created, summary.id), reverse=True))
 
     def summary(self, run_id: str) -> RunSummary:
-        return self._summary(self._run(run_id))
+        return self._now(self._run(run_id))
+
+    def _now(self, run: FollowedRun) -> RunSummary:
+        return self._dressed(self._summary(run))
+
+    def remark(self, run_id: str, changes: dict[str, Any]) -> RunSummary:
+        """Change what people say about a run (see runs/remarks.py)."""
+        change_remarks(self._run(run_id).folder.root, changes)
+        return self.summary(run_id)
 
     def spec(self, run_id: str) -> dict[str, Any]:
         """What the run was asked to do, defaults written out."""
         return self._run(run_id).spec.model_dump(mode="json")
 
-    def series(self, run_id: str, keys: Sequence[str], points: int) -> tuple[Series, ...]:
-        return self._with_events(run_id, lambda run: run.curves.series(keys, points))
-
-    def samples(self, run_id: str, after_step: int) -> tuple[Sample, ...]:
-        return self._with_events(run_id, lambda run: run.samples.after(after_step))
-
-    def log_page(self, run_id: str, start: int, limit: int) -> LogPage:
-        return read_page(self._run(run_id).folder.output, start, limit)
+    def folder(self, run_id: str) -> RunFolder:
+        """The run's folder; NotFoundError for a run that is not there."""
+        return self._run(run_id).folder
 
     def launch(self, values: dict[str, Any]) -> RunSummary:
         """Start a run from plain values, as WorkspaceClient.launch describes them."""
         values = dict(values)
+        now = bool(values.pop("now", False))
         kind = SPECS.get(str(values.get("method")), RunSpec)
         rows = _prompt_rows(values.pop("prompt_rows", ()))
         dataset: Path | None = None
@@ -157,49 +178,47 @@ class Supervisor:
         with self._lock:
             self._launching.add(spec.id)
         try:
-            folder = launcher.launch(
+            folder = launcher.prepare(
                 self._workspace.runs,
                 spec,
                 dataset=dataset,
                 prompt_rows=rows,
                 rewards=self._workspace.rewards,
+                place=last_place(self.queue.places(), 0),
             )
             with self._lock:
                 run = self._runs.setdefault(spec.id, FollowedRun(folder))
         finally:
             with self._lock:
                 self._launching.discard(spec.id)
+        return self._start(run, now)
+
+    def _start(self, run: FollowedRun, now: bool) -> RunSummary:
+        """Start a run that was just made, or leave it in line; one that cannot start leaves nothing."""
+        try:
+            if now:
+                self.queue.start_now(run)
+            else:
+                self.queue.start_due()
+            summary = self._now(run)
+            if summary.status == "failed" and summary.exit and run.folder.read_attempt() is None:
+                raise UnavailableError(summary.exit.reason, where=run.folder.id)
+        except RlftError:
+            if not launcher.is_active(run.folder):
+                self.delete(run.folder.id)
+            raise
         self._news.set()
-        return self._summary(run)
+        return summary
 
     def _launched_already(self, spec: RunSpec) -> RunSummary | None:
         """The run itself when this very launch was done before and its answer was lost."""
         self._find()
         with self._lock:
             run = self._runs.get(spec.id)
-        if run is None or run.spec != spec or not launcher.is_active(run.folder):
+        if run is None or run.spec != spec:
             return None
-        return self._summary(run)
-
-    def stop(self, run_id: str) -> RunSummary:
-        run = self._run(run_id)
-        with run.lock:
-            if not launcher.stop(run.folder):
-                summary = self._summary(run)
-                if summary.status == "stopped":
-                    return summary
-                raise ConflictError(f"the run is not going: it is {summary.status}", where=run_id)
-            return self._summary(run)
-
-    def resume(self, run_id: str) -> RunSummary:
-        run = self._run(run_id)
-        with run.lock:
-            if self._summary(run).status == "finished":
-                raise ConflictError("the run has finished", where=run_id, remedy="Launch a new one")
-            launcher.resume(run.folder)
-            run.unsettle()
-            self._news.set()
-            return self._summary(run)
+        waits = run.folder.current_place() is not None
+        return self._now(run) if waits or launcher.is_active(run.folder) else None
 
     def delete(self, run_id: str) -> None:
         """Remove an ended run and its model; ConflictError while it is active."""
@@ -211,7 +230,8 @@ class Supervisor:
             with self._database.write() as connection:
                 remove_models_of_run(connection, run_id)
 
-    def _with_events(self, run_id: str, answer: Callable[[FollowedRun], T]) -> T:
+    def with_events(self, run_id: str, answer: Callable[[FollowedRun], T]) -> T:
+        """What ``answer`` makes of the run, read up to now; it must keep nothing of it."""
         run = self._run(run_id)
         with run.lock:
             run.read_events()
@@ -219,6 +239,24 @@ class Supervisor:
         if run.settled is not None:
             self._keep_recent(run_id)
         return result
+
+    def _dressed(self, summary: RunSummary) -> RunSummary:
+        """With what is not in the event log: remarks, the data set's name, the place in the line."""
+        summary = self.queue.dressed(summary)
+        remarks = read_remarks(Path(summary.path))
+        name = self._dataset_names.get(summary.dataset, "")
+        if summary.dataset and not name:
+            with self._database.reader() as connection:
+                self._dataset_names = {one.hash: one.name for one in list_datasets(connection)}
+            name = self._dataset_names.get(summary.dataset, "")
+        return replace(
+            summary,
+            dataset_name=name,
+            tags=remarks.tags,
+            note=remarks.note,
+            archived=remarks.archived,
+            seen_alerts=remarks.seen,
+        )
 
     def _run(self, run_id: str) -> FollowedRun:
         with self._lock:
@@ -278,10 +316,20 @@ class Supervisor:
             except (RlftError, OSError) as error:
                 self._complain(run.folder.id, f"its result is not registered yet: {error}")
                 return replace(summary, status="running", stage=f"registering the result: {error}")
+            if self._goes_on(run, summary):
+                summary = run.summary()
             if summary.status not in ACTIVE:
                 run.settle(summary)
                 self._keep_recent(run.folder.id)
             return summary
+
+    def _goes_on(self, run: FollowedRun, summary: RunSummary) -> bool:
+        """Whether a run that has crashed was put in line again."""
+        try:
+            return self.queue.resumes_by_itself(run, summary)
+        except OSError as error:
+            self._complain(run.folder.id, f"it cannot be put in line: {error}")
+            return False
 
     def _register(self, run: FollowedRun, summary: RunSummary) -> RunSummary:
         """Bring pairs and model into the database as far as they are there."""
@@ -326,8 +374,7 @@ class Supervisor:
     def _poll(self) -> None:
         while not self._closed.is_set():
             self._news.clear()
-            with self._lock:
-                runs = [run for run in self._runs.values() if run.settled is None]
+            runs = self._unsettled()
             if not runs:
                 self._news.wait()
                 continue
@@ -339,6 +386,10 @@ class Supervisor:
                 except Exception as error:
                     # One bad folder must not end the following of all others.
                     self._complain(run.folder.id, f"cannot be followed: {error!r}")
+            try:
+                self.queue.start_due()
+            except Exception as error:
+                self._complain("", f"the queue cannot go on: {error!r}")
             self._closed.wait(POLL_SECONDS)
 
 

@@ -27,7 +27,6 @@ from rlft_tui.labels.score_book import ScoreBook
 from rlft_tui.paths import Workspace, find_workspace
 from rlft_tui.server.app import create_app
 from rlft_tui.server.backup_routes import DailyBackups
-from rlft_tui.server.health_routes import active_runs
 from rlft_tui.server.inference import Inference
 from rlft_tui.server.lifecycle import Activity, SocketFile, WorkspaceGuard, listen, watch
 from rlft_tui.server.remote_access import RemoteToken
@@ -155,7 +154,7 @@ async def _answer(services: Services, listener: socket.socket, ready: Callable[[
             activity=activity,
             guard=services.guard,
             idle_seconds=services.settings.idle_minutes * 60,
-            busy=lambda: active_runs(services) > 0,
+            busy=services.supervisor.is_needed,
             connected=lambda: bool(server.server_state.connections) or bool(remote.connections),
             end=server.end,
         )
