@@ -25,6 +25,9 @@ class RunCurves:
         self._seconds = 0.0
         self._last_t: float | None = None
         """Time of the last row of this attempt."""
+        self._last_step: int | None = None
+        self.went_back = 0
+        """How often a step was lower than the one before, without a new attempt."""
 
     def all(self) -> tuple[Curve, ...]:
         """In the order in which they were first logged, ``ELAPSED`` last."""
@@ -35,7 +38,7 @@ class RunCurves:
         self._curves = {curve.key: curve for curve in curves}
         self._elapsed = self._curves.pop(ELAPSED, None) or Curve(ELAPSED)
         self._seconds = self._elapsed.values[-1] if self._elapsed.values else 0.0
-        self._last_t = last_t
+        self._last_t, self._last_step, self.went_back = last_t, None, 0
 
     @property
     def last_t(self) -> float | None:
@@ -55,7 +58,7 @@ class RunCurves:
                 named = units if type(units) is dict else None
                 self.apply_rows([MetricsRow(event.v, event.t, step, values, units=named)])
         elif event.kind == "start":
-            self._last_t = None
+            self._last_t = self._last_step = None
             for curve in self.all():
                 curve.expect_rewind()
 
@@ -64,7 +67,7 @@ class RunCurves:
         curves = self._curves
         steps: list[int] = []
         times: list[float] = []
-        seconds, last_t = self._seconds, self._last_t
+        seconds, last_t, last_step = self._seconds, self._last_t, self._last_step
         for row in rows:
             step = row.step
             if not -(2**62) < step < 2**62:
@@ -74,6 +77,9 @@ class RunCurves:
             if last_t is not None and t > last_t:
                 seconds += t - last_t
             last_t = t
+            if last_step is not None and step < last_step:
+                self.went_back += 1
+            last_step = step
             steps.append(step)
             times.append(seconds)
             for key, value in row.values.items():
@@ -86,7 +92,7 @@ class RunCurves:
             if row.units:
                 self._name_units(row.units)
         self._elapsed.extend(steps, times)
-        self._seconds, self._last_t = seconds, last_t
+        self._seconds, self._last_t, self._last_step = seconds, last_t, last_step
 
     def series(
         self, keys: Sequence[str], points: int, window: tuple[int, int] | None = None

@@ -277,7 +277,7 @@ def test_folders_that_vanish_or_hold_no_run_disturb_nobody(place: Workspace, ope
     with pytest.raises(RlftError, match="not valid TOML"):
         supervisor.summary("broken")
     with pytest.raises(NotFoundError, match="no run 'goood'") as missing:
-        supervisor.series("goood", [], 10)
+        supervisor.folder("goood")
     assert "good" in missing.value.remedy
 
 
