@@ -10,18 +10,14 @@ from __future__ import annotations
 import sys
 from typing import Any, ClassVar
 
-from rlft_tui.jobs.online import UNITS, Online
+from rlft_tui.jobs.online import Online
 from rlft_tui.jobs.training import run_method
 from rlft_tui.runs.specs.grpo import GrpoSpec
 
 
 class Grpo(Online[GrpoSpec]):
     spec = GrpoSpec
-    units: ClassVar[dict[str, str]] = {
-        **UNITS,
-        "kl": "nats/token (k3)",
-        "cispo_clip_ratio": "share of tokens",
-    }
+    kl_unit: ClassVar[str] = "nats/token (k3)"
 
     def trainer_class(self) -> tuple[type[Any], type[Any]]:
         from trl.trainer.grpo_config import GRPOConfig

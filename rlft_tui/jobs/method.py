@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from rlft_tui.datasets.rows import Conversation
@@ -72,7 +73,7 @@ class Method(ABC, Generic[S]):
     spec: type[S]
     head: ClassVar[str] = "causal"
     """"causal" for a language model, "score" for a model with one score as its output."""
-    units: ClassVar[Mapping[str, str]] = {}
+    units: Mapping[str, str] = MappingProxyType({})
     """Units of the metrics that only this method logs."""
 
     @abstractmethod

@@ -44,11 +44,13 @@ UNITS = {
 
 
 class Online(Method[O]):
-    """The two parts that differ are the trainer's class and its own arguments."""
+    """What differs are the trainer's class, its own arguments, and the estimator of the KL."""
 
-    units: ClassVar[dict[str, str]] = UNITS
+    kl_unit: ClassVar[str]
+    """Unit and estimator of what the trainer logs as ``kl``: it is another one in each method."""
 
     def __init__(self) -> None:
+        self.units = {**UNITS, "kl": self.kl_unit}
         self._rewards: RunRewards | None = None
         self._answers: Any = None
 
@@ -146,6 +148,9 @@ class Online(Method[O]):
                     Alarm("reward not finite", f"reward {name} {what}", "Return None where it cannot judge"),
                 ),
             )
+            for name in self._rewards.names:
+                keys = (f"rewards/{name}/mean", f"rewards/{name}/std", f"heldout/rewards/{name}")
+                self.units = {**self.units, **dict.fromkeys(keys, "reward")}
         return self._rewards
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import sys
 from typing import Any, ClassVar
 
-from rlft_tui.jobs.online import UNITS, Online
+from rlft_tui.jobs.online import Online
 from rlft_tui.jobs.training import run_method
 from rlft_tui.runs.specs.rloo import RlooSpec
 
 
 class Rloo(Online[RlooSpec]):
     spec = RlooSpec
-    units: ClassVar[dict[str, str]] = {**UNITS, "kl": "nats/token (k1)"}
+    kl_unit: ClassVar[str] = "nats/token (k1)"
 
     def trainer_class(self) -> tuple[type[Any], type[Any]]:
         from trl.trainer.rloo_config import RLOOConfig
