@@ -1,0 +1,124 @@
+"""What an update learns from: answers, what they were worth, and what was expected of them.
+
+Everything here is computed once an update, before the policy changes: log-probabilities and
+values by the training pass itself, the reference's by the same pass, and from them and the
+scores the advantages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rlft_tui.jobs.ppo.advantages import gae, masked_mean, per_token_rewards, whiten
+from rlft_tui.jobs.ppo.answers import Answer
+from rlft_tui.jobs.ppo.batches import passes
+from rlft_tui.jobs.ppo.kl import Estimator, kl_per_token
+from rlft_tui.jobs.ppo.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The old policy's view of B answers, at most T tokens each; (B, T) float32, 0 behind an answer's end."""
+
+    answers: Sequence[Answer]
+    mask: Tensor
+    """1 on real tokens."""
+    logprobs: Tensor
+    reference: Tensor
+    values: Tensor
+    after: Tensor
+    """(B,) value of the state after the last token."""
+    entropy: Tensor
+
+    def kl(self, estimator: Estimator) -> Tensor:
+        """(B, T) estimates of KL(policy || reference), nats."""
+        return kl_per_token(self.logprobs, self.reference, estimator) * self.mask
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """Readings with what GAE makes of them."""
+
+    readings: Readings
+    kl: Tensor
+    """(B, T), as it was taken off the rewards and as it is reported."""
+    rewards: Tensor
+    """(B, T)."""
+    advantages: Tensor
+    """(B, T), whitened if asked for."""
+    returns: Tensor
+    """(B, T), advantages before whitening plus values."""
+
+    @property
+    def kl_per_sequence(self) -> float:
+        """Mean over answers of the summed KL, nats."""
+        return float(self.kl.sum(dim=1).mean())
+
+    @property
+    def kl_per_token(self) -> float:
+        """Mean over all tokens, nats."""
+        return float(masked_mean(self.kl, self.readings.mask))
+
+
+@torch.no_grad()
+def read_all(policy: Policy, answers: Sequence[Answer], *, rows: int, tokens: int) -> Readings:
+    """Policy and reference over all answers, in passes of like length (see ``batches.passes``)."""
+    width = max(len(answer.response) for answer in answers)
+    shape = (len(answers), width)
+    mask, logprobs, reference, values, entropy = (torch.zeros(shape, device=policy.device) for _ in range(5))
+    after = torch.zeros(len(answers), device=policy.device)
+    lengths = [answer.length for answer in answers]
+    for group in passes(range(len(answers)), lengths, rows=rows, tokens=tokens):
+        members = [answers[place] for place in group]
+        reading = policy.read(members, entropy=True)
+        layout = reading.layout
+        here = torch.tensor(group, device=policy.device)[:, None], torch.arange(layout.mask.shape[1])
+        mask[here] = layout.mask.float()
+        logprobs[here] = layout.rows(reading.logprobs)
+        values[here] = layout.rows(reading.values)
+        reference[here] = layout.rows(policy.reference_logprobs(members))
+        assert reading.entropy is not None
+        entropy[here] = layout.rows(reading.entropy)
+        after[here[0][:, 0]] = reading.after
+    return Readings(answers, mask, logprobs, reference, values, after, entropy)
+
+
+def make_experience(
+    readings: Readings,
+    scores: Tensor,
+    *,
+    beta: float,
+    estimator: Estimator,
+    gamma: float,
+    lam: float,
+    whiten_rewards: bool = False,
+    whiten_advantages: bool = True,
+    bootstrap_truncated: bool = False,
+) -> Experience:
+    """Rewards, advantages and returns of one update; ``scores`` (B,) as the optimiser is to see them.
+
+    ``bootstrap_truncated`` lets an answer that the length limit cut go on being worth what the
+    critic says of its last state; otherwise it is over, like one that ended.
+    """
+    mask = readings.mask
+    kl = readings.kl(estimator)
+    rewards = per_token_rewards(scores.to(mask.device), kl, mask, beta)
+    if whiten_rewards:
+        rewards = whiten(rewards, mask, keep_mean=True)
+    cut = torch.tensor([not answer.ended for answer in readings.answers], device=mask.device)
+    advantages = gae(
+        rewards,
+        readings.values,
+        mask,
+        gamma=gamma,
+        lam=lam,
+        bootstrap=readings.after * cut if bootstrap_truncated else None,
+    )
+    returns = advantages + readings.values
+    if whiten_advantages:
+        advantages = whiten(advantages, mask)
+    return Experience(readings, kl, rewards, advantages, returns)

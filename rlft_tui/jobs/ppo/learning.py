@@ -1,0 +1,158 @@
+"""The epochs of one update: the only place where weights change."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+import torch
+
+from rlft_tui.jobs.ppo.batches import optimiser_batches, passes
+from rlft_tui.jobs.ppo.experience import Experience
+from rlft_tui.jobs.ppo.losses import policy_loss, value_loss
+from rlft_tui.jobs.ppo.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class LearningSettings:
+    """How an update's answers are learned from."""
+
+    epochs: int
+    step_answers: int
+    """Answers an optimiser step."""
+    pass_rows: int
+    """Answers at most in a forward and backward pass."""
+    pass_tokens: int
+    """Tokens at most in a pass, prompts and padding included."""
+    clip: float
+    dual_clip: float
+    clip_value: float
+    value_coefficient: float
+    entropy_coefficient: float
+    max_grad_norm: float
+    early_stop_kl: float
+    """Mean KL(old || new) of an epoch, nats/token, after which no further epoch is begun; 0 for none."""
+
+
+@dataclass(slots=True)
+class Learned:
+    """Sums over everything an update learned from, token by token."""
+
+    tokens: int = 0
+    """Response tokens, each counted once an epoch."""
+    pass_tokens: int = 0
+    """Tokens that went through the trunk, prompts and padding included."""
+    sums: Counter[str] = field(default_factory=Counter)
+    ratio_min: float = math.inf
+    ratio_max: float = -math.inf
+    steps: int = 0
+    skipped: int = 0
+    """Optimiser steps not taken because loss or gradient were not finite."""
+    grad_norms: list[float] = field(default_factory=list)
+    epochs: int = 0
+    epoch_kl: list[float] = field(default_factory=list)
+    """Mean KL(old || new) of each epoch, nats/token."""
+    first_ratio_error: float = math.nan
+    """Largest |ratio - 1| before the first optimiser step: rounding, or a mistake."""
+
+    def mean(self, name: str) -> float:
+        """Mean over tokens of policy, value, clipped, value_clipped, approx_kl, ratio, loss."""
+        return self.sums[name] / self.tokens if self.tokens else math.nan
+
+
+def learn(
+    policy: Policy,
+    optimizer: torch.optim.Optimizer,
+    experience: Experience,
+    settings: LearningSettings,
+    *,
+    seed: int,
+    update: int,
+) -> Learned:
+    """PPO epochs over one update's answers, a fresh permutation each (Schulman et al. 2017, algorithm 1)."""
+    learned = Learned()
+    answers = experience.readings.answers
+    for epoch in range(settings.epochs):
+        tokens, kl = learned.tokens, learned.sums["approx_kl"]
+        for batch in optimiser_batches(len(answers), settings.step_answers, seed, update, epoch):
+            _step(policy, optimizer, experience, settings, batch, learned)
+        learned.epochs += 1
+        learned.epoch_kl.append((learned.sums["approx_kl"] - kl) / max(1, learned.tokens - tokens))
+        if settings.early_stop_kl and learned.epoch_kl[-1] > settings.early_stop_kl:
+            break
+    return learned
+
+
+def _step(
+    policy: Policy,
+    optimizer: torch.optim.Optimizer,
+    experience: Experience,
+    settings: LearningSettings,
+    batch: list[int],
+    learned: Learned,
+) -> None:
+    """One optimiser step: its gradient is the mean over all tokens of the batch, however it is cut."""
+    answers = experience.readings.answers
+    lengths = [answer.length for answer in answers]
+    tokens = sum(len(answers[place].response) for place in batch)
+    optimizer.zero_grad(set_to_none=True)
+    finite = True
+    for group in passes(batch, lengths, rows=settings.pass_rows, tokens=settings.pass_tokens):
+        finite &= _backward(policy, experience, settings, group, tokens, learned)
+    parameters = list(policy.parameters())
+    norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))
+    if finite and math.isfinite(norm):
+        optimizer.step()
+        learned.steps += 1
+    else:
+        # Weights that took one NaN never lose it again.
+        learned.skipped += 1
+    learned.grad_norms.append(norm)
+    optimizer.zero_grad(set_to_none=True)
+
+
+def _backward(
+    policy: Policy,
+    experience: Experience,
+    settings: LearningSettings,
+    group: list[int],
+    tokens: int,
+    learned: Learned,
+) -> bool:
+    """Forward and backward over a few answers; whether the loss was finite."""
+    readings = experience.readings
+    reading = policy.read(
+        [readings.answers[place] for place in group], entropy=settings.entropy_coefficient != 0
+    )
+    layout = reading.layout
+    rows = torch.tensor(group, device=policy.device)
+    old, old_values, advantages, returns = (
+        of_all[rows, : layout.mask.shape[1]][layout.mask]
+        for of_all in (readings.logprobs, readings.values, experience.advantages, experience.returns)
+    )
+    actor = policy_loss(reading.logprobs, old, advantages, clip=settings.clip, dual_clip=settings.dual_clip)
+    critic = value_loss(reading.values, old_values, returns, clip=settings.clip_value)
+    loss = actor.loss.sum() + settings.value_coefficient * critic.loss.sum()
+    if reading.entropy is not None:
+        loss = loss - settings.entropy_coefficient * reading.entropy.sum()
+    (loss / tokens).backward()
+
+    if learned.steps + learned.skipped == 0:
+        error = float((actor.ratio - 1).abs().max())
+        learned.first_ratio_error = max(error, learned.first_ratio_error if learned.tokens else 0.0)
+    learned.tokens += len(layout.targets)
+    learned.pass_tokens += layout.ids.numel()
+    learned.ratio_min = min(learned.ratio_min, float(actor.ratio.min()))
+    learned.ratio_max = max(learned.ratio_max, float(actor.ratio.max()))
+    for name, of_tokens in (
+        ("policy", actor.loss),
+        ("value", critic.loss),
+        ("clipped", actor.clipped),
+        ("value_clipped", critic.clipped),
+        ("approx_kl", actor.approx_kl),
+        ("ratio", actor.ratio),
+    ):
+        learned.sums[name] += float(of_tokens.detach().sum())
+    learned.sums["loss"] += float(loss.detach())
+    return bool(loss.isfinite())

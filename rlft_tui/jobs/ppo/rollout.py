@@ -1,0 +1,77 @@
+"""The policy answers prompts; nothing but token ids is kept.
+
+The generation pass's own scores are thrown away: rounded differently from the training
+pass, they would make the first ratios differ from 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from rlft_tui.jobs.decoding import Decoding, Row, answer_text, derived_seed, end_ids
+from rlft_tui.jobs.ppo.answers import Answer
+from rlft_tui.jobs.ppo.policy import Policy
+from rlft_tui.runs.run_spec import Sampling
+
+Never: Callable[[], bool] = lambda: False  # noqa: E731
+
+
+class Rollout:
+    """Draws answers at the policy's temperature from the whole vocabulary: no top-k, no top-p.
+
+    Whatever else changes the distribution in sampling would have to change the
+    log-probabilities too, or the ratios would be those of another policy.
+    """
+
+    def __init__(self, policy: Policy, tokenizer: Any, *, max_new_tokens: int, rows: int, seed: int) -> None:
+        """``rows`` answers are written together."""
+        self.policy = policy
+        self.tokenizer = tokenizer
+        self.sampling = Sampling(temperature=policy.temperature, top_p=1.0, max_new_tokens=max_new_tokens)
+        self.rows = rows
+        self.seed = seed
+        self.ends = end_ids(policy.model, tokenizer)
+
+    @torch.no_grad()
+    def draw(
+        self,
+        prompts: Sequence[list[int]],
+        places: Sequence[int],
+        *name: object,
+        stopped: Callable[[], bool] = Never,
+    ) -> list[Answer] | None:
+        """One answer to each of ``prompts[place]``, in order; None when it was stopped on the way.
+
+        The random numbers follow from the seed, ``name`` (such as the update's number) and the
+        answer's index, so they are the same after a resume. Prompts of like length are
+        answered together.
+        """
+        found: dict[int, Answer] = {}
+        order = sorted(range(len(places)), key=lambda index: -len(prompts[places[index]]))
+        for start in range(0, len(order), self.rows):
+            group = order[start : start + self.rows]
+            rows = [
+                Row(
+                    prompts[places[index]],
+                    self.sampling,
+                    derived_seed(self.seed, *map(str, name), str(index)),
+                )
+                for index in group
+            ]
+            with self.policy.precision():
+                decoding = Decoding(self.policy.model, rows, self.ends, self.policy.pad_id)
+                while decoding.open:
+                    if stopped():
+                        return None
+                    decoding.step()
+            for index, row in zip(group, rows, strict=True):
+                found[index] = self._answer(row, places[index])
+        return [found[index] for index in range(len(places))]
+
+    def _answer(self, row: Row, place: int) -> Answer:
+        ended = row.ended == "eos"
+        response = row.tokens + ([row.end] if ended else [])
+        return Answer(row.prompt, response, ended, answer_text(self.tokenizer, row), place)

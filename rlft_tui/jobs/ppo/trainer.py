@@ -1,0 +1,190 @@
+"""One PPO update after another: draw, judge, read, learn.
+
+Stiennon et al. 2020's recipe on one model: the order of things below is the order of the paper's
+section 3.4, each step in the module that its name says.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from rlft_tui.errors import RlftError
+from rlft_tui.jobs.ppo.answers import Answer
+from rlft_tui.jobs.ppo.batches import prompts_of_update
+from rlft_tui.jobs.ppo.experience import Experience, make_experience, read_all
+from rlft_tui.jobs.ppo.kl import KlController
+from rlft_tui.jobs.ppo.learning import Learned, LearningSettings, learn
+from rlft_tui.jobs.ppo.optimiser import make_optimizer, set_learning_rates
+from rlft_tui.jobs.ppo.policy import Policy
+from rlft_tui.jobs.ppo.rollout import Never, Rollout
+from rlft_tui.jobs.ppo.scores import ScoreShaping, is_score
+from rlft_tui.runs.specs.ppo import PpoSpec
+
+
+class Judgement(Protocol):
+    """What the rewards said about one answer."""
+
+    @property
+    def total(self) -> float | None:
+        """None where none of them judged it."""
+
+    @property
+    def parts(self) -> dict[str, float | None]:
+        """By the reward's name, unweighted."""
+
+
+Judge = Callable[[Sequence[Answer]], Sequence[Judgement]]
+
+
+@dataclass(slots=True)
+class Update:
+    """What happened in one update."""
+
+    number: int
+    """From 1."""
+    experience: Experience
+    judgements: Sequence[Judgement]
+    """Of the answers that are learned from, in the readings' order."""
+    missing: int
+    """Answers left out because nothing judged them."""
+    scores: Tensor
+    """(B,) as learned from."""
+    learned: Learned
+    beta: float
+    """The coefficient that this update's rewards were made with."""
+    learning_rate: float
+    seconds: dict[str, float] = field(default_factory=dict)
+    """By phase: generate, judge, score, learn."""
+
+
+class Trainer:
+    """The state of a run between updates: weights, optimiser, beta, shaping, and how many are done."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        rollout: Rollout,
+        judge: Judge,
+        prompts: Sequence[list[int]],
+        spec: PpoSpec,
+        updates: int,
+    ) -> None:
+        """``prompts`` are token ids; ``updates`` is the whole run's number, for the learning rate."""
+        self.policy = policy
+        self.rollout = rollout
+        self.judge = judge
+        self.prompts = prompts
+        self.spec = spec
+        self.updates = updates
+        self.done = 0
+        """Updates done: with the seed, it fixes every random number to come."""
+        self.tokens = 0
+        """Response tokens drawn so far."""
+        self.optimizer = make_optimizer(policy, spec)
+        self.controller = KlController(spec.init_kl_coef, spec.adaptive_kl, spec.target_kl, spec.kl_horizon)
+        self.shaping = ScoreShaping(
+            spec.center_scores,
+            spec.normalize_scores,
+            spec.score_clip,
+            spec.missing_eos_penalty,
+            spec.missing_eos,
+        )
+        self.learning = LearningSettings(
+            epochs=spec.ppo_epochs,
+            step_answers=spec.step_answers,
+            pass_rows=spec.mini_batch_size,
+            pass_tokens=spec.pass_tokens,
+            clip=spec.cliprange,
+            dual_clip=spec.dual_clip,
+            clip_value=spec.cliprange_value,
+            value_coefficient=spec.vf_coef,
+            entropy_coefficient=spec.entropy_coef,
+            max_grad_norm=spec.max_grad_norm,
+            early_stop_kl=spec.early_stop_kl,
+        )
+
+    def update(self, stopped: Callable[[], bool] = Never) -> Update | None:
+        """The next update; None, and nothing changed, when it was stopped while drawing answers."""
+        spec, number = self.spec, self.done
+        seconds: dict[str, float] = {}
+        with timed(seconds, "generate"):
+            places = prompts_of_update(len(self.prompts), spec.batch_size, number, spec.seed)
+            drawn = self.rollout.draw(self.prompts, places, "update", number, stopped=stopped)
+        if drawn is None:
+            return None
+        with timed(seconds, "judge"):
+            said = self.judge(drawn)
+        kept = [index for index, judgement in enumerate(said) if is_score(judgement.total)]
+        if not kept:
+            raise RlftError(
+                f"no reward said anything about any of the {len(drawn)} answers of update {number + 1}",
+                remedy="Try the reward: rlft rewards test",
+            )
+        answers, judgements = [drawn[index] for index in kept], [said[index] for index in kept]
+        with timed(seconds, "score"):
+            readings = read_all(self.policy, answers, rows=2 * spec.mini_batch_size, tokens=spec.pass_tokens)
+        scores = self.shaping.shape([one.total for one in judgements], [answer.ended for answer in answers])
+        beta = self.controller.coefficient
+        experience = make_experience(
+            readings,
+            scores,
+            beta=beta,
+            estimator=spec.kl_estimator,
+            gamma=spec.gamma,
+            lam=spec.lam,
+            whiten_rewards=spec.whiten_rewards,
+            whiten_advantages=spec.whiten_advantages,
+            bootstrap_truncated=spec.bootstrap_truncated,
+        )
+        rate = set_learning_rates(self.optimizer, spec, number, self.updates)
+        with timed(seconds, "learn"):
+            learned = learn(
+                self.policy, self.optimizer, experience, self.learning, seed=spec.seed, update=number
+            )
+        in_unit = experience.kl_per_sequence if spec.kl_unit == "sequence" else experience.kl_per_token
+        self.controller.observe(in_unit, len(answers))
+        self.done = number + 1
+        self.tokens += sum(len(answer.response) for answer in drawn)
+        return Update(
+            self.done,
+            experience,
+            judgements,
+            len(drawn) - len(kept),
+            scores,
+            learned,
+            beta,
+            rate,
+            seconds,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Everything but the weights that the next update depends on."""
+        return {
+            "done": self.done,
+            "tokens": self.tokens,
+            "optimizer": self.optimizer.state_dict(),
+            "kl_coefficient": self.controller.coefficient,
+            "shaping": self.shaping.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The state that ``state`` gave; the weights are loaded apart."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.controller.coefficient = state["kl_coefficient"]
+        self.shaping.restore(state["shaping"])
+        self.done = state["done"]
+        self.tokens = state["tokens"]
+
+
+@contextmanager
+def timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
+    """Add the wall time of what is done inside to a phase."""
+    began = time.perf_counter()
+    yield
+    seconds[phase] = seconds.get(phase, 0.0) + time.perf_counter() - began
