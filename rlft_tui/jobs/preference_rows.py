@@ -10,7 +10,7 @@ from rlft_tui.datasets import dataset_files
 from rlft_tui.datasets.rows import Conversation, PreferenceRow
 from rlft_tui.errors import RlftError
 
-__all__ = ["Conversation", "PreferenceRow", "TokenRow", "read_rows", "tokenise"]
+__all__ = ["Conversation", "PreferenceRow", "TokenRow", "read_rows", "tokenise", "tokenise_answer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,33 @@ def read_rows(path: Path, *, required: bool = True) -> list[PreferenceRow]:
 
 
 def tokenise(tokenizer: Any, row: PreferenceRow) -> TokenRow:
-    """Exactly TRL's way: an answer is what the template adds behind the generation prompt."""
+    """Exactly TRL's way: answers begin where the renderings with and without them part.
+
+    That is behind the generation prompt, but for templates that render a prompt alone otherwise.
+    """
     prompt = _template(tokenizer, row.prompt, add_generation_prompt=True)
     chosen = _template(tokenizer, row.prompt + row.chosen)
     rejected = _template(tokenizer, row.prompt + row.rejected)
-    return TokenRow(prompt, chosen[len(prompt) :], rejected[len(prompt) :])
+    begin = min(shared_beginning(prompt, chosen), shared_beginning(prompt, rejected))
+    return TokenRow(prompt[:begin], chosen[begin:], rejected[begin:])
+
+
+def tokenise_answer(
+    tokenizer: Any, prompt: Conversation, completion: Conversation
+) -> tuple[list[int], list[int]]:
+    """Token ids of a prompt and of one answer to it, in the same way."""
+    before = _template(tokenizer, prompt, add_generation_prompt=True)
+    whole = _template(tokenizer, prompt + completion)
+    begin = shared_beginning(before, whole)
+    return before[:begin], whole[begin:]
+
+
+def shared_beginning(ids: list[int], others: list[int]) -> int:
+    """How many tokens both begin with."""
+    for at, (one, other) in enumerate(zip(ids, others, strict=False)):
+        if one != other:
+            return at
+    return min(len(ids), len(others))
 
 
 def _template(tokenizer: Any, messages: Conversation, **options: bool) -> list[int]:

@@ -1,11 +1,12 @@
-"""A model the workspace knows: a base, or an adapter trained on one."""
+"""A model the workspace knows: a base, an adapter trained on one, or a reward model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-ModelKind = Literal["base", "adapter"]
+ModelKind = Literal["base", "adapter", "reward"]
+"""A reward model writes no text: it is an adapter with a score head on its base, or whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +16,9 @@ class Model:
     name: str
     kind: ModelKind
     path: str
-    """Weights: a safetensors folder or hub id (base), or a PEFT adapter folder (adapter)."""
+    """Weights: a safetensors folder or hub id (base), or a PEFT adapter folder (adapter, mostly reward)."""
     base: str = ""
-    """For an adapter, the name of the base it sits on."""
+    """For an adapter, the name of the base it sits on; empty for a whole model."""
     base_path: str = ""
     run_id: str = ""
     dataset: str = ""

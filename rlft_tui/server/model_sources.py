@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from rlft_tui.errors import NotFoundError
+from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.models.model import Model
 from rlft_tui.models.models_table import list_models, name_hint
 from rlft_tui.models.pull import model_folder
@@ -17,13 +17,19 @@ from rlft_tui.runs.run_spec import ModelSource
 BUILT_IN = "smollm2-135m"
 
 
-def resolve_model(connection: duckdb.DuckDBPyConnection, name: str) -> ModelSource:
+def resolve_model(connection: duckdb.DuckDBPyConnection, name: str, *, reward: bool = False) -> ModelSource:
     """A registry name, a pulled model, a local folder or a hub id, as a job loads it.
 
+    A reward model writes no text and is refused, unless ``reward`` says that one will do.
     NotFoundError with the command that gets it when it is not on this machine.
     """
     known = {model.name: model for model in list_models(connection)}
     if name in known:
+        if known[name].kind == "reward" and not reward:
+            raise RlftError(
+                f"{name} is a reward model, which writes no text",
+                remedy=f"Score answers with it: rlft models score {name}, or --reward model:{name}",
+            )
         return _registered(known[name], known)
     if (pulled := model_folder(name)).is_dir() and name.strip("./"):
         return ModelSource(name=name, path=str(pulled))
@@ -42,7 +48,7 @@ def resolve_model(connection: duckdb.DuckDBPyConnection, name: str) -> ModelSour
 def _registered(model: Model, known: dict[str, Model]) -> ModelSource:
     if os.path.isabs(model.path) and not Path(model.path).is_dir():
         raise NotFoundError(f"the folder of model {model.name} is gone", where=model.path)
-    if model.kind == "base":
+    if model.kind == "base" or (model.kind == "reward" and not model.base):
         return ModelSource(name=model.name, path=model.path)
     base = model.base_path or (known[model.base].path if model.base in known else "")
     if not base:

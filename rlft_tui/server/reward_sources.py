@@ -28,7 +28,7 @@ def _resolved(connection: duckdb.DuckDBPyConnection, part: RewardPart) -> Reward
     source = parse_source(part.source)
     if source.kind != "model" or part.model is not None:
         return part
-    kinds = {model.name: str(model.kind) for model in list_models(connection)}
+    kinds = {model.name: model.kind for model in list_models(connection)}
     known = [name for name, kind in kinds.items() if kind == "reward"]
     if source.name not in kinds:
         raise NotFoundError(f"no reward model called {source.name!r}", remedy=name_hint(source.name, known))
@@ -37,4 +37,4 @@ def _resolved(connection: duckdb.DuckDBPyConnection, part: RewardPart) -> Reward
             f"{source.name} is a {kinds[source.name]} model, which gives no rewards",
             remedy="Train one: rlft train reward",
         )
-    return part.model_copy(update={"model": resolve_model(connection, source.name)})
+    return part.model_copy(update={"model": resolve_model(connection, source.name, reward=True)})

@@ -42,7 +42,7 @@ def register_model(database: Database, folder: RunFolder, spec: TrainingSpec, cr
     def model(name: str) -> Model:
         return Model(
             name=name,
-            kind="adapter" if adapter else "base",
+            kind="reward" if spec.method == "reward" else "adapter" if adapter else "base",
             path=str(folder.model),
             base=spec.model.name if adapter else "",
             base_path=spec.model.path if adapter else "",

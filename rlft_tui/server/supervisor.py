@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from rlft_tui.config import Settings
 from rlft_tui.database.connection import Database
 from rlft_tui.datasets.checks import check_dataset
-from rlft_tui.datasets.datasets_table import dataset_by_name, list_datasets
+from rlft_tui.datasets.datasets_table import dataset_for, list_datasets
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
 from rlft_tui.models.models_table import list_models, name_hint, remove_models_of_run
 from rlft_tui.models.pull import require_training_stack
@@ -155,10 +155,13 @@ class Supervisor:
         with self._database.reader() as connection:
             for key in model_fields(kind):
                 if isinstance(values.get(key), str):
-                    values[key] = resolve_model(connection, values[key]).model_dump()
+                    may_score = values.get("method") == "reward"
+                    found = resolve_model(connection, values[key], reward=may_score)
+                    values[key] = found.model_dump()
             if issubclass(kind, TrainingSpec) and isinstance(values.get("dataset"), str):
-                chosen = dataset_by_name(connection, values["dataset"])
-                check_dataset(chosen).raise_for_errors(chosen)
+                method = str(values["method"])
+                chosen = dataset_for(connection, values["dataset"], method)
+                check_dataset(chosen, method).raise_for_errors(chosen)
                 values["dataset"] = chosen.hash
                 dataset = self._workspace.root / chosen.path
             names = [model.name for model in list_models(connection)]

@@ -113,7 +113,8 @@ class CompareScreen(WorkbenchScreen):
 
     def _offer(self, known: tuple[Model, ...], wanted: tuple[str, str] | None) -> None:
         """Fill the two lists; keep what was chosen, unless other models were asked for."""
-        self._models = tuple(sorted(known, key=lambda each: -each.created_at))
+        writing = (each for each in known if each.kind != "reward")
+        self._models = tuple(sorted(writing, key=lambda each: -each.created_at))
         names = [each.name for each in self._models]
         pair = wanted or (self.round.models if all(name in names for name in self.round.models) else None)
         pair = pair or suggested(known, self.bench.settings.default_model)
