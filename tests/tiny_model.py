@@ -12,8 +12,11 @@ CHAT_TEMPLATE = (
 )
 
 
-def make_tiny_model(folder: Path, seed: int = 0) -> Path:
-    """Save model and tokenizer into ``folder`` and return it; the same seed gives the same weights."""
+def make_tiny_model(folder: Path, seed: int = 0, *, width: int = 32) -> Path:
+    """Save model and tokenizer into ``folder`` and return it; the same seed gives the same weights.
+
+    ``width`` is the hidden size; blockwise quantisation wants a multiple of 64.
+    """
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -40,8 +43,8 @@ def make_tiny_model(folder: Path, seed: int = 0) -> Path:
         model = LlamaForCausalLM(
             LlamaConfig(
                 vocab_size=len(vocabulary),
-                hidden_size=32,
-                intermediate_size=64,
+                hidden_size=width,
+                intermediate_size=2 * width,
                 num_hidden_layers=2,
                 num_attention_heads=4,
                 num_key_value_heads=2,

@@ -58,6 +58,7 @@ class Dpo(Method[DpoSpec]):
             max_length=setup.spec.max_length,
             batch_size=2 * setup.spec.batch_size,
             reference=reference,
+            kept=setup.job.folder.root / "heldout_reference.json",
         )
 
 

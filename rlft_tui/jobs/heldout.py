@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from rlft_tui.errors import RlftError
@@ -24,7 +26,10 @@ class HeldOut:
         max_length: int,
         batch_size: int,
         reference: Reference | None,
+        kept: Path,
     ) -> None:
+        """``kept``: file for the reference's log-probabilities, so that a resumed run still has them when
+        the model that it began with is gone."""
         self.beta = beta
         self.batch_size = batch_size
         self.reference = reference
@@ -38,6 +43,7 @@ class HeldOut:
                 self.chosen.append(Scored(tokens.prompt, tokens.chosen[:room]))
                 self.rejected.append(Scored(tokens.prompt, tokens.rejected[:room]))
         self.rows = len(self.chosen)
+        self.kept = kept
 
     def measure(self, model: Any, *, untrained: bool = False) -> dict[str, float]:
         """Shares (0..1) of comparisons in which the chosen answer wins; a tie counts half.
@@ -47,19 +53,8 @@ class HeldOut:
         ``heldout/likelihood_accuracy``: by log p of the whole answer.
         ``heldout/normalised_accuracy``: by log p divided by the answer's tokens.
         """
-        items = self.chosen + self.rejected
-        training = model.training
-        model.eval()
-        try:
-            policy = answer_logps(model, items, self.batch_size)
-            if untrained:
-                self._reference_logps = policy
-            elif self._reference_logps is None:
-                self._reference_logps = self._of_reference(items)
-        finally:
-            model.train(training)
-        n = len(self.chosen)
-        rewards = [self.beta * (p - r) for p, r in zip(policy, self._reference_logps, strict=True)]
+        rewards, policy = self.rewards(model, untrained=untrained)
+        items, n = self.chosen + self.rejected, len(self.chosen)
         per_token = [p / max(1, len(item.answer)) for p, item in zip(policy, items, strict=True)]
         margins = [a - b for a, b in zip(rewards[:n], rewards[n:], strict=True)]
         return {
@@ -70,11 +65,37 @@ class HeldOut:
             "heldout/pairs": float(n),
         }
 
+    def rewards(self, model: Any, *, untrained: bool = False) -> tuple[list[float], list[float]]:
+        """Implicit rewards and log-probabilities of all chosen and then all rejected answers, in nats."""
+        items = self.chosen + self.rejected
+        training = model.training
+        model.eval()
+        try:
+            policy = answer_logps(model, items, self.batch_size)
+            if untrained:
+                self._reference_logps = policy
+                self.kept.write_text(json.dumps(policy), encoding="utf-8")
+            elif self._reference_logps is None:
+                self._reference_logps = self._of_reference(items)
+        finally:
+            model.train(training)
+        return [self.beta * (p - r) for p, r in zip(policy, self._reference_logps, strict=True)], policy
+
     def _of_reference(self, items: list[Scored]) -> list[float]:
-        if self.reference is None:
-            raise RlftError("the reference's log-probabilities are not known any more")
-        with self.reference() as frozen:
-            return answer_logps(frozen, items, self.batch_size)
+        if self.reference is not None:
+            with self.reference() as frozen:
+                return answer_logps(frozen, items, self.batch_size)
+        try:
+            logps: list[float] = json.loads(self.kept.read_bytes())
+        except (OSError, ValueError):
+            logps = []
+        if len(logps) != len(items):
+            raise RlftError(
+                "the reference's log-probabilities are gone, so nothing can be compared with them",
+                where=str(self.kept),
+                remedy="Launch the run anew",
+            )
+        return logps
 
 
 def share_won(chosen: list[float], rejected: list[float]) -> float:

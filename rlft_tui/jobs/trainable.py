@@ -62,8 +62,20 @@ def load_model(path: str, head: Head, dtype: torch.dtype, device: str, quantizat
     if quantization != "none":
         options["quantization_config"] = quantization_config(quantization, dtype)
         options["device_map"] = {"": device}
-        return from_pretrained(factory, path, **options)
+        return _unpacked(from_pretrained(factory, path, **options))
     return from_pretrained(factory, path, **options).to(device)
+
+
+def _unpacked(model: Any) -> Any:
+    """Keep bitsandbytes from repacking 4-bit weights for the CPU when they are first read in evaluation.
+
+    It never undoes that, and computes otherwise with them: held-out measures and samples would
+    change what is trained afterwards.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model
 
 
 def quantization_config(quantization: Quantization, dtype: torch.dtype) -> BitsAndBytesConfig:

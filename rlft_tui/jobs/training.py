@@ -13,6 +13,7 @@ import contextlib
 import math
 import os
 import shutil
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,6 +35,7 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
 
     job.stage("starting", detail="loading torch, transformers and TRL")
     os.environ["TQDM_DISABLE"] = "1"
+    quiet_libraries()
     if spec.backend == "unsloth":
         # It rewrites transformers and TRL while they are being imported: it must come first.
         from rlft_tui.jobs import unsloth_backend
@@ -72,7 +74,12 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
     job.stage("loading", detail=spec.model.name)
     arguments = training_arguments(spec, dtype, device, job.folder.checkpoints)
     tokenizer = load_tokenizer(spec.model.path)
-    model, peft_config = load_trainable(spec, method.head, dtype, device)
+    if spec.backend == "unsloth":
+        if method.head != "causal":
+            raise RlftError(f"backend unsloth cannot train {spec.method}", remedy="Set backend to plain")
+        model, peft_config = unsloth_backend.load_policy(spec, dtype), None
+    else:
+        model, peft_config = load_trainable(spec, method.head, dtype, device)
     setup = Setup(job, spec, rows, heldout_rows, tokenizer, model, peft_config, device, dtype, arguments)
     job.stage("tokenising", detail=f"{len(rows)} rows")
     trainer = method.trainer(setup)
@@ -143,6 +150,12 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
     job.log.write("end", status="finished", model=str(job.folder.model))
     say(f"finished after {step} steps: {job.folder.model}")
     return 0
+
+
+def quiet_libraries() -> None:
+    """Keep out of the run's output what libraries say to one another's authors, thousands of times."""
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
+    warnings.filterwarnings("ignore", message="MatMul8bitLt")
 
 
 def planned_steps(trainer: Any, epochs: float) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import TrainingArguments
 
 from rlft_tui.errors import UnavailableError
 from rlft_tui.runs.specs.training import TrainingSpec
@@ -41,7 +43,7 @@ def training_arguments(spec: TrainingSpec, dtype: torch.dtype, device: str, outp
         "output_dir": str(output),
         "per_device_train_batch_size": spec.batch_size,
         "gradient_accumulation_steps": spec.gradient_accumulation,
-        "gradient_checkpointing": spec.gradient_checkpointing,
+        **_checkpointing(spec.gradient_checkpointing),
         "learning_rate": spec.learning_rate,
         "lr_scheduler_type": spec.scheduler,
         "optim": OPTIMIZERS[spec.optimizer],
@@ -59,6 +61,13 @@ def training_arguments(spec: TrainingSpec, dtype: torch.dtype, device: str, outp
         "disable_tqdm": True,
         "report_to": "none",
     }
+
+
+def _checkpointing(wanted: bool) -> dict[str, Any]:
+    """The setting under the name it has: transformers 5.23 renamed it, TRL's configs set the old one."""
+    if any(field.name == "activation_checkpointing" for field in fields(TrainingArguments)):
+        return {"activation_checkpointing": wanted, "gradient_checkpointing": None}
+    return {"gradient_checkpointing": wanted}
 
 
 def _require_bitsandbytes(optimizer: str, device: str) -> None:

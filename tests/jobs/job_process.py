@@ -12,9 +12,8 @@ from typing import Any
 
 from rlft_tui.runs.run_event import EventReader, RunEvent
 from rlft_tui.runs.run_folder import RunFolder
-from rlft_tui.runs.run_spec import ModelSource, Sampling, write_spec
+from rlft_tui.runs.run_spec import SPECS, ModelSource, PolicySpec, Sampling, write_spec
 from rlft_tui.runs.specs.adaptation import Lora
-from rlft_tui.runs.specs.dpo import DpoSpec
 from rlft_tui.runs.specs.generate import GenerateSpec
 
 JOB_SECONDS = 240.0
@@ -29,6 +28,11 @@ ROWS = [
 
 
 def dpo_folder(root: Path, model: Path | ModelSource, **settings: Any) -> RunFolder:
+    """A DPO run's folder."""
+    return training_folder(root, "dpo", model, **settings)
+
+
+def training_folder(root: Path, method: str, model: Path | ModelSource, **settings: Any) -> RunFolder:
     """A run folder with eight training rows and two held-out rows, all in fp32 on one thread."""
     folder = RunFolder(root)
     folder.dataset.mkdir(parents=True)
@@ -40,14 +44,18 @@ def dpo_folder(root: Path, model: Path | ModelSource, **settings: Any) -> RunFol
         "learning_rate": 1e-2,
         "lora": Lora(r=4, alpha=8),
         "checkpoint_every": 4,
-        "sample_every": 12,
-        "sample_prompts": 2,
-        "sampling": Sampling(temperature=1.0, max_new_tokens=8),
         "threads": 1,
         "precision": "fp32",
     }
+    if issubclass(SPECS[method], PolicySpec):
+        defaults |= {
+            "sample_every": 12,
+            "sample_prompts": 2,
+            "sampling": Sampling(temperature=1.0, max_new_tokens=8),
+        }
     source = ModelSource(name="tiny", path=str(model)) if isinstance(model, Path) else model
-    write_spec(DpoSpec(id=root.name, model=source, dataset="abc", **(defaults | settings)), folder.spec)
+    values = {"id": root.name, "model": source, "dataset": "abc", **defaults, **settings}
+    write_spec(SPECS[method].model_validate(values), folder.spec)
     return folder
 
 

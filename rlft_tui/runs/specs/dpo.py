@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rlft_tui.runs.specs.alarms import DpoAlarms
 from rlft_tui.runs.specs.training import PolicySpec
@@ -44,5 +44,12 @@ class DpoSpec(PolicySpec):
     sft_weight: float = Field(default=0.0, ge=0.0)
     """Weight of an added loss that makes the chosen answer likelier (Pang et al. 2024, eq. 1); 0 for none."""
     precompute_reference: Literal["auto", "on", "off"] = "auto"
-    """Compute the reference's log-probabilities once before training; auto when rows come up over 3 times."""
+    """Compute the reference's log-probabilities once before training; auto when rows come up over 3 times.
+    Full fine-tuning then holds no second model, and measures no KL of its samples."""
     alarms: DpoAlarms = DpoAlarms()
+
+    @model_validator(mode="after")
+    def _smoothed(self) -> Self:
+        if self.loss_type == "exo_pair" and not self.label_smoothing:
+            raise ValueError("label_smoothing: exo_pair needs it above 0 (Ji et al. take 0.001)")
+        return self

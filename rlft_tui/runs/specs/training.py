@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rlft_tui.runs.specs.adaptation import Adaptation, Lora, Optimizer, Quantization, Scheduler
 from rlft_tui.runs.specs.alarms import TextAlarms, TrainingAlarms
@@ -71,6 +71,12 @@ class TrainingSpec(RunSpec):
     """Name of the result in the registry; empty for the run's own id."""
     parent: str = ""
     """Id of the run this one was cloned from."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.quantization != "none" and self.adaptation == "full":
+            raise ValueError("quantization: a quantised base is frozen, so adaptation must be lora")
+        return self
 
 
 class PolicySpec(TrainingSpec):
