@@ -25,6 +25,8 @@ from rlft_tui.rewards.stress_texts import STRESS, TrialCase
 
 LOAD = "load"
 """Name of the first result: reading and running the file."""
+TOO_SLOW = "did not end in the time it has"
+"""The error of a call that was ended; no further case is tried."""
 LOAD_SECONDS = 120.0
 """A file may import a deep learning library."""
 CALL_SECONDS = 10.0
@@ -168,7 +170,7 @@ def _lost(case: str, code: int, errors: str, request: Request) -> Result:
     line = re.search(rf'File "{re.escape(request.file)}", line (\d+)', errors) if request.file else None
     where = f"{request.file}:{line[1]}" if line else request.file or f"reward {request.name}"
     if "Timeout (" in errors:
-        return Result(case, request.seconds, error="did not end in the time it has", where=where)
+        return Result(case, request.seconds, error=TOO_SLOW, where=where)
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     return Result(case, 0.0, error=f"ended its process ({how})", where=where)
 

@@ -25,7 +25,7 @@ from rlft_tui.rewards.checked_rewards import Scores, check_rewards
 from rlft_tui.rewards.python_file import choose_function, functions_in, last_line, load_function, told
 from rlft_tui.rewards.reward_function import RewardFunction
 from rlft_tui.rewards.stress_texts import REFERENCE, TrialCase, TrialText
-from rlft_tui.rewards.trial import LOAD, Request, Result
+from rlft_tui.rewards.trial import LOAD, TOO_SLOW, Request, Result
 
 
 class _TooSlow(BaseException):
@@ -62,8 +62,11 @@ def main() -> int:
     tell(Result(LOAD, time.perf_counter() - begun))
     for case in request.cases:
         faulthandler.dump_traceback_later(request.seconds + 2, exit=True)
-        tell(_score(function, case, request))
+        result = _score(function, case, request)
         faulthandler.cancel_dump_traceback_later()
+        tell(result)
+        if result.error == TOO_SLOW:
+            break  # it would hang on the next ones too
     return 0
 
 
@@ -143,7 +146,7 @@ def _where(request: Request, error: BaseException) -> str:
 
 
 def _alarm(number: int, frame: FrameType | None) -> None:
-    raise _TooSlow("did not end in the time it has")
+    raise _TooSlow(TOO_SLOW)
 
 
 if __name__ == "__main__":
