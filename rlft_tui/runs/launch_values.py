@@ -5,13 +5,14 @@ Plain values as they stand in TOML: models and data sets by name, nothing that h
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from rlft_tui.errors import RlftError
 from rlft_tui.runs.presets.read_presets import preset
 from rlft_tui.runs.run_spec import SPECS, RunSpec, command_of, parse_spec
-from rlft_tui.runs.spec_fields import get_value, laid_over, set_value, spec_fields
+from rlft_tui.runs.spec_fields import NO_SETTINGS, get_value, laid_over, set_value, spec_fields
 from rlft_tui.runs.specs.base import model_fields
 from rlft_tui.runs.specs.rewards import RewardPart
 
@@ -42,7 +43,7 @@ def layered(
                 where=file_name,
                 remedy=f'Name another file, or write method = "{method}"',
             )
-        _require_parts(method, file, file_name)
+        require_settings(method, file, where=file_name)
         below = laid_over(below, file)
     return {"method": method, **laid_over(below, flags or {})}
 
@@ -100,11 +101,21 @@ def _at(path: tuple[str, ...], value: Any) -> dict[str, Any]:
     return made
 
 
-def _require_parts(method: str, file: Mapping[str, Any], file_name: str) -> None:
-    """A part such as ``lora`` has to be a table: flags are laid into it."""
-    for field in spec_fields(SPECS[method]):
-        part = file.get(field.path[0])
-        if len(field.path) > 1 and part is not None and not isinstance(part, Mapping):
-            raise RlftError(
-                f"{field.path[0]} is not a table", where=file_name, remedy=f"Write [{field.path[0]}]"
-            )
+def require_settings(method: str, values: Mapping[str, Any], *, where: str) -> None:
+    """RlftError for what is no setting of the method, with the nearest one, and for a part that is none."""
+    fields = spec_fields(SPECS[method])
+    parts = {field.path[0] for field in fields if len(field.path) > 1}
+    known = {field.name for field in fields} | NO_SETTINGS
+    for name, value in values.items():
+        if name in parts and not isinstance(value, Mapping):
+            raise RlftError(f"{name} is not a table", where=where, remedy=f"Write [{name}]")
+        for leaf in [f"{name}.{inner}" for inner in value] if name in parts else [name]:
+            if leaf not in known:
+                near = difflib.get_close_matches(leaf, sorted(known), n=1)
+                raise RlftError(
+                    f"{leaf} is no setting of {method}",
+                    where=where,
+                    remedy=f"Did you mean {near[0]}?"
+                    if near
+                    else f"rlft {command_of(method)} --help lists every setting",
+                )

@@ -25,27 +25,34 @@ NO_SETTINGS = frozenset({"id", "method", "parent", "prompts"})
 
 OWN = "Method"
 """The theme of what only some methods have, such as ``beta``: every name that stands under no other."""
-SAMPLES = "Measures and samples"
 THEMES: dict[str, tuple[str, ...]] = {
     "Model and data": (
         "model", "model_a", "model_b", "dataset", "max_length", "assistant_only", "packing", "output_name",
         "policy",
     ),
     OWN: ("beta", "loss_type"),
+    "KL to the reference": (
+        "init_kl_coef", "adaptive_kl", "target_kl", "kl_unit", "kl_horizon", "kl_estimator",
+    ),
     "Answers and rewards": (
-        "rewards", "generations", "max_new_tokens", "temperature", "top_p", "sampling_a",
-        "sampling_b",
+        "rewards", "generations", "max_new_tokens", "temperature", "top_p", "sampling_a", "sampling_b",
+        "missing_eos_penalty", "missing_eos", "score_clip", "normalize_scores", "center_scores",
     ),
     "Steps and batches": (
-        "max_steps", "epochs", "batch_size", "mini_batch_size", "gradient_accumulation",
+        "max_steps", "epochs", "batch_size", "mini_batch_size", "gradient_accumulation", "ppo_epochs",
+        "generation_batch_size", "pass_tokens",
     ),
     "Optimiser": (
-        "learning_rate", "optimizer", "scheduler", "warmup_fraction", "weight_decay", "max_grad_norm",
+        "learning_rate", "value_learning_rate", "optimizer", "scheduler", "warmup_fraction", "weight_decay",
+        "max_grad_norm",
     ),
     "Weights and memory": (
         "adaptation", "lora", "quantization", "gradient_checkpointing", "backend", "precision",
     ),
-    SAMPLES: ("evaluate", "evaluate_every", "sample_every", "sample_prompts", "sampling"),
+    "Measures and samples": (
+        "evaluate", "evaluate_every", "evaluate_prompts", "sample_every", "sample_prompts", "sampling",
+        "answers_every",
+    ),
     "Checkpoints": ("checkpoint_every", "keep_checkpoints", "keep_best"),
     "Alarms": ("alarms",),
     "Machine": ("device", "threads", "seed", "stop_seconds", "auto_resume", "trackers"),
@@ -116,15 +123,9 @@ def as_text(value: Any) -> str:
 
 @lru_cache(maxsize=32)
 def spec_fields(spec: type[BaseModel]) -> tuple[SpecField, ...]:
-    """Every setting of a spec, parts flattened, theme after theme.
-
-    What has one possible value is no setting; a method that can write no samples has none about them.
-    """
+    """Every setting of a spec, parts flattened, theme after theme."""
     found = [each for each in _walk(spec, (), {}) if each.path[0] not in NO_SETTINGS]
-    fixed = {each.name for each in found if each.kind == "choice" and len(each.choices) == 1}
-    if "sample_every" in fixed:
-        fixed |= {each.name for each in found if each.path[0] in ("sample_prompts", "sampling")}
-    return tuple(sorted((each for each in found if each.name not in fixed), key=_place))
+    return tuple(sorted(found, key=_place))
 
 
 def get_value(values: Mapping[str, Any], path: Sequence[str]) -> Any:
@@ -143,10 +144,12 @@ def set_value(values: dict[str, Any], path: Sequence[str], value: Any) -> None:
 
 
 def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Both together; where both say something ``above`` wins, part by part."""
-    merged = dict(below)
+    """Both together, sharing no part with either; where both say something ``above`` wins, part by part."""
+    merged = {
+        name: laid_over(value, {}) if isinstance(value, Mapping) else value for name, value in below.items()
+    }
     for name, value in above.items():
-        under = merged.get(name)
+        under = merged.get(name, {})
         merged[name] = (
             laid_over(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
         )

@@ -1,27 +1,38 @@
-"""The launch form's state: fields taken from the run spec, checked by the run spec."""
+"""The launch form's state: settings taken from the run spec, checked by the run spec."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 from rlft_tui.ids import new_run_id
+from rlft_tui.runs.methods import METHODS, command_of
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-    from pydantic.fields import FieldInfo
+    from rlft_tui.runs.spec_fields import SpecField
 
-Kind = Literal["integer", "number", "text", "choice"]
-Method = Literal["dpo", "generate"]
+__all__ = ("METHODS", "PROMPTS", "LaunchForm", "first_fields")
 
-FIRST: dict[Method, tuple[str, ...]] = {
-    "dpo": ("model", "dataset", "max_steps", "learning_rate", "beta", "batch_size", "lora.r"),
+PROMPTS = "prompts"
+"""How many prompts a generate run answers: asked for here, but no setting of its spec."""
+PROMPT_COUNT = 50
+
+_TRAINING = ("model", "dataset", "max_steps", "learning_rate", "batch_size", "max_length", "lora.r")
+_REWARDED = ("model", "dataset", "rewards", "max_steps", "learning_rate", "max_new_tokens")
+FIRST: dict[str, tuple[str, ...]] = {
+    "sft": (*_TRAINING, "quantization", "packing"),
+    "reward": (*_TRAINING, "margins"),
+    "dpo": (*_TRAINING, "beta", "loss_type"),
+    "kto": (*_TRAINING, "beta", "desirable_weight", "undesirable_weight"),
+    "grpo": (*_REWARDED, "generations", "beta", "batch_size", "lora.r"),
+    "rloo": (*_REWARDED, "generations", "beta", "batch_size", "lora.r"),
+    "ppo": (*_REWARDED, "target_kl", "batch_size", "mini_batch_size", "lora.r"),
     "generate": (
         "model_a",
         "model_b",
-        "prompts",
+        PROMPTS,
         "sampling_a.temperature",
         "sampling_b.temperature",
         "sampling_a.max_new_tokens",
@@ -30,227 +41,216 @@ FIRST: dict[Method, tuple[str, ...]] = {
 }
 """The few that matter, in this order; the others stand under "more"."""
 
-NAMED = frozenset({"model", "model_a", "model_b", "dataset", "prompts"})
-"""Taken from the workspace's lists; the server turns them into folders and hashes."""
 
-PROMPTS_HELP = "How many are answered, from the first on."
+def first_fields(method: str) -> tuple[SpecField, ...]:
+    """The settings of a method that matter most."""
+    made = {each.name: each for each in fields_of(method)}
+    return tuple(made[name] for name in FIRST.get(method, _TRAINING) if name in made)
 
 
-@dataclass(frozen=True, slots=True)
-class FormField:
-    """One line of the form."""
+def fields_of(method: str) -> tuple[SpecField, ...]:
+    """Every field of the form, theme after theme."""
+    from rlft_tui.runs.run_spec import SPECS
+    from rlft_tui.runs.spec_fields import SpecField, spec_fields
 
-    name: str
-    """Dotted as in the spec: ``lora.r``."""
-    label: str
-    help: str
-    kind: Kind
-    default: str
-    choices: tuple[str, ...] = ()
-    first: bool = False
+    made = spec_fields(SPECS[method])
+    if method != "generate":
+        return made
+    count = SpecField(
+        (PROMPTS,), "integer", "How many are answered, from the first on.", PROMPT_COUNT, (), "≥ 1"
+    )
+    return (count, *made)
 
 
 @dataclass(slots=True)
 class LaunchForm:
-    """What was typed so far, and what the spec says to it."""
+    """What was chosen so far for one method, and what the spec says to it."""
 
-    method: Method = "dpo"
-    typed: dict[str, str] = field(default_factory=dict)
-    """Fields that differ from their default, as text."""
-    fields: tuple[FormField, ...] = ()
+    method: str = "dpo"
+    preset: str = ""
+    clone: dict[str, Any] | None = None
+    """The spec of the run that the form begins with; a preset has no say then."""
+    typed: dict[str, Any] = field(default_factory=dict)
+    """Settings that differ from what the form begins with: as text, or as they stood in a TOML file."""
     known: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Names the workspace has, by field; a field that is not here is not checked against any."""
+    """Names the workspace has, by setting; one that is not here is not checked against any."""
 
-    def __post_init__(self) -> None:
-        self.fields = self.fields or form_fields(self.method)
+    @property
+    def fields(self) -> tuple[SpecField, ...]:
+        return fields_of(self.method)
 
-    def field_named(self, name: str) -> FormField:
+    @property
+    def parent(self) -> str:
+        """The run it was cloned from; empty for none."""
+        return str(self.clone["id"]) if self.clone is not None else ""
+
+    def field_named(self, name: str) -> SpecField:
         return next(each for each in self.fields if each.name == name)
 
+    def begins_with(self, name: str) -> Any:
+        """The value before anything was typed: the cloned run's, the preset's, the method's own."""
+        from rlft_tui.runs.spec_fields import get_value
+
+        each = self.field_named(name)
+        value = get_value(self._below(), each.path)
+        return each.default if value is None else value
+
     def text(self, name: str) -> str:
-        return self.typed.get(name, self.field_named(name).default)
+        """What the field shows."""
+        from rlft_tui.runs.spec_fields import as_text
+
+        return as_text(self.typed[name] if name in self.typed else self.begins_with(name))
 
     def set(self, name: str, text: str) -> None:
-        """Take what was typed; the default or nothing at all leaves the default."""
-        if text.strip() in ("", self.field_named(name).default):
+        """Take what was typed; what the form begins with, or nothing at all, leaves that."""
+        from rlft_tui.runs.spec_fields import as_text
+
+        if text.strip() == self.text(name):
+            return
+        if text.strip() in ("", as_text(self.begins_with(name))):
             self.typed.pop(name, None)
         else:
             self.typed[name] = text.strip()
 
+    def begin_with(self, preset: str) -> None:
+        """Begin with a preset, or with nothing but the method's defaults; what was typed stays.
+
+        After a clone its model and data set stay too.
+        """
+        kept = {each.name: self.text(each.name) for each in self.fields if each.kind in ("model", "dataset")}
+        self.preset, self.clone = preset, None
+        for name, text in kept.items():
+            self.set(name, text)
+
+    def take(self, values: Mapping[str, Any], *, where: str) -> None:
+        """Take the settings of a TOML file; what it does not name goes back to what the form begins with.
+
+        RlftError for a file of another method or with what is no setting; a wrong value is taken,
+        and told at its field.
+        """
+        from rlft_tui.runs.launch_values import layered
+        from rlft_tui.runs.spec_fields import get_value
+
+        layered(self.method, file=values, file_name=where)
+        taken = {}
+        for each in self.fields:
+            value = self.typed.get(PROMPTS) if each.name == PROMPTS else get_value(values, each.path)
+            if value is not None and value != self.begins_with(each.name):
+                taken[each.name] = value
+        self.typed = taken
+
     def errors(self) -> dict[str, str]:
-        """One line for each field that is wrong, in the spec's words."""
+        """One line for each field that is wrong, in the spec's words; "" for what is wrong with several."""
         from pydantic import ValidationError
+
+        from rlft_tui.runs.run_spec import SPECS
 
         found: dict[str, str] = {}
         for each in self.fields:
-            name = self.text(each.name)
-            if each.name in NAMED and not name:
-                found[each.name] = "choose one"
-            elif each.name in self.known and name not in self.known[each.name]:
-                found[each.name] = f"no {each.label} of this name here"
-        if self.method == "generate" and not _is_count(self.text("prompts")):
-            found["prompts"] = "must be a whole number from 1"
+            if each.kind in ("model", "dataset"):
+                name = self.text(each.name)
+                what = "data set" if each.kind == "dataset" else "model"
+                if not name:
+                    found[each.name] = "choose one"
+                elif name not in self.known.get(each.name, (name,)):
+                    found[each.name] = f"no {what} of this name here"
+            elif each.name == PROMPTS and not _is_count(self.text(PROMPTS)):
+                found[PROMPTS] = "must be a whole number from 1"
         try:
-            _spec_class(self.method).model_validate(self._nested())
+            SPECS[self.method].model_validate(self._whole())
         except ValidationError as error:
             for problem in error.errors():
-                name = ".".join(str(part) for part in problem["loc"])
-                message = str(problem["msg"]).replace("Input should be", "must be")
-                found.setdefault(name, message[:1].lower() + message[1:].split(", unable")[0])
+                found.setdefault(self._field_of(problem["loc"]), _message(str(problem["msg"])))
         return found
 
     def values(self) -> dict[str, Any]:
-        """For ``client.launch``: names for models and data set, and the settings that were changed."""
-        parsed = _spec_class(self.method).model_validate(self._nested()).model_dump(mode="json")
-        chosen: dict[str, Any] = {"method": self.method, "id": new_run_id(self.method)}
-        for name in self.typed:
-            if name in NAMED:
-                continue
-            group, _, leaf = name.rpartition(".")
-            if group:
-                # A group is sent whole: half of one would take the class's defaults, not the spec's.
-                chosen[group] = parsed[group]
-            else:
-                chosen[leaf] = parsed[leaf]
+        """For ``client.launch``: names for models and data set, and the settings that were chosen."""
+        from rlft_tui.runs.run_spec import SPECS
+        from rlft_tui.runs.spec_fields import get_value, set_value
+
+        chosen = {**self._below(), "method": self.method, "id": new_run_id(self.method)}
+        parsed = SPECS[self.method].model_validate(self._whole()).model_dump(mode="json")
         for each in self.fields:
-            if each.name in NAMED and each.name != "prompts":
-                chosen[each.name] = self.text(each.name)
+            if each.kind in ("model", "dataset"):
+                set_value(chosen, each.path, self.text(each.name))
+            elif each.name in self.typed and each.name != PROMPTS:
+                set_value(chosen, each.path, get_value(parsed, each.path))
         return chosen
 
-    def _nested(self) -> dict[str, Any]:
-        """Everything typed, for validation: names stand in for what the server fills in."""
-        whole: dict[str, Any] = {"method": self.method, "id": "new"}
+    def plain(self) -> dict[str, Any]:
+        """Everything chosen as it stands in a TOML file, wrong values too."""
+        from rlft_tui.runs.spec_fields import set_value
+
+        if not self.errors():
+            return {name: value for name, value in self.values().items() if name != "id"}
+        whole = self._below()
         for each in self.fields:
-            group, _, leaf = each.name.rpartition(".")
-            text = self.text(each.name)
-            if each.name == "prompts":
-                continue
-            if each.name in NAMED and each.name != "dataset":
-                whole[each.name] = {"name": text, "path": text}
-            elif group:
-                whole.setdefault(group, {})[leaf] = text
-            else:
-                whole[each.name] = text
+            if each.kind in ("model", "dataset") or (each.name in self.typed and each.name != PROMPTS):
+                set_value(whole, each.path, self.typed.get(each.name, self.text(each.name)))
         return whole
 
     @property
     def prompt_count(self) -> int:
-        return int(self.text("prompts"))
+        return int(self.text(PROMPTS))
 
     def command(self) -> str:
         """The command line that does the same."""
-        from rlft_tui.runs.methods import command_of
-
         words = ["rlft", *command_of(self.method).split()]
+        if self.clone is not None and self.method != "generate":
+            words += ["--clone", self.parent]
+        elif self.preset:
+            words += ["--preset", self.preset]
         for each in self.fields:
             text = self.text(each.name)
-            if text and (each.name in self.typed or each.name in NAMED):
-                words += flag(each.name, text)
+            if each.name == PROMPTS:
+                words += ["--count", text]
+            elif text and (each.name in self.typed or each.kind in ("model", "dataset")):
+                words += each.words(_plain(each, self.typed.get(each.name, text)))
         return shlex.join(words)
 
+    def _below(self) -> dict[str, Any]:
+        """The values that the form begins with."""
+        from rlft_tui.runs.launch_values import layered
 
-def flag(name: str, text: str) -> list[str]:
-    """``lora.r`` becomes ``--lora-r``, ``sampling_a.top_p`` ``--top-p-a``; a switch has a negative form."""
-    group, _, leaf = name.rpartition(".")
-    side = group.removeprefix("sampling_") if group.startswith("sampling_") else ""
-    word = "count" if name == "prompts" else f"{leaf}-{side}" if side else name
-    word = word.replace(".", "-").replace("_", "-")
-    if text == "true":
-        return [f"--{word}"]
-    if text == "false":
-        return [f"--no-{word}"]
-    return [f"--{word}", text]
+        return layered(self.method, preset_name="" if self.clone else self.preset, clone=self.clone)
 
+    def _whole(self) -> dict[str, Any]:
+        """Everything chosen, for validation; names stand in for what the server fills in."""
+        from rlft_tui.runs.spec_fields import set_value
 
-def form_fields(method: Method) -> tuple[FormField, ...]:
-    """The fields of a method: those that matter first, then the rest in the spec's order."""
-    made = {each.name: each for each in _walk(_spec_class(method), FIRST[method])}
-    rest = [name for name in made if name not in FIRST[method]]
-    return tuple(made[name] for name in (*FIRST[method], *rest))
+        whole: dict[str, Any] = {**self._below(), "id": "new"}
+        for each in self.fields:
+            text = self.text(each.name)
+            if each.kind == "model":
+                whole[each.name] = {"name": text, "path": text}
+            elif each.kind == "dataset":
+                whole[each.name] = text
+            elif each.name in self.typed and each.name != PROMPTS:
+                set_value(whole, each.path, self.typed[each.name])
+        return whole
 
-
-def _walk(spec: type[BaseModel], first: tuple[str, ...]) -> Iterator[FormField]:
-    for name, info in spec.model_fields.items():
-        if name in ("id", "method"):
-            continue
-        if name in NAMED:
-            default = "50" if name == "prompts" else ""
-            text = PROMPTS_HELP if name == "prompts" else _help(info)
-            yield FormField(name, _label(name), text, "text", default, first=name in first)
-            continue
-        if name == "reward_models":
-            continue  # the server fills it in
-        group: dict[str, FieldInfo] = getattr(info.annotation, "model_fields", {})
-        if group:
-            for leaf, inner in group.items():
-                full = f"{name}.{leaf}"
-                yield _plain_field(full, inner, getattr(info.default, leaf), full in first)
-            continue
-        yield _plain_field(name, info, info.default, name in first)
+    def _field_of(self, place: tuple[int | str, ...]) -> str:
+        """The field that a validation error belongs to: ``rewards.1`` is about ``rewards``."""
+        names = {each.name for each in self.fields}
+        for end in range(len(place), 0, -1):
+            if (name := ".".join(str(part) for part in place[:end])) in names:
+                return name
+        return ""
 
 
-def _plain_field(name: str, info: FieldInfo, default: object, first: bool) -> FormField:
-    kind: Kind = "number"
-    choices: tuple[str, ...] = ()
-    if get_origin(info.annotation) is Literal:
-        kind, choices = "choice", tuple(str(each) for each in get_args(info.annotation))
-    elif info.annotation is bool:
-        kind, choices = "choice", ("true", "false")
-    elif info.annotation is int:
-        kind = "integer"
-    elif info.annotation is str or get_origin(info.annotation) is tuple:
-        kind = "text"
-    return FormField(name, _label(name), _help(info), kind, _text(default), choices, first)
+def _plain(each: SpecField, value: Any) -> Any:
+    """What was typed, as the value that ``SpecField.words`` puts on the command line."""
+    if each.kind == "switch":
+        return value in (True, "true")
+    if each.kind in ("names", "numbers") and isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
 
 
-_LABELS = {
-    "dataset": "data set",
-    "max_steps": "steps",
-    "lora.r": "LoRA r",
-    "lora.alpha": "LoRA alpha",
-    "lora.dropout": "LoRA dropout",
-    "batch_size": "batch",
-    "model_a": "model A",
-    "model_b": "model B",
-    "sampling_a.temperature": "temperature A",
-    "sampling_b.temperature": "temperature B",
-    "sampling_a.max_new_tokens": "max tokens A",
-    "sampling_b.max_new_tokens": "max tokens B",
-    "sampling_a.top_p": "top p A",
-    "sampling_b.top_p": "top p B",
-    "sampling.temperature": "sample temp.",
-    "sampling.top_p": "sample top p",
-    "sampling.max_new_tokens": "sample tokens",
-    "gradient_accumulation": "accumulation",
-    "warmup_fraction": "warm-up",
-    "max_grad_norm": "max grad norm",
-    "checkpoint_every": "checkpoint each",
-    "keep_checkpoints": "checkpoints",
-    "sample_every": "sample each",
-}
-
-
-def _label(name: str) -> str:
-    return _LABELS.get(name, name.replace(".", " ").replace("_", " "))
-
-
-def _help(info: FieldInfo) -> str:
-    return " ".join((info.description or "").split())
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _message(text: str) -> str:
+    plain = text.removeprefix("Value error, ").replace("Input should be", "must be").split(", unable")[0]
+    return plain[:1].lower() + plain[1:]
 
 
 def _is_count(text: str) -> bool:
     return text.isdecimal() and int(text) > 0
-
-
-def _spec_class(method: Method) -> type[BaseModel]:
-    from rlft_tui.runs.run_spec import SPECS
-
-    return SPECS[method]

@@ -18,7 +18,13 @@ SCISSORS = "<!-- ---- 8< ---- your answer stands above; nothing below this line 
 
 
 def edit_outside(app: App[int], text: str, shown: Shown) -> str:
-    """The text as it was left in $VISUAL or $EDITOR; prompt and answers stand below for reading.
+    """The answer as it was left in the editor; prompt and both answers stand below for reading."""
+    written = edit_text(app, _page(text, shown), "answer.md")
+    return written.partition(SCISSORS)[0].strip()
+
+
+def edit_text(app: App[int], text: str, name: str) -> str:
+    """The text as it was left in $VISUAL or $EDITOR, in a file of this name.
 
     Blocks until the editor ends: nothing else may write on the terminal meanwhile.
     RlftError when it cannot be started or ends badly; the text is then as before.
@@ -28,8 +34,8 @@ def edit_outside(app: App[int], text: str, shown: Shown) -> str:
     except ValueError as error:
         raise RlftError(f"EDITOR cannot be understood: {error}".lower(), where="$EDITOR") from None
     with tempfile.TemporaryDirectory(prefix="rlft-") as folder:
-        file = Path(folder) / "answer.md"
-        file.write_text(_page(text, shown), encoding="utf-8", errors="backslashreplace")
+        file = Path(folder) / name
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
         try:
             with app.suspend():  # nothing may be raised in here: the terminal would not come back
                 ended = _run([*command, str(file)])
@@ -38,8 +44,7 @@ def edit_outside(app: App[int], text: str, shown: Shown) -> str:
         if ended:
             remedy = "Set EDITOR to your editor, or write it here"
             raise RlftError(f"{Path(command[0]).name} {ended}", remedy=remedy)
-        written = file.read_text(encoding="utf-8", errors="replace")
-    return written.partition(SCISSORS)[0].strip()
+        return file.read_text(encoding="utf-8", errors="replace")
 
 
 def _page(text: str, shown: Shown) -> str:

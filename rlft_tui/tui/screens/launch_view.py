@@ -1,0 +1,254 @@
+"""What stands on the launch form: rows made from the spec, checked as one types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from textual import on
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Select, Static
+
+from rlft_tui.tui import run_text
+from rlft_tui.tui.launch_form import METHODS, LaunchForm, first_fields
+from rlft_tui.tui.launch_notes import notes, unrunnable
+from rlft_tui.tui.launch_sources import Sources, read_sources
+from rlft_tui.tui.screens.base import WorkbenchScreen
+from rlft_tui.tui.views.field_rows import FieldList, FieldRow, ThemeLine
+from rlft_tui.tui.widgets.choice_line import ChoiceLine
+
+if TYPE_CHECKING:
+    pass
+
+TALL = 32
+"""Lines of the screen from which all settings are shown, theme after theme."""
+WIDE = 130
+"""Columns from which the help at each field is not cut."""
+DEFAULTS = ""
+CLONE = "clone"
+
+
+class LaunchView(WorkbenchScreen):
+    """Method, where the settings begin, the fields, what is wrong with them and the command."""
+
+    DEFAULT_CSS = """
+    LaunchView .head { height: 1; }
+    LaunchView .head > .label { width: 17; padding-left: 1; color: $text-muted; }
+    LaunchView .head:focus-within > .label { color: $text-accent; text-style: bold; }
+    LaunchView .head > ChoiceLine { width: 1fr; }
+    LaunchView #form { height: 1fr; margin-top: 1; scrollbar-size-vertical: 1; }
+    LaunchView #form.-fewer .rest { display: none; }
+    LaunchView #hint { height: 2; padding: 0 1; color: $text-muted; }
+    LaunchView #state { height: 1; padding: 0 1; text-style: bold; }
+    LaunchView #state.-wrong { color: $text-warning; }
+    LaunchView #command { height: auto; max-height: 4; padding: 0 1; color: $text-muted; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.form: LaunchForm | None = None
+        self._forms: dict[str, LaunchForm] = {}
+        """What was chosen for each method, so that looking at another one loses nothing."""
+        self.sources = Sources()
+        self._doing = ""
+        """What a launch is waiting for, as told in the state line."""
+        self._behind_dialog = False
+
+    def body(self) -> Iterable[Widget]:
+        methods = [(method, method) for method in METHODS]
+        with Horizontal(classes="head"):
+            yield Static("method", classes="label", markup=False)
+            yield ChoiceLine(methods, "dpo", id="method")
+        with Horizontal(classes="head"):
+            yield Static("begin with", classes="label", markup=False)
+            yield ChoiceLine([("defaults", DEFAULTS)], DEFAULTS, id="begin")
+        yield FieldList(id="form", classes="-fewer")
+        yield Static("", id="hint", markup=False)
+        yield Static("reading models and data sets …", id="state", markup=False)
+        yield Static("", id="command", markup=False)
+
+    def opened(self, method: str | None = None, clone: str = "", **values: Any) -> None:
+        """``method``; ``clone``: id of the run to begin with; other values are fields, such as ``dataset``.
+
+        Without any the form stands as it was left.
+        """
+        behind, self._behind_dialog = self._behind_dialog, False
+        if behind and method is None and not clone and not values:
+            return  # a dialog was closed: nothing has changed, and one is still in the same field
+        self._doing = ""
+        wanted = {name: str(value) for name, value in values.items()}
+
+        def done(found: Sources) -> None:
+            self.sources = found
+            if found.clone is not None:
+                form = LaunchForm(str(found.clone["method"]), clone=found.clone)
+                self._forms[form.method] = form
+            else:
+                form = self._form_of(method or (self.form.method if self.form else "dpo"))
+            self.run_worker(self._fill(form, wanted), group="fill", exclusive=True)
+
+        self.call(lambda client: read_sources(client, clone), done, group="launch", latest=True)
+
+    def on_screen_suspend(self) -> None:
+        self._behind_dialog = self in self.app.screen_stack and self.form is not None
+
+    def _form_of(self, method: str) -> LaunchForm:
+        """The form of a method as it was left, or a new one that begins as the one in front does."""
+        preset = self.form.preset if self.form is not None and method != "generate" else ""
+        return self._forms.setdefault(method, LaunchForm(method, preset=preset))
+
+    async def _fill(self, form: LaunchForm, wanted: dict[str, str]) -> None:
+        self.form = form
+        settings = self.bench.settings
+        for field in form.fields:
+            if field.kind in ("model", "dataset"):
+                names = self.sources.names(form.method, field)
+                form.known[field.name] = names
+                if form.text(field.name) not in names:
+                    form.set(field.name, self.sources.first(form.method, field, settings.default_model))
+            if field.name in wanted:
+                form.set(field.name, wanted[field.name])
+        if form.clone is None and settings.threads:
+            form.typed.setdefault("threads", str(settings.threads))
+        first = first_fields(form.method)
+        names_first = {field.name for field in first}
+        rows: list[Widget] = [self._row(form, field, first=True) for field in first]
+        for theme, members in groupby(form.fields, key=lambda field: field.theme):
+            rest = [self._row(form, field, first=False) for field in members if field.name not in names_first]
+            rows += [ThemeLine(theme), *rest] if rest else []
+        box = self.query_one("#form", FieldList)
+        async with self.batch():
+            await box.remove_children()
+            await box.mount_all(rows)
+        self.query_one("#method", ChoiceLine).show([(each, each) for each in METHODS], form.method)
+        self._show_begin(form)
+        self._check()
+        box.set_class(self.size.height < TALL, "-fewer")
+        self.query_one("#hint").display = self.size.width < WIDE
+        if not isinstance(self.focused, ChoiceLine) or self.focused.id not in ("method", "begin"):
+            self.query_one("#field-prompts" if form.method == "generate" else "#field-max_steps").focus()
+
+    def _row(self, form: LaunchForm, field: Any, *, first: bool) -> FieldRow:
+        choices = tuple((each, each) for each in field.choices)
+        if field.kind in ("model", "dataset"):
+            choices = self.sources.choices(form.method, field)
+        elif field.kind in ("names", "numbers"):
+            choices = ()
+        return FieldRow(field, choices, form.text(field.name), first=first)
+
+    # where the settings begin
+    def _show_begin(self, form: LaunchForm) -> None:
+        from rlft_tui.runs.presets.read_presets import PRESETS
+
+        presets = [] if form.method == "generate" else [(name, name) for name in PRESETS]
+        clone = [(form.parent, CLONE)] if form.clone is not None else []
+        chosen = CLONE if form.clone is not None else form.preset
+        self.query_one("#begin", ChoiceLine).show([*clone, ("defaults", DEFAULTS), *presets], chosen)
+
+    @on(ChoiceLine.Changed, "#method")
+    def _method_chosen(self, event: ChoiceLine.Changed) -> None:
+        self.run_worker(self._fill(self._form_of(event.value), {}), group="fill", exclusive=True)
+
+    @on(ChoiceLine.Changed, "#begin")
+    def _begin_chosen(self, event: ChoiceLine.Changed) -> None:
+        form = self.form
+        if form is None or event.value == CLONE:
+            return
+        form.begin_with(event.value)
+        self._show_begin(form)
+        self._put_all(form)
+        self._hint_about_begin()
+
+    def _put_all(self, form: LaunchForm) -> None:
+        """Show in every field what the form holds now."""
+        for row in self.query(FieldRow):
+            row.put(form.text(row.field.name))
+        self._check()
+
+    # what is typed
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self._take(event.input, event.value)
+
+    @on(Select.Changed)
+    def _listed(self, event: Select.Changed) -> None:
+        self._take(event.select, "" if event.value is Select.NULL else str(event.value))
+
+    @on(ChoiceLine.Changed)
+    def _chosen(self, event: ChoiceLine.Changed) -> None:
+        self._take(event.line, event.value)
+
+    def _take(self, widget: Widget, text: str) -> None:
+        row = widget.parent
+        if self.form is None or not isinstance(row, FieldRow) or row.field not in self.form.fields:
+            return
+        self.form.set(row.field.name, text)
+        self._check()
+
+    def _check(self) -> dict[str, str]:
+        """Help or error at each field, the state line and the command below."""
+        form = self.form
+        if form is None:
+            return {}
+        errors = {**unrunnable(form, self.sources.machine), **form.errors()}
+        better = notes(form, self.sources.datasets)
+        for row in self.query(FieldRow):
+            name = row.field.name
+            note = errors.get(name) or better.get(name) or row.field.help
+            row.tell(
+                note,
+                wrong=name in errors,
+                changed=name in form.typed and row.field.kind not in ("model", "dataset"),
+            )
+        self._tell_state(errors)
+        self.query_one("#command", Static).update(Content(f"$ {form.command()}"))
+        return errors
+
+    def _tell_state(self, errors: dict[str, str]) -> None:
+        line = self.query_one("#state", Static)
+        line.set_class(bool(errors), "-wrong")
+        if self._doing:
+            line.update(self._doing)
+        elif not self.sources.models:
+            line.update(f"No model yet: rlft models pull {self.bench.settings.default_model}")
+        elif self.form is not None and (lack := self.sources.lack(self.form.method)):
+            line.update(lack)
+        elif "" in errors:
+            line.update(f"✗ {errors['']}")
+        elif errors:
+            line.update(f"{run_text.counted(len(errors), 'field')} to put right")
+        else:
+            line.update("Ready: ctrl+s launches")
+
+    def on_descendant_focus(self) -> None:
+        """The whole help of the field one is in: at its own line it may be cut."""
+        row = self.focused.parent if self.focused is not None else None
+        if isinstance(row, FieldRow):
+            bounds = f" [{row.field.bounds}]" if row.field.bounds else ""
+            self._hint(f"{row.field.name}: {row.field.help}{bounds}")
+        elif self.focused is not None and self.focused.id == "method":
+            from rlft_tui.runs.run_spec import SPECS
+
+            if self.form is not None:
+                self._hint(f"{self.form.method}: {' '.join((SPECS[self.form.method].__doc__ or '').split())}")
+        elif self.focused is not None and self.focused.id == "begin":
+            self._hint_about_begin()
+
+    def _hint_about_begin(self) -> None:
+        from rlft_tui.runs.presets.read_presets import preset
+
+        form = self.form
+        if form is None:
+            return
+        if form.clone is not None:
+            self._hint(f"{form.parent}: the settings of that run; the new one names it as its parent.")
+        elif form.preset:
+            self._hint(f"{form.preset}: {preset(form.method, form.preset).about}")
+        else:
+            self._hint("defaults: the method's own. ← → choose a preset.")
+
+    def _hint(self, text: str) -> None:
+        self.query_one("#hint", Static).update(text)
