@@ -13,7 +13,9 @@ from rlft_tui.runs.terminal_text import plain_text
 
 LogKind = Literal["", "warnings", "errors", "tracebacks"]
 _TRACEBACK = rb"^[ \t]*Traceback \(most recent call last\)"
-_ERROR = rb"\b(?:ERROR|CRITICAL|FATAL)\b|^[ \t]*(?:\w+\.)*\w*(?:Error|Exception|Interrupt)(?::|$)|" + _TRACEBACK
+_ERROR = (
+    rb"\b(?:ERROR|CRITICAL|FATAL)\b|^[ \t]*(?:\w+\.)*\w*(?:Error|Exception|Interrupt)(?::|$)|" + _TRACEBACK
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,13 @@ class LogMatches:
 
 
 def search_log(
-    path: Path, *, text: str = "", kind: LogKind = "", start: int = 0, backwards: bool = False, limit: int = 200
+    path: Path,
+    *,
+    text: str = "",
+    kind: LogKind = "",
+    start: int = 0,
+    backwards: bool = False,
+    limit: int = 200,
 ) -> LogMatches:
     """At most ``limit`` lines after ``start``, or before it; -1 stands for the end.
 

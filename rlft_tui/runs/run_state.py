@@ -135,7 +135,9 @@ class RunState:
         """All that was learnt from the events, as plain values: ``restore`` takes them back."""
         inputs = ("spec", "path", "created")
         state = {name: value for name, value in vars(self).items() if name not in inputs}
-        builtins: dict[str, Any] = msgspec.to_builtins({**state, "alerts": [*self.alerts], "_recent": [*self._recent]})
+        builtins: dict[str, Any] = msgspec.to_builtins(
+            {**state, "alerts": [*self.alerts], "_recent": [*self._recent]}
+        )
         return builtins
 
     def restore(self, state: dict[str, Any]) -> None:

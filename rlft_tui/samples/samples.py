@@ -8,7 +8,6 @@ from math import isfinite
 from rlft_tui.runs.run_event import RunEvent, number
 from rlft_tui.runs.run_status import Sample, SampleHead
 
-
 LONGEST = 200_000
 """Characters of a text that are kept for reading; the event log has all of them."""
 
@@ -52,7 +51,6 @@ class RunSamples:
     def after(self, step: int) -> tuple[Sample, ...]:
         """Samples of later steps than this, by step and prompt."""
         return tuple(self._samples[key] for key in sorted(self._samples) if key[0] > step)
-
 
     def heads(self, after_step: int = -(2**62)) -> tuple[SampleHead, ...]:
         """All samples of later steps than this without their texts, by step and prompt."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +21,21 @@ PREFERRED: tuple[str, ...] = (
 """What a researcher looks at first; the rest follows by name."""
 
 _BOOKKEEPING = ("runtime", "_per_second", "total_flos", "epoch")
+_GROUPS: tuple[tuple[str, str], ...] = (
+    ("KL", r"(^|[/_])(kl|approxkl|refkl)([/_]|$)|_kl\b|divergence"),
+    ("lengths", r"length|num_tokens|(^|/)tokens($|/)|terminated|clipped_ratio"),
+    ("system", r"runtime|per_second|flos|memory|gpu|cpu|disk|step_time|epoch|learning_rate|(^|/)lr$"),
+    ("reward", r"reward|margin|accurac|score|win_rate|logps|logits"),
+    ("loss", r"loss|grad_norm|entropy|perplexity|ratio|clip"),
+)
+GROUPS: tuple[str, ...] = ("reward", "KL", "loss", "lengths", "system", "other")
+"""What metrics are about, in reading order."""
+
+
+def group_of(key: str) -> str:
+    """The group that a metric's name speaks of."""
+    name = key.lower()
+    return next((group for group, pattern in _GROUPS if re.search(pattern, name)), "other")
 
 
 def rank(keys: Iterable[str]) -> list[str]:
@@ -43,7 +59,11 @@ class MetricPages:
     page: int = 0
     known: list[str] = field(default_factory=list)
     chosen: list[str] = field(default_factory=list)
-    """Picked by the user, first; empty shows all in reading order."""
+    """Picked by the user: shown alone; empty shows all in reading order."""
+    pinned: list[str] = field(default_factory=list)
+    """Always first, whatever group is shown."""
+    group: str = ""
+    """Only this group besides the pinned ones; empty for all."""
 
     def learn(self, metrics: Mapping[str, object]) -> bool:
         """Take the keys a run has; True when there are new ones."""
@@ -55,8 +75,31 @@ class MetricPages:
 
     @property
     def order(self) -> list[str]:
+        pinned = [key for key in self.pinned if key in self.known]
         picked = [key for key in self.chosen if key in self.known]
-        return picked or self.known
+        others = picked or [key for key in self.known if self.group in ("", group_of(key))]
+        return [*pinned, *(key for key in others if key not in pinned)]
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups that the run has metrics of."""
+        there = {group_of(key) for key in self.known}
+        return [group for group in GROUPS if group in there]
+
+    def turn_group(self) -> None:
+        """The next group, then all again."""
+        names = ["", *self.groups]
+        at = names.index(self.group) if self.group in names else 0
+        self.group, self.page = names[(at + 1) % len(names)], 0
+        self.chosen.clear()
+
+    def pin(self, key: str) -> None:
+        """Put a key before all others, or back into its place."""
+        if key in self.pinned:
+            self.pinned.remove(key)
+        elif key in self.known:
+            self.pinned.append(key)
+        self.page = 0
 
     @property
     def pages(self) -> int:
@@ -93,6 +136,12 @@ class MetricPages:
         self.page = 0
 
     def search(self, text: str) -> list[str]:
-        """Keys that hold every word typed."""
+        """Keys that hold every word typed, or match a regular expression between slashes."""
+        if text.startswith("/"):
+            try:
+                expression = re.compile(text.strip("/"), re.IGNORECASE)
+            except re.error:
+                return []  # not finished yet
+            return [key for key in self.known if expression.search(key)]
         words = text.lower().split()
         return [key for key in self.known if all(word in key.lower() for word in words)]

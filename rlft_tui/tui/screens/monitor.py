@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -25,6 +26,9 @@ from rlft_tui.tui.views.curves_view import CurvesView
 from rlft_tui.tui.views.log_view import LogView
 from rlft_tui.tui.views.run_view import RunView
 from rlft_tui.tui.views.samples_view import SamplesView
+
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
 
 ACTIVE_SECONDS = 0.3
 ENDED_SECONDS = 2.0
@@ -55,6 +59,7 @@ class MonitorScreen(WatchingScreen):
         Binding("full_stop", "prompt(1)", "next prompt", id="monitor.prompt",
                 tooltip="The sample on the next prompt"),
         Binding("m", "metrics", "metrics", id="monitor.metrics", tooltip="Choose the metrics shown"),
+        Binding("n", "over", "runs", id="monitor.over", tooltip="Draw other runs over this one"),
         Binding("x", "stop", "stop", id="monitor.stop", tooltip="Save a checkpoint, verify it, end the run"),
         Binding("r", "resume", "resume", id="monitor.resume", tooltip="Go on from the last good checkpoint"),
         Binding("escape", "leave", "runs", id="monitor.leave", tooltip="Back to the list of runs"),
@@ -88,19 +93,21 @@ class MonitorScreen(WatchingScreen):
         )  # fmt: skip
 
     # reading
-    def opened(self, run_id: str = "", **values: Any) -> None:
+    def opened(self, run_id: str = "", over: tuple[RunSummary, ...] = (), **values: Any) -> None:
         """``run_id``: which run; without it the one shown before, or the newest, active ones first.
 
         Another run begins with its curves, the same one with what was open.
         """
-        if run_id and run_id != self._wanted:
-            self._wanted = run_id
+        if (run_id and run_id != self._wanted) or over:
+            self._wanted = run_id or self._wanted
             self.run = None
             for view in self.query(RunView):
                 view.clear()
             self.query_one("#views", ContentSwitcher).current = "curves"
+            self.query_one(CurvesView).draw_over(list(over))
             self._paint_tabs()
         super().opened(**values)
+        self.view.focus_inside()
 
     async def look(self) -> float:
         link = self.bench.link
@@ -187,7 +194,7 @@ class MonitorScreen(WatchingScreen):
         current = self.query_one("#views", ContentSwitcher).current if self.is_mounted else "curves"
         if action == "prompt":
             return current == "samples"
-        if action == "metrics":
+        if action in ("metrics", "over"):
             return current == "curves"
         if action == "stop":
             return self.run is not None and self.run.status in ACTIVE
@@ -217,6 +224,56 @@ class MonitorScreen(WatchingScreen):
         curves = self.query_one(CurvesView)
         if self.run is not None:
             self.app.push_screen(MetricPicker(curves.pages, self.run))
+
+    def action_over(self) -> None:
+        """Choose among the other runs which are drawn over this one."""
+        from rlft_tui.tui.screens.run_picker import RunPicker
+
+        curves = self.query_one(CurvesView)
+
+        def choose(runs: tuple[RunSummary, ...]) -> None:
+            others = [each for each in runs if each.id != self._wanted]
+            picker = RunPicker(others, list(curves.book.others))
+            self.app.push_screen(picker, lambda picked: self._draw_over(picked or []))
+
+        self.call(lambda client: client.runs(), choose, group="over", latest=True)
+
+    def _draw_over(self, runs: list[RunSummary]) -> None:
+        self.query_one(CurvesView).draw_over(runs)
+        self.look_now()
+
+    @on(CurvesView.ExportWanted)
+    def _export_wanted(self, event: CurvesView.ExportWanted) -> None:
+        def into(ending: str) -> Callable[[], None]:
+            return lambda: self._export(event.keys, ending)
+
+        what = event.keys[0] if len(event.keys) == 1 else f"{len(event.keys)} charts"
+        self.lead(f"write {run_text.cut(run_text.plain(what), 24)}:  s SVG · p PNG · c values as CSV",
+                  {"s": into(".svg"), "p": into(".png"), "c": into(".csv")})  # fmt: skip
+
+    def _export(self, keys: list[str], ending: str) -> None:
+        from rlft_tui.tui.curve_export import file_of, save_values
+        from rlft_tui.tui.widgets.chart_picture import save_picture
+
+        curves, folder = self.query_one(CurvesView), self.bench.workspace.exports
+        runs = [(run.id, [key for key in keys if key in run.metrics]) for run in curves.runs]
+        drawings = [curves.drawing(key) for key in keys]
+
+        def write(client: WorkspaceClient) -> list[Path]:
+            if ending == ".csv":
+                return [save_values(client, folder, runs, keys[0] if len(keys) == 1 else "curves")]
+            return [save_picture(one, file_of(folder, runs[0][0], one.title, ending)) for one in drawings]
+
+        self.call(write, self._exported, group="export", retry=False)
+
+    def _exported(self, paths: list[Path]) -> None:
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        self.notify(f"{paths[0]}{more}", title="Written", timeout=8, markup=False)
+
+    @on(CurvesView.NewsWanted)
+    def _news_wanted(self) -> None:
+        self._paint_tabs()
+        self.look_now()
 
     @on(CurvesView.StepChosen)
     def _step_chosen(self, event: CurvesView.StepChosen) -> None:

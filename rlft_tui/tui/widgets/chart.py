@@ -26,7 +26,7 @@ from rlft_tui.tui.widgets.chart_axis import (
     value_axis,
     window_axis,
 )
-from rlft_tui.tui.widgets.chart_colours import MOST_LINES, band_style, line_style
+from rlft_tui.tui.widgets.chart_colours import MOST_LINES, band_ground, band_style, line_style, raw_style
 from rlft_tui.tui.widgets.chart_heading import as_row, heading
 from rlft_tui.tui.widgets.chart_plot import BELOW, LEFT, Glyph, plot
 from rlft_tui.tui.widgets.chart_points import Reading, Trace, column_of, reading, trace, value_range
@@ -47,14 +47,15 @@ class Chart(SpanCanvas, can_focus=True):
     Chart { width: 1fr; height: 1fr; min-height: 3; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "cursor(-1)", "cursor", id="chart.left", tooltip="Value cursor to the left"),
+        Binding("left,h", "cursor(-1)", "cursor", key_display="← →", id="chart.left",
+                tooltip="Value cursor to the left"),
         Binding("right,l", "cursor(1)", "cursor", show=False, id="chart.right",
                 tooltip="Value cursor to the right"),
         Binding("shift+left", "cursor(-10)", "far left", show=False, id="chart.far_left",
                 tooltip="Value cursor ten columns to the left"),
         Binding("shift+right", "cursor(10)", "far right", show=False, id="chart.far_right",
                 tooltip="Value cursor ten columns to the right"),
-        Binding("plus,equals_sign", "zoom(0.5)", "zoom", id="chart.zoom_in",
+        Binding("plus,equals_sign", "zoom(0.5)", "zoom", key_display="+ -", id="chart.zoom_in",
                 tooltip="Zoom in around the cursor"),
         Binding("minus", "zoom(2)", "zoom out", show=False, id="chart.zoom_out", tooltip="Zoom out"),
         Binding("ctrl+left,less_than_sign", "pan(-0.25)", "pan left", show=False, id="chart.pan_left",
@@ -99,6 +100,7 @@ class Chart(SpanCanvas, can_focus=True):
         self._title = title
         self._series: tuple[Series, ...] = ()
         self._names: tuple[str, ...] = ()
+        self._owners: tuple[str, ...] = ()
         self._clocks: tuple[Clock, ...] = ()
         self._look = ChartLook()
         self._total = 0.0
@@ -145,6 +147,7 @@ class Chart(SpanCanvas, can_focus=True):
         steps: float = 0,
         last: float = 0,
         names: Sequence[str] = (),
+        owners: Sequence[str] = (),
         title: str | None = None,
         clocks: Sequence[Clock] = (),
         look: ChartLook | None = None,
@@ -152,7 +155,8 @@ class Chart(SpanCanvas, can_focus=True):
     ) -> None:
         """Draw the series. ``steps`` is where the x axis ends, 0 while unknown; ``last`` the farthest place.
 
-        ``names`` tell several lines apart, ``clocks`` say where each one's steps stand. A ``live``
+        ``names`` tell several lines apart in the heading, ``owners`` where there is a legend elsewhere;
+        ``clocks`` say where each one's steps stand. A ``live``
         frame may wait until the terminal has read the one before; only the newest one is then drawn.
         """
         keys = [one.key for one in self._series]
@@ -163,6 +167,7 @@ class Chart(SpanCanvas, can_focus=True):
             self._window = self._cursor = None
         self._series, self._names, self._clocks = tuple(series[:MOST_LINES]), tuple(names), tuple(clocks)
         self._look, self._total, self._last = look, steps, last
+        self._owners = tuple(owners) or self._names
         if title is not None:
             self._title = title
         if live and self.is_attached:
@@ -197,7 +202,7 @@ class Chart(SpanCanvas, can_focus=True):
         for number, found in enumerate(self._readings()):
             if found is None:
                 continue
-            name = f"{self._names[number]} " if number < len(self._names) else ""
+            name = f"{self._owners[number]} " if number < len(self._owners) else ""
             unit = f" {self._series[number].unit}" if self._series[number].unit else ""
             value = "not finite" if found.mean is None else repr(found.mean)
             lines.append(f"{name}{self._series[number].key} = {value}{unit} at step {found.step}")
@@ -310,13 +315,15 @@ class Chart(SpanCanvas, can_focus=True):
     def _end(self) -> float:
         """The farthest place with a value."""
         return max(
-            self._last, *(self._clock(n).at(one.steps[-1]) for n, one in enumerate(self._series) if one.steps), 0.0
+            self._last,
+            *(self._clock(n).at(one.steps[-1]) for n, one in enumerate(self._series) if one.steps),
+            0.0,
         )
 
     def _whole(self) -> Axis:
         ticks = max(2, self._columns // 12)
         if self._look.x == "time":
-            return time_axis(0.0, max(self._end(), self._total, 1.0), ticks, whole=True)
+            return time_axis(0.0, max(self._end(), self._total, 1.0), ticks, whole=not self._total)
         return step_axis(int(self._end()), int(self._total), ticks)
 
     def _places(self) -> Axis:
@@ -360,7 +367,7 @@ class Chart(SpanCanvas, can_focus=True):
             rows = [as_row(self._heading(colours, 0), width, colours)]
             return rows + [as_row([], width, colours) for _ in range(body)]
         x = self._places()
-        y = self._value_axis(x, max(2, (body - BELOW) // 3))
+        y = self._value_axis(x, max(3, (body - BELOW) // 3))
         traces = [
             trace(one, x, self._columns, clock=self._clock(number), look=self._look)
             for number, one in enumerate(self._series)
@@ -375,7 +382,8 @@ class Chart(SpanCanvas, can_focus=True):
         return [top, *self._coloured(glyphs, traces, x, y, colours)]
 
     def _value_axis(self, x: Axis, ticks: int) -> Axis:
-        span = value_range(self._series, x, clocks=self._clocks, look=self._look)
+        bands = len(self._series) <= MOST_BANDS
+        span = value_range(self._series, x, clocks=self._clocks, look=self._look, bands=bands)
         if span is None:
             self._values = None
             return Axis(0, 1, (0.0, 1.0))
@@ -387,7 +395,7 @@ class Chart(SpanCanvas, can_focus=True):
         self, glyphs: list[list[Glyph]], traces: list[Trace], x: Axis, y: Axis, colours: Palette
     ) -> list[Row]:
         lines = [line_style(colours, number) for number in range(len(traces))]
-        text, faint, pale = colours.style(), colours.style("faint"), band_style(colours, 0)
+        text, faint, pale = colours.style(), colours.style("faint"), raw_style(colours)
         canvas = len(glyphs) - BELOW
         frame: list[Row] = []
         for number, row in enumerate(glyphs):
@@ -399,11 +407,14 @@ class Chart(SpanCanvas, can_focus=True):
                 elif inside and glyph.line >= len(lines):
                     cells.append((glyph.character, pale))
                 else:
-                    cells.append((glyph.character, lines[glyph.line] if inside and glyph.line >= 0 else faint))
+                    cells.append(
+                        (glyph.character, lines[glyph.line] if inside and glyph.line >= 0 else faint)
+                    )
             frame.append(cells)
         if len(traces) <= MOST_BANDS:
             for number, one in enumerate(traces):
-                _band(frame, canvas, one, y, band_style(colours, number), text)
+                ground = Style(bgcolor=band_ground(colours, number))
+                _band(frame, canvas, one, y, band_style(colours, number), ground)
         for one, style in zip(traces, lines, strict=True):
             for column in one.bad:
                 frame[canvas - 1][LEFT + column] = ("✗", style + Style(bold=True))
@@ -432,9 +443,6 @@ class Chart(SpanCanvas, can_focus=True):
 
     def _heading(self, colours: Palette, hidden: int) -> list[tuple[str, Style]]:
         look = self._look
-        notes = ["log"] if look.log else []
-        if look.smoothing:
-            notes.append(f"smooth {look.smoothing:g}")
         return heading(
             self._title or (self._series[0].key if self._series else ""),
             self._series,
@@ -442,7 +450,7 @@ class Chart(SpanCanvas, can_focus=True):
             names=self._names,
             place=self._place_text(),
             hidden=hidden,
-            notes=" ".join(notes),
+            notes="log" if look.log else "",
             width=self.size.width,
             colours=colours,
         )
@@ -458,13 +466,13 @@ class Chart(SpanCanvas, can_focus=True):
         return step
 
 
-def _band(frame: list[Row], canvas: int, one: Trace, y: Axis, shade: Style, blank: Style) -> None:
-    """Shade the blank cells between the lowest and the highest value of each column."""
+def _band(frame: list[Row], canvas: int, one: Trace, y: Axis, dots: Style, ground: Style) -> None:
+    """Shade the cells between the lowest and the highest value of each column."""
     for column, (low, high) in one.band.items():
         if low == high:
             continue
         top = canvas - 1 - column_of(min(1.0, max(0.0, y.share(high))), canvas)
         bottom = canvas - 1 - column_of(min(1.0, max(0.0, y.share(low))), canvas)
         for row in range(max(0, top), min(canvas - 1, bottom) + 1):
-            if frame[row][LEFT + column][0] == " ":
-                frame[row][LEFT + column] = ("░", shade)
+            character, style = frame[row][LEFT + column]
+            frame[row][LEFT + column] = ("░", dots) if character == " " else (character, style + ground)

@@ -111,7 +111,9 @@ def time_axis(low: float, high: float, ticks: int = 5, *, whole: bool = False) -
     if whole:
         high = max(math.ceil(high / step), 1) * step
     marks = [number * step for number in range(math.ceil(low / step), int(high // step + 1e-9) + 1)]
-    return Axis(low, high, tuple(marks or (low, high)), tuple(time_label(mark) for mark in marks or (low, high)))
+    return Axis(
+        low, high, tuple(marks or (low, high)), tuple(time_label(mark) for mark in marks or (low, high))
+    )
 
 
 def time_label(seconds: float) -> str:

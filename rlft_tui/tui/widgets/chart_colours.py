@@ -35,9 +35,25 @@ def line_style(colours: Palette, number: int) -> Style:
 
 @lru_cache(maxsize=128)
 def band_style(colours: Palette, number: int) -> Style:
-    """A line's colour half faded into the background."""
+    """The band's dots: a line's colour half faded into the background, on ``band_ground``."""
     if colours.ansi:
         return Style(color="bright_black", bgcolor="default")
+    return Style(color=_faded(colours, number, 0.4).rich_color, bgcolor=band_ground(colours, number))
+
+
+@lru_cache(maxsize=16)
+def raw_style(colours: Palette) -> Style:
+    """What smoothing took away from the first line."""
+    faded = "bright_black" if colours.ansi else _faded(colours, 0, 0.5).hex
+    return Style(color=faded, bgcolor=colours.background)
+
+
+@lru_cache(maxsize=128)
+def band_ground(colours: Palette, number: int) -> str:
+    """Background of the band, also where the line runs through it."""
+    return "default" if colours.ansi else _faded(colours, number, 0.14).hex
+
+
+def _faded(colours: Palette, number: int, share: float) -> Color:
     names = DARK_LINES if colours.dark else LIGHT_LINES
-    blended = Color.parse(colours.background).blend(Color.parse(names[number % len(names)]), 0.45)
-    return Style(color=blended.rich_color, bgcolor=colours.background)
+    return Color.parse(colours.background).blend(Color.parse(names[number % len(names)]), share)

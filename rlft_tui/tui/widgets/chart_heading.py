@@ -30,7 +30,7 @@ def heading(
     width: int,
     colours: Palette,
 ) -> list[Piece]:
-    """``readings``: one a line, at the cursor or at the end; ``place`` says where the cursor is, if anywhere."""
+    """``readings``: one a line, at the cursor or at the end; ``place``: where the cursor is, if anywhere."""
     text, bold, faint = colours.style(), colours.style("header"), colours.style(marks=FAINT)
     title = harmless_line(title)
     if cell_width(title) > (most := max(12, width // 2)):

@@ -47,7 +47,7 @@ def plot(traces: list[Trace], x: Axis, y: Axis, width: int, height: int) -> list
         figure.axes(False, axis="x", side="upper")
         figure.axes(False, axis="y", side="right")
         _ticks(figure, x, y, height - BELOW)
-        for number, line in enumerate(traces):
+        for number, line in reversed(list(enumerate(traces))):  # the first one lies on top
             for run in line.runs:
                 _draw(plotext, figure, run, y, number)
         text = figure.build().string()

@@ -117,17 +117,28 @@ def trace(
 
 
 def value_range(
-    series: Sequence[Series], axis: Axis, *, clocks: Sequence[Clock] = (), look: ChartLook = PLAIN
+    series: Sequence[Series],
+    axis: Axis,
+    *,
+    clocks: Sequence[Clock] = (),
+    look: ChartLook = PLAIN,
+    bands: bool = True,
 ) -> tuple[float, float] | None:
-    """Lowest and highest value that can be shown within the x axis, or None when there is none."""
+    """Lowest and highest value to show within the x axis, or None when there is none.
+
+    Without ``bands`` only the lines count.
+    """
     low, high = math.inf, -math.inf
     for number, one in enumerate(series):
         half = (one.bin - 1) / 2
         clock = clocks[number] if number < len(clocks) else STEPS
+        shown: tuple[Sequence[float | None], ...] = (one.mean, one.low, one.high)
+        if not bands:
+            shown = (smoothed([finite(mean) for mean in one.mean], look.smoothing),)
         for index, step in enumerate(one.steps):
             if not axis.low <= clock.at(step + half) <= axis.high:
                 continue
-            for values in (one.mean, one.low, one.high):
+            for values in shown:
                 value = finite(_at(values, index))
                 if value is not None and (value > 0 or not look.log):
                     low, high = min(low, value), max(high, value)
