@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from rlft_tui.datasets.rows import CompletionRow
+from rlft_tui.jobs.checkpoints import MANIFEST
 from rlft_tui.jobs.conversation_tokens import conversation_tokens
 from rlft_tui.jobs.tokenizer_loading import load_tokenizer
 from rlft_tui.runs.run_folder import RunFolder
@@ -204,3 +206,28 @@ def test_what_cannot_be_done_is_one_line(
     assert reason in ended.errors.splitlines()[-1]
     (error,) = of_kind(ended.events, "error")
     assert (error["type"], error["traceback"]) == ("RlftError", "")
+
+
+def test_killed_at_any_moment_it_goes_on(whole: Ended, tiny_model: Path, tmp_path: Path) -> None:
+    """Once while a checkpoint is written, once between two; benchmarks/kill_resume.py does it 20 times."""
+    folder = training_folder(
+        tmp_path / "killed", "sft", tiny_model, **(CHECKPOINTED | {"checkpoint_every": 1})
+    )
+
+    def half_written() -> bool:
+        return any(
+            int(path.name.split("-")[1]) > 1 and not (path / MANIFEST).exists()
+            for path in folder.checkpoints.glob("checkpoint-*")
+        )
+
+    for moment in (half_written, seen(folder, lambda event: event.fields.get("step", 0) >= 6)):
+        process = start("sft", folder.root)
+        while not moment() and process.poll() is None:
+            time.sleep(0.001)
+        process.kill()
+        finish(process)
+    last = run(folder)
+    assert last.code == 0, last.errors
+    resumed = [row["done"] for row in of_kind(last.events, "control") if row["asked"] == "resume"]
+    assert len(resumed) == 2
+    assert losses(last) == pytest.approx(losses(whole), abs=1e-5)
