@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+OLDER := .venv-unsloth
 
-.PHONY: demo test check pytest bench pictures reference clean
+.PHONY: demo test check pytest pytest-unsloth-set bench pictures reference clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "Making $(VENV): some minutes the first time"
@@ -25,6 +26,16 @@ check: $(VENV)/.ready
 pytest: $(VENV)/.ready
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
 
+# The training tests with the versions that Unsloth allows: it caps TRL, transformers and datasets.
+$(OLDER)/.ready: pyproject.toml constraints-unsloth.txt
+	@echo "Making $(OLDER): some minutes the first time"
+	$(PYTHON) -m venv $(OLDER)
+	$(OLDER)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-unsloth.txt --editable '.[train,dev]'
+	touch $@
+
+pytest-unsloth-set: $(OLDER)/.ready
+	HF_HUB_OFFLINE=1 $(OLDER)/bin/python -m pytest tests/jobs
+
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks
 
@@ -35,4 +46,4 @@ reference: $(VENV)/.ready
 	$(BIN)/python docs/make_reference.py
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(OLDER) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
