@@ -97,6 +97,7 @@ class TextPane(Widget, can_focus=True):
         self._text, self._markdown = text, markdown
         self._palette: Palette = palette("#ffffff", "#000000", True)
         self._document = TextDocument("", 8, self._palette)
+        self._source = False
         self._marks: Pieces = ()
         self._kept: OrderedDict[_Key, TextDocument] = OrderedDict()
         self._strips: dict[int, tuple[Line, Strip]] = {}
@@ -161,11 +162,24 @@ class TextPane(Widget, can_focus=True):
         if not keep_scroll:
             self._top = 0
         if self.size.width:
-            self._use(self._kept_document(self._text, markdown, marks))
+            self._use(self._kept_document(self._text, self._as_markdown, marks))
+
+    @property
+    def source(self) -> bool:
+        """Whether texts are shown as they were written: no Markdown, no mathematics."""
+        return self._source
+
+    @source.setter
+    def source(self, wanted: bool) -> None:
+        if wanted != self._source:
+            self._source = wanted
+            self._wanted.clear()
+            if self.size.width:
+                self._restyle()
 
     def prefetch(self, text: str, *, markdown: bool = True, marks: Pieces = ()) -> None:
         """Render a text in idle moments, so that ``show`` will only have to paint it."""
-        key = (joined(text, marks), markdown, marks)
+        key = (joined(text, marks), markdown and not self._source, marks)
         if key not in self._kept and key not in self._wanted:
             self._wanted = [*self._wanted[-3:], key]
         self._wake()
@@ -175,7 +189,7 @@ class TextPane(Widget, can_focus=True):
         self._stop_stream()
         self._text, self._markdown, self._marks = "", markdown, ()
         self._top, self._seek, self._end_told, self._follow = 0, None, False, True
-        self._use(TextDocument("", self._width, self._palette, markdown=markdown, stream=True))
+        self._use(TextDocument("", self._width, self._palette, markdown=self._as_markdown, stream=True))
 
     def append(self, piece: str) -> None:
         """More of the stream; painted within a fifteenth of a second."""
@@ -190,7 +204,7 @@ class TextPane(Widget, can_focus=True):
             return
         self._flush()
         self._document.close()
-        self._kept[self._text, self._markdown, ()] = self._document
+        self._kept[self._text, self._document.markdown, ()] = self._document
         self._forget_old()
         self._wake()
         self._tell_end()
@@ -296,6 +310,10 @@ class TextPane(Widget, can_focus=True):
     def _width(self) -> int:
         return max(8, self.size.width)
 
+    @property
+    def _as_markdown(self) -> bool:
+        return self._markdown and not self._source
+
     def _restyle(self) -> None:
         if not self.size.width:
             return
@@ -304,7 +322,7 @@ class TextPane(Widget, can_focus=True):
         shown = (document.width, document.palette, document.markdown) == (
             self._width,
             colours,
-            self._markdown,
+            self._as_markdown,
         )
         if shown and (document.stream or document.text == self._text):
             self._wake()
@@ -315,9 +333,9 @@ class TextPane(Widget, can_focus=True):
         following = document.stream and self._follow
         character = document.character_at(self._top) if self._top and not following else 0
         if document.stream:
-            fresh = TextDocument(document.text, self._width, colours, markdown=self._markdown, stream=True)
+            fresh = TextDocument(document.text, self._width, colours, markdown=self._as_markdown, stream=True)
         else:
-            fresh = self._kept_document(self._text, self._markdown, self._marks)
+            fresh = self._kept_document(self._text, self._as_markdown, self._marks)
         if character:
             fresh.render_to(10**9, min(character + SLICE, 20 * SLICE))
             self._seek = character
