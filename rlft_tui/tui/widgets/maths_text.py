@@ -213,7 +213,8 @@ class _Writer:
         if kind == "LatexEnvironmentNode":
             return self._environment(node.environmentname, node.nodelist)
         if kind == "LatexSpecialsNode":
-            return {"&": " ", "~": " ", "''": "″"}.get(node.specials_chars, node.specials_chars)
+            marks = str(node.specials_chars)
+            return {"&": " ", "~": " ", "''": "″"}.get(marks, marks)
         return str(node.latex_verbatim()).replace("\n", " ")
 
     def _macro(self, name: str, nodes: list[Any]) -> str:

@@ -25,6 +25,7 @@ from rlft_tui.tui.widgets.changed_spans import changed_span
 from rlft_tui.tui.widgets.palette import Palette, palette
 from rlft_tui.tui.widgets.partial_updates import crop_updates
 from rlft_tui.tui.widgets.styled_lines import Line
+from rlft_tui.tui.widgets.terminal_pace import pace_of
 from rlft_tui.tui.widgets.text_document import SLICE, TextDocument
 from rlft_tui.tui.widgets.widget_palette import palette_of
 from rlft_tui.tui.widgets.word_diff import MarkedPiece, joined
@@ -112,6 +113,8 @@ class TextPane(Widget, can_focus=True):
         self._yielded = 0
         self._unpainted = False
         """The text shown is still to be painted, and slices wait for that."""
+        self._moved = False
+        """Scrolled, and not painted there until the terminal has read the frame before."""
         self._pieces: list[str] = []
         self._flush_due: Timer | None = None
         self._flushed_at = 0.0
@@ -259,6 +262,10 @@ class TextPane(Widget, can_focus=True):
         crop_updates()
         self._slices = self.set_interval(_PAUSE, self._slice, pause=True)
 
+    def on_unmount(self) -> None:
+        """A frame that still waits for the terminal is dropped."""
+        pace_of(self.app).forget(self)
+
     def on_resize(self, _: events.Resize) -> None:
         """Render again at the new width, the same text at the top."""
         self._restyle()
@@ -363,12 +370,13 @@ class TextPane(Widget, can_focus=True):
             self._kept.popitem(last=False)
 
     def _use(self, document: TextDocument) -> None:
+        pace_of(self.app).forget(self)
         if document is not self._document:
             self._document = document
             self._strips = {}
         document.render_to(self._top + self.size.height - 1)
         self._top = max(0, min(self._top, len(document.lines) - self.size.height))
-        self.refresh()
+        self._paint_moved()
         self._unpainted = True
         self.call_after_refresh(self._painted)
         self._tell_end()
@@ -390,9 +398,17 @@ class TextPane(Widget, can_focus=True):
         top = max(0, min(top, len(document.lines) - height))
         if top != self._top:
             self._top = top
-            self.refresh()
+            # Over a slow link pages that nobody sees any more are never sent: where the reader is
+            # when the terminal has read the last frame is what is painted then.
+            self._moved = True
+            pace_of(self.app).when_ready(self, self._paint_moved)
         self._wake()
         self._tell_end()
+
+    def _paint_moved(self) -> None:
+        self._moved = False
+        self.refresh()
+        pace_of(self.app).frame_sent()
 
     def _tell_end(self) -> None:
         if not self._end_told and self.at_end and self._text and not self._document.stream:
@@ -455,6 +471,8 @@ class TextPane(Widget, can_focus=True):
         return self._document.lines[self._top : self._top + self.size.height]
 
     def _refresh_changed(self, before: list[Line], mark: int) -> None:
+        if self._moved:
+            return
         after = self._visible()
         width, regions = self.size.width, []
         for row in range(max(len(before), len(after))):
