@@ -23,7 +23,7 @@ check: $(VENV)/.ready
 	$(BIN)/lint-imports --no-logo
 
 pytest: $(VENV)/.ready
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks
