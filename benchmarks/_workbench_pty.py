@@ -27,6 +27,10 @@ from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.paths import Workspace
 
 DEADLINE = 120.0
+ANSWERS = {b"\x1b[6n": b"\x1b[1;1R", b"\x1b[?2026$p": b"\x1b[?2026;2$y"}
+"""What the workbench asks: where the cursor is, to know that a frame was read; and at the start whether
+frames may be marked."""
+FRAME_END = b"\x1b[?2026l"
 
 
 class Workbench:
@@ -62,6 +66,15 @@ class Workbench:
         os.waitpid(self.pid, 0)
         os.close(self._terminal)
 
+    @property
+    def terminal(self) -> int:
+        """Our end of the pseudo-terminal."""
+        return self._terminal
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the main thread, the event loop, has used."""
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+
     def press(self, keys: str) -> float:
         """Write keys; when (time.monotonic)."""
         at = time.monotonic()
@@ -81,6 +94,9 @@ class Workbench:
         data = os.read(self._terminal, 1 << 16)
         at = time.monotonic()
         self.received += len(data)
+        for question, answer in ANSWERS.items():
+            if question in data:
+                os.write(self._terminal, answer)
         self._raw.append(data)
         return at
 

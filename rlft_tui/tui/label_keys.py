@@ -51,6 +51,7 @@ _SHOWN = (
 _HIDDEN = (
     ("equals_sign", "rate('both_good')", "both good", "label.good", "A tie: both are good"),
     ("e", "write_outside", "$EDITOR", "label.editor", "Write a better answer in $EDITOR"),
+    ("v", "source", "source", "label.source", "Markdown and LaTeX as written; again: rendered"),
     ("space,pagedown", "page(1)", "page", "label.page_down", "Both a page down"),
     ("b,pageup", "page(-1)", "page up", "label.page_up", "Both a page up"),
     ("down,j", "rows(1)", "down", "label.down", "Both a line down"),
@@ -97,6 +98,7 @@ LAYOUTS: dict[str, dict[str, str]] = {
         "label.note": "1",
         "label.confidence": "2",
         "label.prompt": "3",
+        "label.source": "6",
         "label.zoom": "v",
         "label.page_up": "c,pageup",
         "label.write": "ctrl+w",

@@ -22,6 +22,8 @@ class TerminalSession:
 
     def __init__(self, arguments: list[str], *, columns: int = 100, rows: int = 30, **variables: str) -> None:
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **variables}
+        for size in ("COLUMNS", "LINES"):  # parallel workers of pytest set them, and Textual heeds them
+            environment.pop(size, None)
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""

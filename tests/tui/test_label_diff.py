@@ -34,6 +34,28 @@ async def judging(app: RlftApp, not_pair: str = "") -> str:
     return session.current.pair.id
 
 
+def test_v_shows_the_source_and_the_diff_compares_it(workspace: Workspace, client: WorkspaceClient) -> None:
+    client.add_pairs(
+        [ResponsePair(f"p{n}", "Is $x_1$?", r"$\frac{a}{b}$ red", r"$\frac{a}{c}$ red") for n in "12"]
+    )
+
+    async def test() -> None:
+        async with workbench(workspace, "label") as (app, pilot):
+            await judging(app)
+            await shows(app, "Is x₁?", "a/b red", "a/c red")
+            await pilot.press("v")
+            await shows(app, "Is $x_1$?", r"$\frac{a}{b}$ red", r"$\frac{a}{c}$ red")
+            await pilot.press("1")
+            await until(lambda: len(client.labels()) == 1, "a verdict", app)
+            assert "a/b" not in text_of(app)
+            await pilot.press("v")
+            await shows(app, "Is x₁?", "a/b red")
+            await pilot.press("d")
+            await shows(app, r"$\frac{a}{b}$ red")
+
+    drive(test)
+
+
 def test_d_folds_what_is_the_same_and_the_verdict_is_about_the_same_pair(
     workspace: Workspace, client: WorkspaceClient
 ) -> None:

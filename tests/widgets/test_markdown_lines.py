@@ -99,11 +99,15 @@ def test_entities_are_shown_and_hide_nothing() -> None:
     assert shown("[&#x202e;x](http://a/&#x202e;b)") == ["⟨U+202E⟩x (http://a/%E2%80%AEb)"]
 
 
-def test_mathematics_stays_as_written() -> None:
+def test_mathematics_is_text_and_not_markdown() -> None:
     assert shown(r"so $a_1 * b_2 * c$, \(x_1*y*z\), $5 and $6 and $$p_i*q*r$$.") == [
-        r"so $a_1 * b_2 * c$, \(x_1*y*z\), $5 and $6 and $$p_i*q*r$$."
+        "so a₁ * b₂ * c, x₁*y*z, $5 and $6 and pᵢ*q*r."
     ]
-    assert shown("\\[\na_1\n= b * c * d\n\\]") == ["\\[", "a_1", "= b * c * d", "\\]"]
+    assert shown("\\[\na_1\n= b * c * d\n\\]") == ["a₁ = b * c * d"]
+    assert shown("\\begin{align*}\na &= b \\\\\n  &= c\n\\end{align*}\nthen") == ["a = b", "= c", "", "then"]
+    assert shown("\\begin{align}a = b\\end{align}") == ["a = b"]
+    assert shown("costs $5, or $6 each; $HOME and `$x_1$`") == ["costs $5, or $6 each; $HOME and $x_1$"]
+    assert shown("$PATH:$HOME, US$5_a$, \\$x_1$y") == ["$PATH:$HOME, US$5_a$, $x_1$y"]
 
 
 def test_code_keeps_its_spaces_and_is_coloured() -> None:

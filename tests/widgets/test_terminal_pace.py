@@ -8,6 +8,7 @@ from textual.app import App, ComposeResult
 from rlft_tui.tui.widgets import terminal_pace
 from rlft_tui.tui.widgets.chart import Chart
 from rlft_tui.tui.widgets.terminal_pace import ASK, GIVEN_UP, TerminalPace, pace_of
+from rlft_tui.tui.widgets.text_pane import TextPane
 from tests.widgets.curves import series
 from tests.widgets.waiting import until
 
@@ -119,3 +120,28 @@ async def test_a_live_chart_draws_the_newest_values_after_the_answer() -> None:
             chart.show([series([float(index) for index in range(count)])], steps=10, live=True)
             await pilot.pause()
             assert f"● {count - 1}" in chart.render_line(0).text
+
+
+class PacedText(Paced):
+    def compose(self) -> ComposeResult:
+        yield TextPane("\n\n".join(f"paragraph {number}" for number in range(300)))
+
+
+async def test_pages_that_nobody_would_see_are_not_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = PacedText()
+    async with app.run_test(size=(40, 12)) as pilot:
+        pace = terminal_pace._paces[app] = Written(app)
+        pane = app.query_one(TextPane)
+        await until(pilot, lambda: pane.finished)
+        painted: list[int] = []
+        monkeypatch.setattr(pane, "refresh", lambda *_, **__: painted.append(pane.top))
+        pane.scroll_page(1)
+        assert painted == [11]
+        await until(pilot, lambda: not pace.ready)
+        for _ in range(9):
+            pane.scroll_page(1)
+        assert painted == [11]
+        pace.answered()
+        assert painted == [11, 110]
+        pane.scroll_page(-1)
+        assert painted == [11, 110, 99]

@@ -324,3 +324,25 @@ async def test_a_pane_of_a_few_cells_does_not_fail() -> None:
         assert all(app.left.render_line(y).cell_length == app.left.size.width for y in range(2))
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: view(app.left)[0] == "Title one")
+
+
+async def test_the_source_is_shown_on_demand_and_the_place_is_kept() -> None:
+    app = Panes()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.left.show(r"**so** $\frac{a}{b}$" + "\n\n" + LONG)
+        await until(pilot, lambda: app.left.finished)
+        assert view(app.left)[0] == "so a/b"
+        app.left.source = True
+        assert view(app.left)[0] == r"**so** $\frac{a}{b}$"
+        app.left.scroll_page(3)
+        before = view(app.left)[0]
+        app.left.source = False
+        await until(pilot, lambda: app.left.finished)
+        assert before in view(app.left)
+        app.left.source = True
+        app.left.show(r"next: $x_1$")
+        assert view(app.left)[0] == r"next: $x_1$"
+        app.left.stream_start()
+        app.left.append(r"stream $x_1$")
+        app.left.stream_end()
+        assert view(app.left)[0] == r"stream $x_1$"

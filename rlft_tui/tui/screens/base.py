@@ -150,6 +150,15 @@ class WorkbenchScreen(Screen[None]):
         return self.run_worker(ask, group=group, exclusive=latest, exit_on_error=True)
 
     # keys
+    def action_source(self) -> None:
+        """Show the texts as they were written, Markdown and LaTeX and all; again: rendered."""
+        from rlft_tui.tui.widgets.text_pane import TextPane  # Home starts without Markdown
+
+        panes = list(self.query(TextPane))
+        wanted = not any(pane.source for pane in panes)
+        for pane in panes:
+            pane.source = wanted
+
     def lead(self, hint: str, keys: Mapping[str, Callable[[], None]]) -> None:
         """Give the next key a special meaning; any other key only ends that."""
         self._leader = keys

@@ -47,6 +47,7 @@ class CompareScreen(WorkbenchScreen):
         Binding("e", "edit", "edit prompt", id="compare.edit", tooltip="Write in the prompt"),
         Binding("p", "pick", "stored prompts", id="compare.pick", tooltip="Pick one of the stored prompts"),
         Binding("b", "blind", "blind", id="compare.blind", tooltip="Hide or show names before generating"),
+        Binding("v", "source", "source", show=False, id="compare.source", tooltip="As written; or rendered"),
         Binding("tab", "app.focus_next", "next field", show=False, id="compare.next", tooltip="Next field"),
     ]  # fmt: skip
     DEFAULT_CSS = """

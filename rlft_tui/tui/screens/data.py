@@ -51,6 +51,7 @@ class DataScreen(WorkbenchScreen):
             id="data.statistics", tooltip="Pace, biases, agreement and who is ahead",
         ),
         Binding("r", "reload", "reload", id="data.reload", tooltip="Read the table again"),
+        Binding("v", "source", "source", show=False, id="data.source", tooltip="As written; or rendered"),
         Binding("escape", "release", "table", show=False, id="data.release", tooltip="Leave the search"),
     ]  # fmt: skip
     DEFAULT_CSS = """

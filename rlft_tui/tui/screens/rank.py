@@ -39,6 +39,7 @@ _KEYS = (
     ("left,shift+tab", "look(-1)", "the one before", "rank.previous", "Read the answer before"),
 )
 _HIDDEN = (
+    ("v", "source", "source", "rank.source", "Markdown and LaTeX as written; again: rendered"),
     ("space,pagedown", "page(1)", "page", "rank.page_down", "A page down"),
     ("b,pageup", "page(-1)", "page up", "rank.page_up", "A page up"),
     ("down,j", "rows(1)", "down", "rank.down", "A line down"),

@@ -39,6 +39,7 @@ _KEYS = (
     ("l", "show_screen('label')", "label", "score.label", "To the Label screen"),
 )
 _HIDDEN = (
+    ("v", "source", "source", "score.source", "Markdown and LaTeX as written; again: rendered"),
     ("plus", "step(1)", "0.05 more", "score.more", "The next digit counts 0.05 more"),
     ("minus", "step(-1)", "0.05 less", "score.less", "The next digit counts 0.05 less"),
     ("space,pagedown", "page(1)", "page", "score.page_down", "A page down"),

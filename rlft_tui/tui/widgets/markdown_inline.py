@@ -1,7 +1,7 @@
 """Inline Markdown as styled text, and the parser that both levels share.
 
 HTML is text here, links are shown with their address and never followed, and
-mathematics between $…$, $$…$$, \\(…\\) and \\[…\\] stays as it was written.
+mathematics between $…$, $$…$$, \\(…\\) and \\[…\\] is not Markdown: ``maths_text`` writes it.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from rlft_tui.tui.widgets.harmless import harmless
+from rlft_tui.tui.widgets.maths_text import maths_text
 from rlft_tui.tui.widgets.palette import CODE, EMPHASIS, FAINT, LINK, MATHS, STRIKE, STRONG, Palette
 from rlft_tui.tui.widgets.styled_lines import Piece
 
 _MATHS = re.compile(
     r"\$\$(?:[^$\\]|\\.)+\$\$|\\\((?:[^\\]|\\(?!\)).)+?\\\)|\\\[(?:[^\\]|\\(?!\]).)+?\\\]"
-    r"|\$(?![\s\d]|\$)(?:[^$\\\n]|\\.)*?[^\s\\$]\$(?!\d)|\$\d(?:[^$\\\n]|\\.)*?[\\^_={}](?:[^$\\\n]|\\.)*?\$(?!\d)",
+    r"|\$(?![\s\d]|\$)(?:[^`$\\\n]|\\.)*?[^`\s\\$]\$(?!\w)"
+    r"|\$\d(?:[^`$\\\n]|\\.)*?[\\^_={}](?:[^`$\\\n]|\\.)*?\$(?!\w)",
     re.DOTALL,
 )
+_ENVIRONMENT = re.compile(r"\\begin\{((?:align|gather|equation|multline|eqnarray)\*?)\}")
 _MARKS = {"strong": STRONG, "em": EMPHASIS, "s": STRIKE, "link": LINK}
 
 
 @lru_cache(maxsize=1)
 def parser() -> MarkdownIt:
-    """CommonMark with tables, strikethrough and verbatim mathematics, HTML off."""
+    """CommonMark with tables, strikethrough and mathematics, HTML off."""
     made = MarkdownIt("commonmark", {"html": False, "maxNesting": 40}).enable(["table", "strikethrough"])
     made.inline.ruler.before("escape", "maths", _maths)
     made.block.ruler.before(
@@ -40,7 +43,8 @@ def parser() -> MarkdownIt:
 
 
 def _maths(state: StateInline, silent: bool) -> bool:
-    if state.src[state.pos] not in "$\\":
+    before = state.src[state.pos - 1] if state.pos else ""
+    if state.src[state.pos] not in "$\\" or (state.src[state.pos] == "$" and before.isalnum()):
         return False
     found = _MATHS.match(state.src, state.pos, min(state.posMax, state.pos + 1_000))
     if found is None:
@@ -53,14 +57,16 @@ def _maths(state: StateInline, silent: bool) -> bool:
 
 
 def _maths_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Lines from one that opens with $$ or \\[ up to the one that closes it."""
+    """Lines from one that opens with $$, \\[ or \\begin{align} up to the one that closes it."""
     if state.is_code_block(start):
         return False
     line = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]]
     close = {"$$": "$$", "\\[": "\\]"}.get(line[:2])
-    if close is None or close in line[2:]:
+    if (environment := _ENVIRONMENT.match(line)) is not None:
+        close = f"\\end{{{environment[1]}}}"
+    if close is None or (environment is None and close in line[2:]):
         return False
-    for last in range(start + 1, min(end, start + 60)):
+    for last in range(start + (environment is None), min(end, start + 60)):
         text = state.src[state.bMarks[last] + state.tShift[last] : state.eMarks[last]]
         if not text:
             return False
@@ -88,7 +94,7 @@ def inline_pieces(token: Token, palette: Palette, base: str = "text", marks: int
         elif kind == "code_inline":
             pieces.append((child.content.replace("\n", " "), style(base, marks | CODE)))
         elif kind == "maths_inline":
-            pieces.append((child.content, style(base, marks | MATHS)))
+            pieces.append((maths_text(child.content), style(base, marks | MATHS)))
         elif kind == "link_open":
             targets.append((str(child.attrs.get("href", "")), len(pieces)))
             marks |= LINK

@@ -10,6 +10,7 @@ from rlft_tui.tui.widgets.cells import cell_width
 from rlft_tui.tui.widgets.code_lines import highlighted
 from rlft_tui.tui.widgets.markdown_inline import inline_pieces, parser
 from rlft_tui.tui.widgets.markdown_tables import table_rows
+from rlft_tui.tui.widgets.maths_text import maths_text
 from rlft_tui.tui.widgets.palette import Palette
 from rlft_tui.tui.widgets.styled_lines import Line, Piece, StyledText, padded
 
@@ -108,7 +109,8 @@ class MarkdownLines:
             return self._table(tokens, index)
         elif kind == "maths_block":
             self._separate()
-            self._rows(StyledText.of([(token.content.rstrip("\n"), self._palette.style("maths"))]))
+            formula = maths_text(token.content.rstrip("\n"))
+            self._rows(StyledText.of([(formula, self._palette.style("maths"))]))
             self._gap = True
         else:
             self._container(tokens, index)

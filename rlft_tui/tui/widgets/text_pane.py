@@ -25,6 +25,7 @@ from rlft_tui.tui.widgets.changed_spans import changed_span
 from rlft_tui.tui.widgets.palette import Palette, palette
 from rlft_tui.tui.widgets.partial_updates import crop_updates
 from rlft_tui.tui.widgets.styled_lines import Line
+from rlft_tui.tui.widgets.terminal_pace import pace_of
 from rlft_tui.tui.widgets.text_document import SLICE, TextDocument
 from rlft_tui.tui.widgets.widget_palette import palette_of
 from rlft_tui.tui.widgets.word_diff import MarkedPiece, joined
@@ -97,6 +98,7 @@ class TextPane(Widget, can_focus=True):
         self._text, self._markdown = text, markdown
         self._palette: Palette = palette("#ffffff", "#000000", True)
         self._document = TextDocument("", 8, self._palette)
+        self._source = False
         self._marks: Pieces = ()
         self._kept: OrderedDict[_Key, TextDocument] = OrderedDict()
         self._strips: dict[int, tuple[Line, Strip]] = {}
@@ -111,6 +113,8 @@ class TextPane(Widget, can_focus=True):
         self._yielded = 0
         self._unpainted = False
         """The text shown is still to be painted, and slices wait for that."""
+        self._moved = False
+        """Scrolled, and not painted there until the terminal has read the frame before."""
         self._pieces: list[str] = []
         self._flush_due: Timer | None = None
         self._flushed_at = 0.0
@@ -161,11 +165,24 @@ class TextPane(Widget, can_focus=True):
         if not keep_scroll:
             self._top = 0
         if self.size.width:
-            self._use(self._kept_document(self._text, markdown, marks))
+            self._use(self._kept_document(self._text, self._as_markdown, marks))
+
+    @property
+    def source(self) -> bool:
+        """Whether texts are shown as they were written: no Markdown, no mathematics."""
+        return self._source
+
+    @source.setter
+    def source(self, wanted: bool) -> None:
+        if wanted != self._source:
+            self._source = wanted
+            self._wanted.clear()
+            if self.size.width:
+                self._restyle()
 
     def prefetch(self, text: str, *, markdown: bool = True, marks: Pieces = ()) -> None:
         """Render a text in idle moments, so that ``show`` will only have to paint it."""
-        key = (joined(text, marks), markdown, marks)
+        key = (joined(text, marks), markdown and not self._source, marks)
         if key not in self._kept and key not in self._wanted:
             self._wanted = [*self._wanted[-3:], key]
         self._wake()
@@ -175,7 +192,7 @@ class TextPane(Widget, can_focus=True):
         self._stop_stream()
         self._text, self._markdown, self._marks = "", markdown, ()
         self._top, self._seek, self._end_told, self._follow = 0, None, False, True
-        self._use(TextDocument("", self._width, self._palette, markdown=markdown, stream=True))
+        self._use(TextDocument("", self._width, self._palette, markdown=self._as_markdown, stream=True))
 
     def append(self, piece: str) -> None:
         """More of the stream; painted within a fifteenth of a second."""
@@ -190,7 +207,7 @@ class TextPane(Widget, can_focus=True):
             return
         self._flush()
         self._document.close()
-        self._kept[self._text, self._markdown, ()] = self._document
+        self._kept[self._text, self._document.markdown, ()] = self._document
         self._forget_old()
         self._wake()
         self._tell_end()
@@ -245,6 +262,10 @@ class TextPane(Widget, can_focus=True):
         crop_updates()
         self._slices = self.set_interval(_PAUSE, self._slice, pause=True)
 
+    def on_unmount(self) -> None:
+        """A frame that still waits for the terminal is dropped."""
+        pace_of(self.app).forget(self)
+
     def on_resize(self, _: events.Resize) -> None:
         """Render again at the new width, the same text at the top."""
         self._restyle()
@@ -296,6 +317,10 @@ class TextPane(Widget, can_focus=True):
     def _width(self) -> int:
         return max(8, self.size.width)
 
+    @property
+    def _as_markdown(self) -> bool:
+        return self._markdown and not self._source
+
     def _restyle(self) -> None:
         if not self.size.width:
             return
@@ -304,7 +329,7 @@ class TextPane(Widget, can_focus=True):
         shown = (document.width, document.palette, document.markdown) == (
             self._width,
             colours,
-            self._markdown,
+            self._as_markdown,
         )
         if shown and (document.stream or document.text == self._text):
             self._wake()
@@ -315,9 +340,9 @@ class TextPane(Widget, can_focus=True):
         following = document.stream and self._follow
         character = document.character_at(self._top) if self._top and not following else 0
         if document.stream:
-            fresh = TextDocument(document.text, self._width, colours, markdown=self._markdown, stream=True)
+            fresh = TextDocument(document.text, self._width, colours, markdown=self._as_markdown, stream=True)
         else:
-            fresh = self._kept_document(self._text, self._markdown, self._marks)
+            fresh = self._kept_document(self._text, self._as_markdown, self._marks)
         if character:
             fresh.render_to(10**9, min(character + SLICE, 20 * SLICE))
             self._seek = character
@@ -345,12 +370,13 @@ class TextPane(Widget, can_focus=True):
             self._kept.popitem(last=False)
 
     def _use(self, document: TextDocument) -> None:
+        pace_of(self.app).forget(self)
         if document is not self._document:
             self._document = document
             self._strips = {}
         document.render_to(self._top + self.size.height - 1)
         self._top = max(0, min(self._top, len(document.lines) - self.size.height))
-        self.refresh()
+        self._paint_moved()
         self._unpainted = True
         self.call_after_refresh(self._painted)
         self._tell_end()
@@ -372,9 +398,17 @@ class TextPane(Widget, can_focus=True):
         top = max(0, min(top, len(document.lines) - height))
         if top != self._top:
             self._top = top
-            self.refresh()
+            # Over a slow link pages that nobody sees any more are never sent: where the reader is
+            # when the terminal has read the last frame is what is painted then.
+            self._moved = True
+            pace_of(self.app).when_ready(self, self._paint_moved)
         self._wake()
         self._tell_end()
+
+    def _paint_moved(self) -> None:
+        self._moved = False
+        self.refresh()
+        pace_of(self.app).frame_sent()
 
     def _tell_end(self) -> None:
         if not self._end_told and self.at_end and self._text and not self._document.stream:
@@ -437,6 +471,8 @@ class TextPane(Widget, can_focus=True):
         return self._document.lines[self._top : self._top + self.size.height]
 
     def _refresh_changed(self, before: list[Line], mark: int) -> None:
+        if self._moved:
+            return
         after = self._visible()
         width, regions = self.size.width, []
         for row in range(max(len(before), len(after))):
