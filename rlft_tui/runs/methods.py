@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-TRAINING_METHODS: tuple[str, ...] = ("sft", "reward", "dpo", "kto", "grpo", "rloo")
+TRAINING_METHODS: tuple[str, ...] = ("sft", "reward", "dpo", "kto", "ppo", "grpo", "rloo")
 """Those that make a model, in the order of the loop."""
 METHODS: tuple[str, ...] = (*TRAINING_METHODS, "generate")
 

@@ -19,6 +19,7 @@ from rlft_tui.runs.specs.dpo import DpoSpec
 from rlft_tui.runs.specs.generate import GenerateSpec, GenerationPrompt
 from rlft_tui.runs.specs.grpo import GrpoSpec
 from rlft_tui.runs.specs.kto import KtoSpec
+from rlft_tui.runs.specs.ppo import PpoSpec
 from rlft_tui.runs.specs.reward import RewardSpec
 from rlft_tui.runs.specs.rloo import RlooSpec
 from rlft_tui.runs.specs.sft import SftSpec
@@ -41,7 +42,7 @@ __all__ = (
     "write_spec",
 )
 
-_AnySpec = SftSpec | RewardSpec | DpoSpec | KtoSpec | GrpoSpec | RlooSpec | GenerateSpec
+_AnySpec = SftSpec | RewardSpec | DpoSpec | KtoSpec | PpoSpec | GrpoSpec | RlooSpec | GenerateSpec
 _adapter: TypeAdapter[RunSpec] = TypeAdapter(
     Annotated[_AnySpec, Field(discriminator="method")], config=ConfigDict(defer_build=True)
 )

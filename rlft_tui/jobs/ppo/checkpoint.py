@@ -64,13 +64,16 @@ def value_adapter(policy: Policy) -> dict[str, torch.Tensor]:
     return {name: p.data for name, p in policy.model.named_parameters() if f".{VALUE}." in name}
 
 
-def save_checkpoint(trainer: Trainer, checkpoints: Path) -> Checkpoint:
-    """Write, sync and verify ``checkpoint-N``; N is the number of updates done."""
+def save_checkpoint(trainer: Trainer, checkpoints: Path, measure: float | None = None) -> Checkpoint:
+    """Write, sync and verify ``checkpoint-N``; N is the number of updates done.
+
+    ``measure``: the held-out measure by which the best checkpoint is known later.
+    """
     folder = checkpoints / f"checkpoint-{trainer.done}"
     folder.mkdir(parents=True, exist_ok=True)
     written = save_policy(trainer.policy, folder)
     torch.save({"trainer": trainer.state(), "random": random_states()}, folder / STATE)
-    return seal(folder, step=trainer.done, tokens=trainer.tokens, required=(*written, STATE))
+    return seal(folder, step=trainer.done, tokens=trainer.tokens, required=(*written, STATE), measure=measure)
 
 
 def load_checkpoint(trainer: Trainer, checkpoint: Checkpoint) -> None:

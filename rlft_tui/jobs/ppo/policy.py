@@ -9,7 +9,7 @@ held twice. Full fine-tuning has no adapter to switch and keeps a frozen copy in
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +66,8 @@ class Policy:
         self._trunk = base.base_model
         self._output = base.get_output_embeddings()
         self._names = set(getattr(model, "peft_config", {}))
-        self._reference = reference.eval().requires_grad_(False) if reference is not None else None
-        if self._reference is None and not self.adapters.layers:
+        self._frozen = reference.eval().requires_grad_(False) if reference is not None else None
+        if self._frozen is None and not self.adapters.layers:
             raise RlftError("full fine-tuning needs a frozen copy as its reference")
         if autocast is not None:
             for layer in self.adapters.layers:
@@ -99,19 +99,25 @@ class Policy:
     def reference_logprobs(self, answers: Sequence[Answer]) -> Tensor:
         """(N,) log-probabilities of the answers' tokens under the reference."""
         layout = lay_out(answers, pad_id=self.pad_id, device=self.device)
-        trunk, output = self._trunk, self._output
-        if self._reference is not None:
-            trunk, output = self._reference.base_model, self._reference.get_output_embeddings()
-        with self.reference(), self.precision():
-            states = self._states(trunk, layout)[layout.before]
-            scores = token_logprobs(states, layout.targets, self._layer(output), temperature=self.temperature)
+        with self.reference() as model, self.precision():
+            frozen = model is self._frozen
+            states = self._states(model.base_model if frozen else self._trunk, layout)
+            scores = token_logprobs(
+                states[layout.before],
+                layout.targets,
+                self._layer(model.get_output_embeddings() if frozen else self._output),
+                temperature=self.temperature,
+            )
         return scores.logprobs
 
-    def reference(self) -> AbstractContextManager[None]:
-        """The model computes as the reference inside; nothing changes where that is another model."""
-        if self._reference is not None:
-            return nullcontext()
-        return self.adapters.using(REFERENCE if REFERENCE in self._names else None)
+    @contextmanager
+    def reference(self) -> Iterator[Any]:
+        """The reference as a model: a frozen copy, or the policy's own with its adapter switched off."""
+        if self._frozen is not None:
+            yield self._frozen
+            return
+        with self.adapters.using(REFERENCE if REFERENCE in self._names else None):
+            yield self.model
 
     def precision(self) -> AbstractContextManager[Any]:
         if self.autocast is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+from rlft_tui.jobs.method import Rewarded
 from rlft_tui.jobs.ppo.advantages import explained_variance, masked_mean
-from rlft_tui.jobs.ppo.trainer import Judgement, Update
+from rlft_tui.jobs.ppo.trainer import Update
 from rlft_tui.runs.specs.ppo import PpoSpec
 from rlft_tui.samples.repetition import distinct_n, twin_share
 
@@ -104,7 +105,7 @@ def units(spec: PpoSpec, values: dict[str, float]) -> dict[str, str]:
     return {key: unit for key, unit in known.items() if key in values}
 
 
-def part_means(judgements: Sequence[Judgement]) -> dict[str, float]:
+def part_means(judgements: Sequence[Rewarded]) -> dict[str, float]:
     """``rewards/NAME/mean`` and ``/std`` of each part, over the answers that it judged."""
     found: dict[str, float] = {}
     for name in {name: None for one in judgements for name in one.parts}:

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
 from rlft_tui.errors import RlftError
+from rlft_tui.jobs.method import Rewarded
 from rlft_tui.jobs.ppo.answers import Answer
 from rlft_tui.jobs.ppo.batches import prompts_of_update
 from rlft_tui.jobs.ppo.experience import Experience, make_experience, read_all
@@ -26,20 +27,8 @@ from rlft_tui.jobs.ppo.rollout import Never, Rollout
 from rlft_tui.jobs.ppo.scores import ScoreShaping, is_score
 from rlft_tui.runs.specs.ppo import PpoSpec
 
-
-class Judgement(Protocol):
-    """What the rewards said about one answer."""
-
-    @property
-    def total(self) -> float | None:
-        """None where none of them judged it."""
-
-    @property
-    def parts(self) -> dict[str, float | None]:
-        """By the reward's name, unweighted."""
-
-
-Judge = Callable[[Sequence[Answer]], Sequence[Judgement]]
+Judge = Callable[[Sequence[Answer]], Sequence[Rewarded]]
+"""Says what each answer earned."""
 
 
 @dataclass(slots=True)
@@ -49,7 +38,7 @@ class Update:
     number: int
     """From 1."""
     experience: Experience
-    judgements: Sequence[Judgement]
+    judgements: Sequence[Rewarded]
     """Of the answers that are learned from, in the readings' order."""
     missing: int
     """Answers left out because nothing judged them."""

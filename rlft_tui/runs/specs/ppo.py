@@ -16,10 +16,10 @@ class PpoSpec(PolicySpec):
     (Ziegler et al. 2019)."""
 
     method: Literal["ppo"] = "ppo"
-    rewards: Rewards = (RewardPart(source="length"),)
-    """What rewards an answer, added up: SOURCE[:WEIGHT][:OPTION=VALUE]. SOURCE is a built-in (rlft rewards
-    list), a Python file of the workspace (rewards/mine.py:function) or a
-    trained reward model (model:NAME)."""
+    rewards: Rewards = Field(default_factory=lambda: (RewardPart(source="length"),))
+    """What rewards an answer, each with an optional weight: a built-in (length:0.5, rlft rewards list), a
+    Python file of the workspace (rewards/mine.py or rewards/mine.py:function:2), or a trained reward model
+    (model:NAME). Options of a built-in come last: length:1:minimum=8:maximum=15. The rewards are added."""
     max_steps: int = Field(default=50, ge=0)
     """Updates: answers are drawn, rewarded and learned from once each; 0 goes by epochs."""
     batch_size: int = Field(default=32, ge=1)
@@ -99,6 +99,10 @@ class PpoSpec(PolicySpec):
     """Divide scores by their running standard deviation."""
     center_scores: bool = False
     """Subtract the mean score of the first update, whose answers are the reference's own."""
+    evaluate_prompts: int = Field(default=32, ge=1)
+    """Held-out prompts that are answered for a measure of the reward."""
+    answers_every: int = Field(default=1, ge=0)
+    """Updates between writing down the best and the worst of the answers learnt from; 0 for none."""
     alarms: ReferenceAlarms = ReferenceAlarms()
 
     @model_validator(mode="after")

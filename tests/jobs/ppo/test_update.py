@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.checkpoints import Checkpoint
+from rlft_tui.jobs.method import Rewarded
 from rlft_tui.jobs.ppo.answers import Answer
 from rlft_tui.jobs.ppo.checkpoint import load_checkpoint, save_checkpoint
 from rlft_tui.jobs.ppo.experience import make_experience, read_all
@@ -21,7 +22,7 @@ from rlft_tui.jobs.ppo.learning import learn
 from rlft_tui.jobs.ppo.optimiser import learning_rate_factor
 from rlft_tui.jobs.ppo.report import metrics, units
 from rlft_tui.jobs.ppo.trainer import Trainer
-from tests.jobs.ppo.tiny_policy import Judged, answer, make_far, policy_of, spec_of, trainer_of
+from tests.jobs.ppo.tiny_policy import answer, make_far, policy_of, spec_of, trainer_of
 
 
 def weights(trainer: Trainer) -> list[Tensor]:
@@ -192,8 +193,8 @@ def test_an_answer_that_was_cut_is_over_unless_it_is_bootstrapped(tiny_model: Pa
 
 
 def test_answers_that_nothing_judged_are_left_out_and_counted(tiny_model: Path) -> None:
-    def judge(answers: Sequence[Answer]) -> list[Judged]:
-        return [Judged(None if n == 0 else math.nan if n == 1 else 0.5) for n in range(len(answers))]
+    def judge(answers: Sequence[Answer]) -> list[Rewarded]:
+        return [Rewarded(None if n == 0 else math.nan if n == 1 else 0.5, {}) for n in range(len(answers))]
 
     update = trainer_of(spec_of(tiny_model), judge).update()
     assert update is not None
@@ -203,7 +204,7 @@ def test_answers_that_nothing_judged_are_left_out_and_counted(tiny_model: Path) 
 
 
 def test_an_update_without_any_score_ends_the_run_with_one_line(tiny_model: Path) -> None:
-    trainer = trainer_of(spec_of(tiny_model), lambda answers: [Judged(None) for _ in answers])
+    trainer = trainer_of(spec_of(tiny_model), lambda answers: [Rewarded(None, {}) for _ in answers])
     before = weights(trainer)
     with pytest.raises(RlftError, match="no reward said anything about any of the 6 answers of update 1"):
         trainer.update()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import set_seed
 
+from rlft_tui.jobs.method import Rewarded
 from rlft_tui.jobs.ppo.answers import Answer
 from rlft_tui.jobs.ppo.building import build_policy
 from rlft_tui.jobs.ppo.policy import Policy
@@ -21,14 +21,6 @@ from rlft_tui.runs.specs.base import ModelSource
 from rlft_tui.runs.specs.ppo import PpoSpec
 
 PROMPTS = ["a", "to be", "once upon a time", "hello there"]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A judgement as the trainer takes it."""
-
-    total: float | None
-    parts: dict[str, float | None] = field(default_factory=dict)
 
 
 def spec_of(model: Path, **settings: Any) -> PpoSpec:
@@ -60,10 +52,10 @@ def policy_of(spec: PpoSpec) -> tuple[Policy, Any]:
     return build_policy(spec, tokenizer.pad_token_id, dtype, "cpu"), tokenizer
 
 
-def judge_vowels(answers: Sequence[Answer]) -> list[Judged]:
+def judge_vowels(answers: Sequence[Answer]) -> list[Rewarded]:
     """The share of vowels in an answer."""
     shares = [sum(letter in "aeiou" for letter in a.text) / max(1, len(a.text)) for a in answers]
-    return [Judged(share, {"vowels": share}) for share in shares]
+    return [Rewarded(share, {"vowels": share}) for share in shares]
 
 
 def trainer_of(spec: PpoSpec, judge: Any = judge_vowels) -> Trainer:

@@ -1,0 +1,106 @@
+"""Proximal policy optimisation: ``python -m rlft_tui.jobs.ppo RUN_DIR``.
+
+Schulman et al. 2017 as Stiennon et al. 2020 use it on language models, in modules of one idea each;
+``trainer.py`` shows the order. This one ties it to the run folder: data, where to go on from, what
+watches the training, checkpoints, the result.
+
+Simplified: one process and one device.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from typing import Any
+
+from rlft_tui.errors import RlftError
+from rlft_tui.jobs.job import Job, run_job, say
+from rlft_tui.jobs.method import Setup
+from rlft_tui.jobs.method_rows import method_rows
+from rlft_tui.jobs.training import quiet_libraries, save_result
+from rlft_tui.runs.specs.ppo import PpoSpec
+
+
+def train(job: Job, spec: PpoSpec) -> int:
+    # -- data: read and checked before anything slow is imported
+    rows, heldout_rows = method_rows(job.folder.dataset, spec.method)
+
+    job.stage("starting", detail="loading torch and transformers")
+    os.environ["TQDM_DISABLE"] = "1"
+    quiet_libraries()
+    from transformers import set_seed
+
+    from rlft_tui.jobs.decoding import prompt_ids
+    from rlft_tui.jobs.model_loading import choose_device, choose_dtype, device_name, set_threads
+    from rlft_tui.jobs.online import fitting
+    from rlft_tui.jobs.ppo.building import build_policy
+    from rlft_tui.jobs.ppo.checkpoint import load_checkpoint
+    from rlft_tui.jobs.ppo.judging import RewardJudge
+    from rlft_tui.jobs.ppo.rollout import Rollout
+    from rlft_tui.jobs.ppo.trainer import Trainer
+    from rlft_tui.jobs.ppo.watching import Watch, where_to_go_on
+    from rlft_tui.jobs.tokenizer_loading import load_tokenizer
+
+    set_threads(spec.threads)
+    set_seed(spec.seed)
+    device = choose_device()
+    dtype = choose_dtype(spec.precision, device)
+    updates = spec.max_steps or math.ceil(spec.epochs * len(rows) / spec.batch_size)
+    job.started(spec, updates, f"{device_name(device)}, {str(dtype).removeprefix('torch.')}")
+    checkpoint = where_to_go_on(job)
+
+    # -- policy, reference and critic; rewards
+    job.stage("loading", detail=spec.model.name)
+    tokenizer = load_tokenizer(spec.model.path)
+    policy = build_policy(spec, tokenizer.pad_token_id, dtype, device)
+    setup: Setup[Any] = Setup(job, spec, rows, heldout_rows, tokenizer, policy.model, None, device, dtype, {})
+    job.stage("tokenising", detail=f"{len(rows)} prompts")
+    rows = fitting(setup)
+    judge = RewardJudge(setup, rows)
+    rollout = Rollout(
+        policy,
+        tokenizer,
+        max_new_tokens=spec.max_new_tokens,
+        rows=spec.generation_batch_size,
+        seed=spec.seed,
+    )
+    trainer = Trainer(
+        policy, rollout, judge, [prompt_ids(tokenizer, row.prompt) for row in rows], spec, updates
+    )
+    watch = Watch(setup, trainer, judge)
+
+    # -- before
+    if checkpoint:
+        load_checkpoint(trainer, checkpoint)
+        watch.resumed(checkpoint)
+    else:
+        watch.measure()
+        watch.sample()
+
+    # -- training
+    while trainer.done < updates and not job.stop.asked:
+        job.stage("training", progress=trainer.done / updates)
+        update = trainer.update(stopped=lambda: bool(job.stop.asked))
+        if update is not None:
+            watch.updated(update)
+            # Free before the next one is made.
+            del update
+    if trainer.done < updates:
+        if not trainer.done:
+            return job.stopped("nothing was trained yet")
+        if not watch.save():
+            raise RlftError(f"stopped at step {trainer.done}, but its checkpoint could not be verified")
+        return job.stopped(f"saved and verified the checkpoint of step {trainer.done}")
+
+    # -- after
+    watch.measure()
+    watch.sample()
+    save_result(setup, policy.model, step=trainer.done, tokens=trainer.tokens)
+    job.log.write("end", status="finished", model=str(job.folder.model))
+    say(f"finished after {trainer.done} updates: {job.folder.model}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_job(sys.argv[1:], PpoSpec, train))
