@@ -12,7 +12,15 @@ CHAT_TEMPLATE = (
 )
 
 
-def make_tiny_model(folder: Path, seed: int = 0, *, width: int = 32) -> Path:
+def make_tiny_model(
+    folder: Path,
+    seed: int = 0,
+    *,
+    width: int = 32,
+    layers: int = 2,
+    heads: int = 4,
+    dtype: str = "float32",
+) -> Path:
     """Save model and tokenizer into ``folder`` and return it; the same seed gives the same weights.
 
     ``width`` is the hidden size; blockwise quantisation wants a multiple of 64.
@@ -45,9 +53,9 @@ def make_tiny_model(folder: Path, seed: int = 0, *, width: int = 32) -> Path:
                 vocab_size=len(vocabulary),
                 hidden_size=width,
                 intermediate_size=2 * width,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                num_key_value_heads=2,
+                num_hidden_layers=layers,
+                num_attention_heads=heads,
+                num_key_value_heads=heads // 2,
                 max_position_embeddings=1024,
                 tie_word_embeddings=True,
                 bos_token_id=vocabulary["<|im_start|>"],
@@ -55,5 +63,5 @@ def make_tiny_model(folder: Path, seed: int = 0, *, width: int = 32) -> Path:
                 pad_token_id=vocabulary["<|endoftext|>"],
             )
         )
-    model.save_pretrained(folder)
+    model.to(getattr(torch, dtype)).save_pretrained(folder)
     return folder
