@@ -32,7 +32,7 @@ NOUNS: dict[str, str] = {
     "feedback": "Scores of single answers: add, list, export, undo.",
     "rankings": "Orders of several answers: import, list, undo.",
     "data": "Frozen training sets, from labels or files: build, import, list, check, export.",
-    "train": "Train a model: sft, reward, dpo, kto, grpo, rloo, presets.",
+    "train": "Train a model: sft, reward, dpo, kto, ppo, grpo, rloo, presets.",
     "runs": "Runs: list, show, logs, follow, stop, resume, rm.",
     "rewards": "Rewards for answers: list, test, new.",
     "models": "Models: list, pull, show, ratings.",

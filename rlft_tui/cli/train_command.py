@@ -1,4 +1,4 @@
-"""rlft train sft|reward|dpo|kto|grpo|rloo|…, and rlft train presets"""
+"""rlft train sft|reward|dpo|kto|ppo|grpo|rloo|…, and rlft train presets"""
 
 from __future__ import annotations
 

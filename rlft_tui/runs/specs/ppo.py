@@ -25,7 +25,7 @@ class PpoSpec(PolicySpec):
     batch_size: int = Field(default=32, ge=1)
     """Prompts answered an update."""
     mini_batch_size: int = Field(default=8, ge=1)
-    """Answers in one forward and backward pass."""
+    """Answers at most in one forward and backward pass."""
     gradient_accumulation: int = Field(default=1, ge=1)
     """Passes an optimiser step: it learns from mini_batch_size times as many answers, batch_size at most."""
     ppo_epochs: int = Field(default=4, ge=1)
@@ -120,11 +120,6 @@ class PpoSpec(PolicySpec):
             raise ValueError("precision: PPO computes in bf16 or fp32")
         if self.backend != "plain":
             raise ValueError("backend: PPO runs on the plain one")
-        if self.mini_batch_size > self.batch_size:
-            raise ValueError(
-                f"mini_batch_size: {self.mini_batch_size} answers a pass, but an update has only "
-                f"batch_size = {self.batch_size}"
-            )
         return self
 
     @property
