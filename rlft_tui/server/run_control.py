@@ -44,14 +44,14 @@ class RunControl:
             summary = self._summary(run)
             if summary.status in ("queued", "paused"):
                 return self._cancel(run, "stop")
-            first = not run.folder.stop_request.exists()
+            if launcher.is_active(run.folder) and not run.folder.stop_request.exists():
+                # Before the signal: what the job answers comes after it in the log.
+                record_control(run.folder, "stop", "the job is asked to save a checkpoint and end")
             if not launcher.stop(run.folder):
                 summary = self._summary(run)
                 if summary.status == "stopped":
                     return summary
                 raise _not_going(summary)
-            if first:
-                record_control(run.folder, "stop", "the job was asked to save a checkpoint and end")
             return self._summary(run)
 
     def cancel(self, run_id: str) -> RunSummary:
@@ -71,9 +71,10 @@ class RunControl:
         """End the job at once; what came after the last checkpoint is lost."""
         run = self._run(run_id)
         with run.lock:
+            if launcher.is_active(run.folder):
+                record_control(run.folder, "kill", "the job is killed")
             if not launcher.kill(run.folder):
                 raise _not_going(self._summary(run))
-            record_control(run.folder, "kill", "the job was killed")
             return self._summary(run)
 
     def pause(self, run_id: str) -> RunSummary:
@@ -93,10 +94,10 @@ class RunControl:
                 raise _not_going(summary)
             place = first_place(self._queue.places(), attempt.number)
             folder.write_place(replace(place, held=True))
+            record_control(folder, "pause", "the job is asked to save a checkpoint and free the device")
             if not launcher.stop(folder):
                 folder.queue.unlink(missing_ok=True)
                 raise _not_going(self._summary(run))
-            record_control(folder, "pause", "the job was asked to save a checkpoint and free the device")
             return self._summary(run)
 
     def resume(self, run_id: str, *, now: bool = False) -> RunSummary:

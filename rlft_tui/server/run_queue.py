@@ -101,16 +101,12 @@ class RunQueue:
             record_control(folder, "auto_resume", "not resumed: the error would only come again")
             return False
         if done >= limit:
-            record_control(
-                folder, "auto_resume", f"not resumed: it has been {done} times, the most it may be"
-            )
+            record_control(folder, "auto_resume", f"not resumed: {done} times are the most it may be")
             return False
         wait = min(BACK_OFF_SECONDS * 2.0**done, LONGEST_BACK_OFF)
         place = first_place(self.places(), attempt.number)
         folder.write_place(replace(place, not_before=time.time() + wait, auto_resumes=done + 1))
-        record_control(
-            folder, "auto_resume", f"resumes in {wait:.0f} s, for the {done + 1}. of {limit} times"
-        )
+        record_control(folder, "auto_resume", f"resumes in {wait:.0f} s, {done + 1} of {limit} times")
         return True
 
     def _start(self, run: FollowedRun) -> bool:

@@ -20,7 +20,7 @@ from rlft_tui.pairs.pairs_table import count_pairs, pairs_page
 from rlft_tui.paths import Workspace
 from rlft_tui.runs.launcher import launch
 from rlft_tui.runs.run_folder import RunFolder
-from rlft_tui.runs.run_status import ACTIVE, RunSummary
+from rlft_tui.runs.run_status import ACTIVE, RunSummary, Series
 from rlft_tui.server import followed_run
 from rlft_tui.server.supervisor import Supervisor
 from tests.conftest import wait_for
@@ -58,6 +58,10 @@ def opened(place: Workspace, database: Database) -> Iterator[Opener]:
 def ended(supervisor: Supervisor, run_id: str) -> RunSummary:
     wait_for(lambda: supervisor.summary(run_id).status not in ACTIVE, f"{run_id} to end")
     return supervisor.summary(run_id)
+
+
+def series(supervisor: Supervisor, keys: list[str], points: int) -> tuple[Series, ...]:
+    return supervisor.with_events("dpo-test", lambda run: run.curves.series(keys, points))
 
 
 def models(database: Database) -> tuple[Model, ...]:
@@ -162,7 +166,7 @@ def test_a_run_that_goes_on_without_a_server_is_found_again_with_its_whole_curve
     assert second.active_runs() == ("dpo-test",)
     before = second.summary("dpo-test").step
     wait_for(lambda: second.summary("dpo-test").step > before, "more steps")
-    (curve,) = second.series("dpo-test", ["loss"], 1 << 20)
+    (curve,) = series(second, ["loss"], 1 << 20)
     assert curve.steps == list(range(1, curve.steps[-1] + 1))
 
 
@@ -182,12 +186,12 @@ def test_stop_shows_stopping_then_stopped_with_the_checkpoint(place: Workspace, 
     supervisor = opened()
     start_job(place.runs, TRAINING)
     wait_for(lambda: supervisor.summary("dpo-test").step > 3, "steps")
-    assert supervisor.stop("dpo-test").status in ("stopping", "stopped")
+    assert supervisor.control.stop("dpo-test").status in ("stopping", "stopped")
     supervisor_again = opened()
     run = ended(supervisor_again, "dpo-test")
     assert run.status == "stopped"
     assert run.checkpoint.startswith("checkpoints/step-")
-    assert supervisor.stop("dpo-test").status == "stopped"
+    assert supervisor.control.stop("dpo-test").status == "stopped"
 
 
 def test_a_finished_run_is_neither_stopped_nor_resumed(place: Workspace, opened: Opener) -> None:
@@ -195,9 +199,9 @@ def test_a_finished_run_is_neither_stopped_nor_resumed(place: Workspace, opened:
     start_job(place.runs, FINISHING)
     ended(supervisor, "dpo-test")
     with pytest.raises(ConflictError, match="it is finished"):
-        supervisor.stop("dpo-test")
+        supervisor.control.stop("dpo-test")
     with pytest.raises(ConflictError, match="has finished"):
-        supervisor.resume("dpo-test")
+        supervisor.control.resume("dpo-test")
 
 
 def test_a_killed_keeper_loses_nothing_but_the_exit_record(place: Workspace, opened: Opener) -> None:
@@ -218,7 +222,7 @@ def test_an_ended_run_answers_the_same_from_its_stored_summary(place: Workspace,
     again = opened()
     assert (place.runs / "dpo-test" / "summary.json").exists()
     assert again.summary("dpo-test") == fresh
-    (curve,) = again.series("dpo-test", ["loss"], 100)
+    (curve,) = series(again, ["loss"], 100)
     assert curve.mean == [2.0, 1.0, 0.0]
 
 
@@ -237,16 +241,16 @@ def test_curves_of_a_long_ended_run_come_from_a_copy_of_this_very_log(
     folder = start_job(place.runs, FINISHING)
     first = opened()
     ended(first, "dpo-test")
-    curves = first.series("dpo-test", [], 100)
+    curves = series(first, [], 100)
     log, when = folder.events.read_bytes(), folder.events.stat()
     # Only the copy can answer now: the log has the right size and date, but nothing in it.
     folder.events.write_bytes(b"\n" * len(log))
     os.utime(folder.events, ns=(when.st_atime_ns, when.st_mtime_ns))
-    assert opened().series("dpo-test", [], 100) == curves
+    assert series(opened(), [], 100) == curves
     folder.events.write_bytes(log + b'{"v":1,"t":99.0,"kind":"metrics","step":4,"values":{"loss":-9.0}}\n')
     changed = opened()
     ended(changed, "dpo-test")
-    assert changed.series("dpo-test", ["loss"], 100)[0].mean == [2.0, 1.0, 0.0, -9.0]
+    assert series(changed, ["loss"], 100)[0].mean == [2.0, 1.0, 0.0, -9.0]
 
 
 def test_deleting_a_run_takes_its_folder_and_its_model(
@@ -296,7 +300,7 @@ def test_folders_that_vanish_or_hold_no_run_disturb_nobody(place: Workspace, ope
             {"method": "generate", "model_a": "known", "model_b": "known", "prompt_rows": [{}]},
             "prompt_rows.0",
         ),
-        ({"method": "sft"}, "method"),
+        ({"method": "mystery"}, "method"),
     ],
 )
 def test_a_launch_that_cannot_work_is_refused_in_one_line_and_leaves_nothing(
