@@ -30,6 +30,9 @@ Follow = Annotated[
     bool,
     typer.Option("--follow", "-f", help="Print progress on stderr and end with the run's exit code."),
 ]
+Now = Annotated[
+    bool, typer.Option("--now", help="Start at once, beside what is on the device; do not wait in line.")
+]
 
 
 def read_input(path: Path) -> tuple[str, bytes]:

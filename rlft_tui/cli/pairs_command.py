@@ -15,6 +15,7 @@ from rlft_tui.cli.options import (
     Follow,
     Labeler,
     Limit,
+    Now,
     Offset,
     Search,
     SpecFile,
@@ -106,6 +107,7 @@ def generate(
     category: Category = "",
     spec: SpecFile = None,
     follow: Follow = False,
+    now: Now = False,
     **values: Any,
 ) -> None:
     """Have two models, or one at two settings, answer prompts: a run that makes pairs.
@@ -122,5 +124,5 @@ def generate(
         launch["prompt_rows"] = prompt_rows(
             session, client, prompts, count=count, offset=offset, category=category
         )
-        run = client.launch(launch)
+        run = client.launch({**launch, "now": now})
         finish_launch(session, client, run, follow=follow)

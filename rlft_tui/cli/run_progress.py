@@ -19,7 +19,8 @@ def finish_launch(session: Session, client: WorkspaceClient, run: RunSummary, *,
     """Print a launched run's id at once; with ``follow`` stay until it ends and take its exit code."""
     if not follow:
         session.show(run_json(run), run.id)
-        session.say(f"It runs by itself. Watch it: rlft runs follow {run.id}")
+        waits = f"It waits ({run.stage}) and starts" if run.status == "queued" else "It runs"
+        session.say(f"{waits} by itself. Watch it: rlft runs follow {run.id}")
         return
     if session.json:
         session.say(run.id)
@@ -28,7 +29,12 @@ def finish_launch(session: Session, client: WorkspaceClient, run: RunSummary, *,
     ended = follow_run(session, client, run.id)
     if session.json:
         session.show(run_json(ended), "")
-    raise typer.Exit(0 if ended.status in ("finished", "stopped") else 1)
+    raise typer.Exit(exit_code(ended))
+
+
+def exit_code(run: RunSummary) -> int:
+    """Of a command that followed it: 0 for one that ended well or on request."""
+    return 0 if run.status in ("finished", "stopped", "paused") else 1
 
 
 def follow_run(session: Session, client: WorkspaceClient, run_id: str) -> RunSummary:

@@ -21,7 +21,7 @@ def run_fields(run: RunSummary) -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = [
         ("id", run.id),
         ("method", run.method),
-        ("status", run.status),
+        ("status", status_text(run)),
         ("reason", run.exit.reason if run.exit else ""),
         ("error", run.error),
         ("step", f"{run.step}/{run.steps or '?'}"),
@@ -47,6 +47,11 @@ def run_fields(run: RunSummary) -> list[tuple[str, object]]:
     return rows
 
 
+def status_text(run: RunSummary) -> str:
+    """``running``, or ``queued 2``: the second in line."""
+    return f"{run.status} {run.queue_place}" if run.queue_place else run.status
+
+
 def points(series: Series) -> list[tuple[int, float | str | None]]:
     """Every value of a metric as (step, value); what was NaN or infinite says so."""
     return [
@@ -59,6 +64,8 @@ def points(series: Series) -> list[tuple[int, float | str | None]]:
 def progress_line(run: RunSummary) -> str:
     """One line of progress: stage, step, the metrics that matter, time left."""
     parts = [run.id, run.status if run.status != "running" else run.stage or "running"]
+    if run.status == "queued" and run.stage:
+        parts.append(run.stage)
     if run.steps:
         parts.append(f"step {run.step}/{run.steps}")
     elif run.step:

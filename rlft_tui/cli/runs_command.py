@@ -1,4 +1,4 @@
-"""rlft runs list|show|logs|follow|stop|resume|rm"""
+"""rlft runs list|show|logs|follow|rm, and the verbs of run_control_commands"""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from rlft_tui.cli.command import command, noun
-from rlft_tui.cli.options import Follow, RunId
+from rlft_tui.cli.options import RunId
+from rlft_tui.cli.run_control_commands import add_run_control_commands
 from rlft_tui.cli.session import Session, fields, moment, table, write
 from rlft_tui.errors import RlftError
 
@@ -21,7 +22,9 @@ _EVERY_POINT = 1_000_000
 
 @command(app, "rlft runs list", "rlft runs list --json", name="list")
 def list_(session: Session) -> None:
-    """List the runs, newest first."""
+    """List the runs, newest first, with the place of those that wait in line."""
+    from rlft_tui.cli.run_text import status_text
+
     with session.connect() as client:
         runs = client.runs()
 
@@ -29,7 +32,7 @@ def list_(session: Session) -> None:
         rows = [
             (
                 run.id,
-                run.status,
+                status_text(run),
                 f"{run.step}/{run.steps or '?'}",
                 run.metrics.get("loss"),
                 moment(run.created),
@@ -112,40 +115,13 @@ def logs(
 @command(app, "rlft runs follow dpo-1129-1740-abcd")
 def follow(session: Session, run_id: RunId) -> None:
     """Print a run's progress on stderr until it ends; the exit code is the run's (0 well, 1 failed)."""
-    from rlft_tui.cli.run_progress import follow_run
+    from rlft_tui.cli.run_progress import exit_code, follow_run
     from rlft_tui.cli.run_text import run_fields, run_json
 
     with session.connect() as client:
         run = follow_run(session, client, run_id)
     session.show(run_json(run), lambda: fields(run_fields(run)))
-    raise typer.Exit(0 if run.status in ("finished", "stopped") else 1)
-
-
-@command(app, "rlft runs stop dpo-1129-1740-abcd", "rlft runs stop dpo-1129-1740-abcd --wait")
-def stop(
-    session: Session,
-    run_id: RunId,
-    wait: Annotated[bool, typer.Option("--wait", help="Return only when the run has ended.")] = False,
-) -> None:
-    """Have a run save a checkpoint, verify it and end."""
-    from rlft_tui.cli.run_progress import follow_run
-    from rlft_tui.cli.run_text import run_json
-
-    with session.connect() as client:
-        run = client.stop(run_id)
-        if wait:
-            run = follow_run(session, client, run_id)
-    session.show(run_json(run), f"{run.id}  {run.status}")
-
-
-@command(app, "rlft runs resume dpo-1129-1740-abcd --follow")
-def resume(session: Session, run_id: RunId, follow: Follow = False) -> None:
-    """Go on from the last verified checkpoint of a run that ended early."""
-    from rlft_tui.cli.run_progress import finish_launch
-
-    with session.connect() as client:
-        run = client.resume(run_id)
-        finish_launch(session, client, run, follow=follow)
+    raise typer.Exit(exit_code(run))
 
 
 @command(app, "rlft runs rm dpo-1129-1740-abcd --yes")
@@ -165,3 +141,6 @@ def rm(
                 raise typer.Exit(1)
         client.delete_run(run.id)
     session.show({"deleted": run.id}, f"{run.id} deleted")
+
+
+add_run_control_commands(app)

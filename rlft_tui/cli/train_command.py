@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rlft_tui.cli.command import command, noun
-from rlft_tui.cli.options import Follow, SpecFile
+from rlft_tui.cli.options import Follow, Now, SpecFile
 from rlft_tui.cli.session import Session, write_data
 from rlft_tui.cli.spec_flags import given_values, parameters
 from rlft_tui.runs.run_spec import SPECS, TRAINING_METHODS
@@ -80,9 +80,12 @@ def _add(method: str) -> None:
         spec: SpecFile = None,
         toml: Toml = False,
         follow: Follow = False,
+        now: Now = False,
         **given: Any,
     ) -> None:
-        start(session, method, given, preset=preset, clone=clone, spec=spec, toml=toml, follow=follow)
+        start(
+            session, method, given, preset=preset, clone=clone, spec=spec, toml=toml, follow=follow, now=now
+        )
 
     train.__doc__ = f"{_HELP.get(method) or SPECS[method].__doc__}\n\n{_MORE}"
     examples = _EXAMPLES.get(method) or (f"rlft train {method} --preset quick --follow",)
@@ -103,6 +106,7 @@ def start(
     spec: Path | None = None,
     toml: bool = False,
     follow: bool = False,
+    now: bool = False,
 ) -> None:
     """Launch a training run, or print what it would be asked to do."""
     from rlft_tui.cli.run_progress import finish_launch
@@ -118,7 +122,7 @@ def start(
             write_data(write_toml(method, values))
         return
     with session.connect() as client:
-        run = client.launch(values)
+        run = client.launch({**values, "now": now})
         finish_launch(session, client, run, follow=follow)
 
 
