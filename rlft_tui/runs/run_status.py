@@ -16,6 +16,8 @@ ACTIVE: frozenset[Status] = frozenset({"queued", "starting", "running", "stoppin
 """There will be news without anybody asking for it."""
 RESUMABLE: frozenset[Status] = frozenset({"paused", "stopped", "failed", "killed", "lost"})
 """What can be gone on with."""
+PAUSABLE: frozenset[Status] = frozenset({"queued", "starting", "running"})
+KILLABLE: frozenset[Status] = frozenset({"starting", "running", "stopping"})
 
 
 @dataclass(frozen=True, slots=True)

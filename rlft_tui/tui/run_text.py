@@ -113,6 +113,11 @@ def label(status: Status) -> str:
     return f"{GLYPHS[status]} {status}"
 
 
+def state(run: RunSummary) -> str:
+    """The status with its glyph; for a queued run its place in the line."""
+    return label(run.status) + (f" {run.queue_place}" if run.queue_place else "")
+
+
 def steps(run: RunSummary) -> str:
     """Step of steps, or pairs of pairs for a generate run."""
     return f"{run.step:,}/{run.steps:,}" if run.steps else f"{run.step:,}" if run.step else "–"
@@ -174,6 +179,8 @@ def resume_advice(run: RunSummary) -> str:
     """What ``r`` will do."""
     if run.status not in RESUMABLE:
         return ""
+    if run.status == "paused" and not run.step:
+        return "r puts it back in line"
     if run.checkpoint:
         return f"r resumes from {checkpoint(run)}"
     if run.method == "generate":

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from rlft_tui.errors import RlftError
-from rlft_tui.runs.run_status import ACTIVE, RESUMABLE, RunSummary
+from rlft_tui.runs.run_status import ACTIVE, KILLABLE, PAUSABLE, RESUMABLE, RunSummary
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow, fitting, table_head, table_line
 from rlft_tui.tui.screens.watching import WatchingScreen
@@ -43,7 +43,13 @@ class RunsScreen(WatchingScreen):
         Binding("enter", "open", "monitor", id="runs.open", tooltip="Watch this run"),
         Binding("l", "launch", "launch", id="runs.launch", tooltip="Launch form for training or generating"),
         Binding("x", "stop", "stop", id="runs.stop", tooltip="Save a checkpoint, verify it, end the run"),
+        Binding(
+            "p", "pause", "pause", id="runs.pause", tooltip="Save, free the device, keep the place in line"
+        ),
         Binding("r", "resume", "resume", id="runs.resume", tooltip="Go on from the last verified checkpoint"),
+        Binding("K", "move('up')", "up", id="runs.up", tooltip="One place further up the line"),
+        Binding("J", "move('down')", "down", id="runs.down", tooltip="One place further down the line"),
+        Binding("X", "kill", "kill", id="runs.kill", tooltip="End the job at once, without saving"),
         Binding("d", "delete", "delete", id="runs.delete", tooltip="Delete the run and its folder"),
     ]
     DEFAULT_CSS = """
@@ -109,13 +115,16 @@ class RunsScreen(WatchingScreen):
     # actions
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what the run under the cursor allows stands in the key bar."""
-        if action in ("open", "stop", "resume", "delete"):
+        if action in ("open", "stop", "pause", "resume", "move", "kill", "delete"):
             run = self.selected if self.is_mounted else None
             if run is None:
                 return False
             allowed = {
                 "open": True,
                 "stop": run.status in ACTIVE,
+                "pause": run.status in PAUSABLE,
+                "move": run.status == "queued",
+                "kill": run.status in KILLABLE,
                 "resume": run.status in RESUMABLE,
                 "delete": run.status not in ACTIVE,
             }
@@ -133,11 +142,34 @@ class RunsScreen(WatchingScreen):
     def action_stop(self) -> None:
         run = self.selected
         if run is not None and run.status in ACTIVE:
-            self.lead(f"stop {run.id} after a checkpoint?  y yes · any other key no",
-                      {"y": partial(self._stop, run.id)})  # fmt: skip
+            what = (
+                f"take {run.id} out of the line?"
+                if run.status == "queued"
+                else f"stop {run.id} after a checkpoint?"
+            )
+            self.lead(f"{what}  y yes · any other key no", {"y": partial(self._stop, run.id)})
 
     def _stop(self, run_id: str) -> None:
         self.call(lambda client: client.stop(run_id), self._changed)
+
+    def action_pause(self) -> None:
+        run = self.selected
+        if run is not None and run.status in PAUSABLE:
+            self.call(lambda client: client.pause(run.id), self._changed)
+
+    def action_kill(self) -> None:
+        run = self.selected
+        if run is not None and run.status in KILLABLE:
+            self.lead(f"kill {run.id}, losing what came after its last checkpoint?  y yes · any other key no",
+                      {"y": partial(self._kill, run.id)})  # fmt: skip
+
+    def _kill(self, run_id: str) -> None:
+        self.call(lambda client: client.kill(run_id), self._changed)
+
+    def action_move(self, to: str) -> None:
+        run = self.selected
+        if run is not None and run.status == "queued":
+            self.call(lambda client: client.move(run.id, to), self._changed, retry=False)
 
     def action_resume(self) -> None:
         run = self.selected
@@ -163,7 +195,7 @@ def row(run: RunSummary, columns: tuple[tuple[str, int], ...], now: float) -> Te
     """One run in the columns given."""
     values = {
         "run": (run.id, ""),
-        "status": (run_text.label(run.status), run_text.STYLES[run.status]),
+        "status": (run_text.state(run), run_text.STYLES[run.status]),
         "step": (run_text.steps(run), ""),
         "loss": (run_text.headline(run), ""),
         "time": (run_text.when(run, now), ""),
@@ -188,7 +220,7 @@ def detail(run: RunSummary, width: int, now: float) -> Text:
     elif cause := run_text.cause(run):
         lines.append(run_text.cut(f"✗ {cause}", width), style=run_text.STYLES["failed"])
         lines.append("\n" + run_text.cut(run_text.resume_advice(run), width))
-    elif run.status == "stopped":
+    elif run.status in ("stopped", "paused"):
         lines.append(run_text.cut(run_text.resume_advice(run), width))
     for alert in run.alerts[-1:]:
         said = f"! step {alert.step}: {run_text.plain(alert.message)}"
