@@ -39,7 +39,7 @@ class Dpo(Method[DpoSpec]):
                 beta=spec.beta,
                 label_smoothing=spec.label_smoothing,
                 max_length=spec.max_length,
-                precompute_ref_log_probs=precompute(spec, len(setup.rows)),
+                precompute_ref_log_probs=spec.precomputes(len(setup.rows)),
             ),
             train_dataset=Dataset.from_list(
                 [{"prompt": row.prompt, "chosen": row.chosen, "rejected": row.rejected} for row in setup.rows]
@@ -60,20 +60,6 @@ class Dpo(Method[DpoSpec]):
             reference=reference,
             kept=setup.job.folder.root / "heldout_reference.json",
         )
-
-
-def precompute(spec: Any, rows: int) -> bool:
-    """Whether the reference's log-probabilities are computed once for all rows before training.
-
-    Along with each batch costs one more forward pass a visit; beforehand, one a row, and no memory
-    for a second model.
-    """
-    if spec.precompute_reference != "auto":
-        return bool(spec.precompute_reference == "on")
-    passes = spec.epochs
-    if spec.max_steps:
-        passes = spec.max_steps * spec.batch_size * spec.gradient_accumulation / rows
-    return bool(passes > 3)
 
 
 def check_lengths(setup: Setup[Any]) -> None:

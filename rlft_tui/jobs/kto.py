@@ -7,20 +7,22 @@ order in which every batch holds both (datasets/mixed_order.py), and trained on 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from rlft_tui.datasets.mixed_order import mixed_order
 from rlft_tui.datasets.rows import JudgedRow
 from rlft_tui.errors import RlftError
-from rlft_tui.jobs.dpo import precompute
 from rlft_tui.jobs.method import Measurer, Method, Reference, Setup
 from rlft_tui.jobs.training import run_method
 from rlft_tui.runs.specs.kto import KtoSpec
 
+UNITS = {"kl": "nats/sequence", "heldout/wanted_reward": "nats", "heldout/unwanted_reward": "nats"}
+
 
 class Kto(Method[KtoSpec]):
     spec = KtoSpec
-    units = {"kl": "nats/sequence", "heldout/margin": "nats", "heldout/loss": "1"}
+    units: ClassVar[Mapping[str, str]] = UNITS
 
     def trainer(self, setup: Setup[KtoSpec]) -> Any:
         from datasets import Dataset
@@ -38,7 +40,7 @@ class Kto(Method[KtoSpec]):
                 desirable_weight=spec.desirable_weight,
                 undesirable_weight=spec.undesirable_weight,
                 max_length=spec.max_length,
-                precompute_ref_log_probs=precompute(spec, len(rows)),
+                precompute_ref_log_probs=spec.precomputes(len(rows)),
             ),
             train_dataset=Dataset.from_list(
                 [{"prompt": row.prompt, "completion": row.completion, "label": row.label} for row in rows]

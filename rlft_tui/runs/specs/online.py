@@ -41,6 +41,10 @@ class OnlineSpec(PolicySpec):
     answers_every: int = Field(default=1, ge=0)
     """Steps between writing down the best and the worst of the answers learnt from; 0 for none."""
 
+    def rows_a_step(self) -> float:
+        """Prompts: the batch holds all answers to each."""
+        return self.batch_size * self.gradient_accumulation / self.generations
+
     @model_validator(mode="after")
     def _whole_groups(self) -> OnlineSpec:
         answers = self.batch_size * self.gradient_accumulation

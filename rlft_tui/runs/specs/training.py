@@ -72,6 +72,23 @@ class TrainingSpec(RunSpec):
     parent: str = ""
     """Id of the run this one was cloned from."""
 
+    def rows_a_step(self) -> float:
+        """Rows that one optimiser step learns from."""
+        return self.batch_size * self.gradient_accumulation
+
+    def passes(self, rows: int) -> float:
+        """How often each of so many rows comes up."""
+        return self.max_steps * self.rows_a_step() / rows if self.max_steps else self.epochs
+
+    def precomputes(self, rows: int) -> bool:
+        """Whether the reference's log-probabilities are computed once for all rows before training.
+
+        Along with each batch costs one more forward pass a visit; beforehand, one a row, and no
+        memory for a second model. Only methods with precompute_reference do either.
+        """
+        wanted = getattr(self, "precompute_reference", "off")
+        return bool(wanted == "on" or (wanted == "auto" and self.passes(rows) > 3))
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.quantization != "none" and self.adaptation == "full":
