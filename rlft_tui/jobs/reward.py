@@ -8,27 +8,30 @@ With LoRA the head is saved with the adapter. The result scores answers: jobs/re
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.method import Measurer, Method, Reference, Setup
 from rlft_tui.jobs.training import run_method
 from rlft_tui.runs.specs.reward import RewardSpec
 
+UNITS = {
+    "margin": "score",
+    "mean_reward": "score",
+    "min_reward": "score",
+    "max_reward": "score",
+    "heldout/margin": "score",
+    "heldout/score_mean": "score",
+    "heldout/score_std": "score",
+    "heldout/loss": "nats/pair",
+}
+
 
 class Reward(Method[RewardSpec]):
     spec = RewardSpec
     head = "score"
-    units = {
-        "margin": "score",
-        "mean_reward": "score",
-        "min_reward": "score",
-        "max_reward": "score",
-        "heldout/margin": "score",
-        "heldout/score_mean": "score",
-        "heldout/score_std": "score",
-        "heldout/loss": "nats/pair",
-    }
+    units: ClassVar[Mapping[str, str]] = UNITS
 
     def trainer(self, setup: Setup[RewardSpec]) -> Any:
         from datasets import Dataset

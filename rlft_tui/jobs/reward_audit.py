@@ -18,7 +18,6 @@ from rlft_tui.datasets.rows import PreferenceRow, answer_text
 from rlft_tui.jobs.heldout import share_won
 from rlft_tui.jobs.reward_scoring import conversation_ids, scores_of
 
-UNITS = {"heldout/margin": "score", "heldout/score_mean": "score", "heldout/score_std": "score"}
 BINS = 10
 SHOWN = 20
 """Disagreements that are kept in full."""

@@ -133,3 +133,49 @@ def dpo(spec: dict[str, Any], arguments: dict[str, Any], rows: list[Row], parts:
         train_dataset=Dataset.from_list(rows),
         **parts,
     )
+
+
+def reward(spec: dict[str, Any], arguments: dict[str, Any], rows: list[Row], parts: dict[str, Any]) -> Any:
+    from transformers import AutoModelForSequenceClassification
+    from trl import RewardConfig, RewardTrainer
+
+    set_seed(spec["seed"])
+    model = AutoModelForSequenceClassification.from_pretrained(
+        spec["model"]["path"], num_labels=1, dtype=parts["model"].dtype
+    )
+    if parts["peft_config"] is not None:
+        parts["peft_config"].task_type = "SEQ_CLS"
+    return RewardTrainer(
+        args=RewardConfig(
+            **arguments,
+            max_length=spec["max_length"],
+            center_rewards_coefficient=spec["center_rewards"] or None,
+        ),
+        train_dataset=Dataset.from_list(rows),
+        **(parts | {"model": model}),
+    )
+
+
+def kto(spec: dict[str, Any], arguments: dict[str, Any], rows: list[Row], parts: dict[str, Any]) -> Any:
+    """The order of the rows is the job's own; everything else is TRL's."""
+    from trl import KTOConfig, KTOTrainer
+
+    from rlft_tui.datasets.mixed_order import mixed_order
+    from rlft_tui.datasets.rows import JudgedRow
+
+    judged = [JudgedRow(row["prompt"], row["completion"], row["label"]) for row in rows]
+    ordered = mixed_order(judged, spec["batch_size"], spec["seed"])
+    return KTOTrainer(
+        args=KTOConfig(
+            **arguments,
+            max_length=spec["max_length"],
+            beta=spec["beta"],
+            loss_type=spec["loss_type"],
+            desirable_weight=spec["desirable_weight"],
+            undesirable_weight=spec["undesirable_weight"],
+        ),
+        train_dataset=Dataset.from_list(
+            [{"prompt": row.prompt, "completion": row.completion, "label": row.label} for row in ordered]
+        ),
+        **parts,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,3 +60,21 @@ def _stop_on_the_way(root: Path, model: Path) -> Ended:
 def _wait_for_step(folder: RunFolder, process: subprocess.Popen[str], step: int) -> None:
     reached = seen(folder, lambda event: event.kind == "metrics" and event.fields["step"] >= step)
     wait_for(lambda: reached() or process.poll() is not None, f"step {step}", JOB_SECONDS)
+
+
+def stopped_and_resumed(method: str, make: Callable[[str], RunFolder], step: int = 4) -> Ended:
+    """A run that got SIGTERM after ``step`` and was gone on with to its end.
+
+    ``make`` gives a new folder of that name; a run that was quicker than the signal is made again.
+    """
+    for attempt in range(5):
+        folder = make(f"run-{attempt}")
+        process = start(method, folder.root)
+        _wait_for_step(folder, process, step)
+        process.send_signal(signal.SIGTERM)
+        code, errors = finish(process)
+        assert code == 0, errors
+        if of_kind(events(folder), "end")[-1]["status"] == "stopped":
+            code, errors = finish(start(method, folder.root))
+            return Ended(folder, code, errors, events(folder))
+    raise AssertionError("every run ended before it could be stopped")
