@@ -21,7 +21,7 @@ from rlft_tui.paths import Workspace
 from rlft_tui.runs.launcher import launch
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_status import ACTIVE, RunSummary, Series
-from rlft_tui.server import followed_run
+from rlft_tui.server import curve_cache, followed_run
 from rlft_tui.server.supervisor import Supervisor
 from tests.conftest import wait_for
 from tests.runs.scripted import FINISHING, TRAINING, command, generate_spec, start_job, wait_for_end
@@ -238,15 +238,19 @@ def test_curves_of_a_long_ended_run_come_from_a_copy_of_this_very_log(
     place: Workspace, opened: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(followed_run, "SMALLEST_LOG", 0)
+    monkeypatch.setattr(curve_cache, "_PROOF", 8)
     folder = start_job(place.runs, FINISHING)
     first = opened()
     ended(first, "dpo-test")
     curves = series(first, [], 100)
     log, when = folder.events.read_bytes(), folder.events.stat()
-    # Only the copy can answer now: the log has the right size and date, but nothing in it.
-    folder.events.write_bytes(b"\n" * len(log))
+    # Only the copy can answer now: the log has the right size, date and ends, but nothing between them.
+    folder.events.write_bytes(log[:8] + b"\n" * (len(log) - 16) + log[-8:])
     os.utime(folder.events, ns=(when.st_atime_ns, when.st_mtime_ns))
     assert series(opened(), [], 100) == curves
+    folder.events.write_bytes(b"\n" * len(log))
+    os.utime(folder.events, ns=(when.st_atime_ns, when.st_mtime_ns))
+    assert series(opened(), [], 100) == ()
     folder.events.write_bytes(log + b'{"v":1,"t":99.0,"kind":"metrics","step":4,"values":{"loss":-9.0}}\n')
     changed = opened()
     ended(changed, "dpo-test")

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from rlft_tui.runs.run_status import Exit, RunSummary, Sample
+from rlft_tui.runs.run_status import Exit, RunSummary, SampleHead
 from rlft_tui.tui import run_text
 from rlft_tui.tui.metric_pages import MetricPages, rank
 from rlft_tui.tui.sample_book import SampleBook
@@ -112,8 +112,8 @@ def test_metric_search_takes_words_in_any_order() -> None:
     assert pages.search("marg rew") == ["rewards/margins"]
 
 
-def sample(step: int, index: int, kl: float = 1.0) -> Sample:
-    return Sample("dpo-1", step, index, "p", f"c{step}.{index}", kl)
+def sample(step: int, index: int, kl: float = 1.0) -> SampleHead:
+    return SampleHead(step, index, kl)
 
 
 def test_samples_follow_the_newest_step_until_one_turns_back() -> None:

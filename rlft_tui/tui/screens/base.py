@@ -174,7 +174,7 @@ class WorkbenchScreen(Screen[None]):
         self.query_one(KeyBar).hint = ""
         if (run := keys.get(key)) is not None:
             run()
-        return run is not None or key == "escape"
+        return run is not None or key in ("escape", "n")  # n says no, and does nothing else
 
     def action_leader(self) -> None:
         def go(key: str) -> Callable[[], None]:

@@ -18,6 +18,7 @@ from textual.widgets import ContentSwitcher, Static
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.runs.run_event import number
 from rlft_tui.runs.run_status import ACTIVE, RESUMABLE, RunSummary
+from rlft_tui.samples.sample_pair import sample_pair
 from rlft_tui.tui import run_text
 from rlft_tui.tui.log_tail import last_lines
 from rlft_tui.tui.screens.watching import WatchingScreen
@@ -59,7 +60,7 @@ class MonitorScreen(WatchingScreen):
         Binding("full_stop", "prompt(1)", "next prompt", id="monitor.prompt",
                 tooltip="The sample on the next prompt"),
         Binding("m", "metrics", "metrics", id="monitor.metrics", tooltip="Choose the metrics shown"),
-        Binding("n", "over", "runs", id="monitor.over", tooltip="Draw other runs over this one"),
+        Binding("u", "over", "runs", id="monitor.over", tooltip="Draw other runs over this one"),
         Binding("x", "stop", "stop", id="monitor.stop", tooltip="Save a checkpoint, verify it, end the run"),
         Binding("r", "resume", "resume", id="monitor.resume", tooltip="Go on from the last good checkpoint"),
         Binding("escape", "leave", "runs", id="monitor.leave", tooltip="Back to the list of runs"),
@@ -270,7 +271,22 @@ class MonitorScreen(WatchingScreen):
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         self.notify(f"{paths[0]}{more}", title="Written", timeout=8, markup=False)
 
+    @on(SamplesView.PairWanted)
+    def _pair_wanted(self, event: SamplesView.PairWanted) -> None:
+        """Two samples go to labelling; the label screen shows them blind, like any pair."""
+        pair = sample_pair(event.first, event.second)
+        said = f"steps {event.first.step} and {event.second.step}"
+
+        def told(added: int) -> None:
+            done = (
+                f"A pair of {said} waits in Label (2)" if added else f"The pair of {said} was there already"
+            )
+            self.notify(done, timeout=6, markup=False)
+
+        self.call(lambda client: client.add_pairs([pair]), told)
+
     @on(CurvesView.NewsWanted)
+    @on(SamplesView.TextsWanted)
     def _news_wanted(self) -> None:
         self._paint_tabs()
         self.look_now()

@@ -1,44 +1,92 @@
-"""The generations of a run, by step and prompt."""
+"""The generations of a run: every sample of a step, with reward and KL; diffs; a way to labelling."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import ClassVar, Literal
 
 from rich.text import Text
+from textual import events, on
 from textual.app import ComposeResult
-from textual.widgets import Static
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Input, Static
 
-from rlft_tui.runs.run_status import RunSummary, Sample
+from rlft_tui.runs.run_status import RunSummary, Sample, SampleHead
 from rlft_tui.tui import run_text
+from rlft_tui.tui.list_pane import ListPane, ListRow
 from rlft_tui.tui.sample_book import SampleBook
 from rlft_tui.tui.server_link import ServerLink
 from rlft_tui.tui.views.run_view import RunView
 from rlft_tui.tui.widgets.text_pane import TextPane
+from rlft_tui.tui.widgets.word_diff import diff_words, marked_pieces
 
 NO_SAMPLES = "no samples yet"
 GENERATED = "A generating run's answers become pairs when it has finished: label them (2), read them (3)"
+WIDE = 110
+"""Columns from which the step's samples are listed beside the text."""
+Against = Literal["", "before", "first"]
 
 
-class SamplesView(RunView):
-    """Measures on top, then the prompt, then the completion."""
+class SamplesView(RunView, can_focus=True):
+    """A list of the step's samples, then measures, prompt and completion of the one chosen."""
 
     DEFAULT_CSS = """
+    SamplesView #sample-list { width: 34; display: none; }
+    SamplesView.-wide #sample-list { display: block; }
     SamplesView #sample-facts { height: 1; padding: 0 1; color: $text-muted; }
     SamplesView #sample-prompt { height: auto; max-height: 3; padding: 0 1; background: $surface; }
     SamplesView #sample-text { padding: 0 1; }
+    SamplesView #sample-search { display: none; margin: 0 1; }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("b", "extreme(True)", "best", id="samples.best", tooltip="The step's highest reward"),
+        Binding("w", "extreme(False)", "worst", id="samples.worst", tooltip="The step's lowest reward"),
+        Binding("d", "diff", "diff", id="samples.diff",
+                tooltip="Diff with the same prompt at the step before, then at the first step"),
+        Binding("l", "label", "label", id="samples.label",
+                tooltip="Send a blind pair to labelling: this sample and the one marked, or the step before's"),
+        Binding("space", "mark", "mark", id="samples.mark", tooltip="Mark this sample for a pair"),
+        Binding("slash", "search", "search", id="samples.search", tooltip="Search prompts and completions"),
+        Binding("n", "hit(1)", "next hit", show=False, id="samples.next", tooltip="Next sample found"),
+        Binding("N", "hit(-1)", "hit before", show=False, id="samples.previous", tooltip="Sample found before"),
+        Binding("v", "order", "order", show=False, id="samples.order",
+                tooltip="Order of the step's samples: by prompt, reward or KL"),
+    ]  # fmt: skip
+
+    class TextsWanted(Message):
+        """A step is shown whose texts are not there yet, or a search was asked for."""
+
+    class PairWanted(Message):
+        """Two answers to one prompt are to be labelled."""
+
+        def __init__(self, first: Sample, second: Sample) -> None:
+            super().__init__()
+            self.first = first
+            self.second = second
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.book = SampleBook()
+        self.against: Against = ""
         self._none = NO_SAMPLES
-        self._shown: Sample | None = None
+        self._shown: object = None
         self._facts = ""
+        self._marked: Sample | None = None
+        self._search = ""
+        self._hits: tuple[SampleHead, ...] | None = None
+        """What the search found; None before it was asked for."""
 
     def compose(self) -> ComposeResult:
         yield Static(NO_SAMPLES, id="sample-facts", markup=False)
-        yield Static("", id="sample-prompt", markup=False)
-        yield TextPane(id="sample-text")
+        with Horizontal():
+            yield ListPane(id="sample-list")
+            with Vertical():
+                yield Static("", id="sample-prompt", markup=False)
+                yield TextPane(id="sample-text")
+        box = Input(placeholder="search prompts and completions, ⏎", compact=True, id="sample-search")
+        box.cursor_blink = False
+        yield box
 
     @property
     def count(self) -> int:
@@ -46,66 +94,214 @@ class SamplesView(RunView):
 
     @property
     def place(self) -> str:
-        return self.book.place
+        parts = [self.book.place]
+        if self.against and self.base is not None:
+            parts.append(f"diff with step {self.base}")
+        if self._search and self._hits is not None:
+            parts.append(f"{run_text.counted(len(self._hits), 'hit')} for {run_text.cut(self._search, 12)}")
+        return " · ".join(part for part in parts if part)
+
+    @property
+    def base(self) -> int | None:
+        """The step that is compared with."""
+        if not self.against:
+            return None
+        return self.book.step_before() if self.against == "before" else self.book.first_step()
 
     def clear(self) -> None:
-        self.book = SampleBook()
+        self.book = SampleBook(order=self.book.order)
+        self._marked, self._search, self._hits = None, "", None
         self._paint()
 
     async def read(self, link: ServerLink, run: RunSummary) -> None:
-        after = self.book.last_step - 1 if self.book.by_step else -1
-        self.expect(run.method)
-        samples = await link.call(lambda client: client.samples(run.id, after_step=after))
-        self.take(samples)
-
-    def expect(self, method: str) -> None:
-        """What is said while there are none depends on the run's method."""
-        self._none = GENERATED if method == "generate" else NO_SAMPLES
-
-    def take(self, samples: Iterable[Sample]) -> None:
-        """Add samples; repaint when the one shown changed."""
-        if self.book.add(samples) or not self.book.by_step:
+        book = self.book
+        after = book.last_step - 1 if book.by_step else -(2**62)
+        self._none = GENERATED if run.method == "generate" else NO_SAMPLES
+        news = book.add(await link.call(lambda client: client.sample_heads(run.id, after_step=after)))
+        for step in (book.step, self.base):
+            if step is not None and step in book.by_step and step not in book.texts:
+                texts = await link.call(lambda client, step=step: client.samples_at(run.id, step))
+                book.add_texts(step, texts)
+                news = True
+        if self._search and self._hits is None:
+            words = self._search
+            self._hits = await link.call(lambda client: client.sample_heads(run.id, search=words))
+            self.action_hit(0)
+        if self.book is book and (news or not book.by_step):
             self._paint()
 
     def go_to(self, step: int) -> None:
         """The last samples at or before a step, such as the one under the curves' cursor."""
         if self.book.go_to(step):
-            self._paint()
+            self._turned()
 
     def turn(self, by: int) -> None:
         if self.book.turn_step(by):
-            self._paint()
+            self._turned()
 
     def turn_prompt(self, by: int) -> None:
         if self.book.turn_prompt(by):
-            self._paint()
+            self._turned()
 
     def focus_inside(self) -> None:
         self.query_one(TextPane).focus()
 
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= WIDE, "-wide")
+
+    # actions
+    def action_extreme(self, best: bool) -> None:
+        """The step's best or worst sample by reward, or by KL where nothing is rewarded."""
+        head = self.book.extreme(best=best)
+        if head is not None and self.book.choose(head.index):
+            self._turned()
+
+    def action_diff(self) -> None:
+        following: dict[Against, Against] = {"": "before", "before": "first", "first": ""}
+        self.against = following[self.against]
+        self._turned()
+
+    def action_order(self) -> None:
+        self.book.turn_order()
+        self._turned()
+
+    def action_mark(self) -> None:
+        sample = self.book.text
+        self._marked = None if sample is not None and sample == self._marked else sample
+        self._paint()
+
+    def action_label(self) -> None:
+        """A blind pair of this sample and the marked one, or of the step before's answer."""
+        sample = self.book.text
+        if sample is None:
+            return
+        before = self.book.step_before()
+        other = self._marked if self._marked not in (None, sample) else None
+        if other is not None and other.prompt != sample.prompt:
+            self._warn("The marked sample answers another prompt: mark one that answers this one")
+            return
+        if other is None and before is not None:
+            other = self.book.text_at(before)
+            if other is None:
+                self.against = "before"  # its text is read, and shown as a diff
+                self._turned()
+                self._warn("Here is the step before: l again sends both to labelling")
+                return
+        if other is None:
+            self._warn("A pair needs a second answer to this prompt: mark one at another step (space)")
+        elif other.completion == sample.completion:
+            self._warn(f"Steps {other.step} and {sample.step} say the same: there is nothing to compare")
+        else:
+            self.post_message(self.PairWanted(other, sample))
+
+    def action_search(self) -> None:
+        box = self.query_one("#sample-search", Input)
+        box.display = True
+        box.focus()
+
+    @on(Input.Submitted, "#sample-search")
+    def _search_asked(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._search, self._hits = event.value.strip(), None
+        event.input.display = False
+        self.focus_inside()
+        self.post_message(self.TextsWanted())
+
+    def on_key(self, event: events.Key) -> None:
+        box = self.query_one("#sample-search", Input)
+        if event.key == "escape" and box.has_focus:
+            event.stop()
+            box.display = False
+            self.focus_inside()
+
+    def action_hit(self, by: int) -> None:
+        """The next or previous sample that the search has found."""
+        if self._hits is None:
+            return
+        if not self._hits:
+            self._warn(f"No sample holds {self._search!r}")
+            return
+        places = [(head.step, head.index) for head in self._hits]
+        here = (self.book.step, self.book.index)
+        if by >= 0:
+            later = [place for place in places if (place > here if by else place >= here)]
+            step, index = later[0] if later else places[0]
+        else:
+            earlier = [place for place in places if place < here]
+            step, index = earlier[-1] if earlier else places[-1]
+        self.book.go_to(step, index)
+        self._turned()
+
+    @on(ListPane.Moved)
+    def _listed(self, event: ListPane.Moved) -> None:
+        event.stop()
+        if self.book.choose(int(event.key)):
+            self._turned()
+
+    def _warn(self, text: str) -> None:
+        self.notify(text, severity="warning", timeout=6, markup=False)
+
+    def _turned(self) -> None:
+        self._paint()
+        self.post_message(self.TextsWanted())
+
+    # drawing
     def _paint(self) -> None:
-        sample = self.book.current
-        facts = self._describe(sample)
+        head = self.book.current
+        facts = self._describe(head)
         if facts != self._facts:
             self._facts = facts
             self.query_one("#sample-facts", Static).update(facts)
-        if sample == self._shown:
+        self._list()
+        sample = self.book.text
+        base = None if self.base is None else self.book.text_at(self.base)
+        if head is not None and sample is None:
+            return  # the text is on its way; what is shown stays until then
+        shown = (sample, base, self.against)
+        if shown == self._shown:
             return
-        self._shown = sample
+        self._shown = shown
         prompt = run_text.plain(sample.prompt) if sample else ""
         self.query_one("#sample-prompt", Static).update(Text(prompt))
-        self.query_one(TextPane).show(sample.completion if sample else "")
+        pane = self.query_one(TextPane)
+        if sample is not None and base is not None:
+            _, marks = diff_words(base.completion, sample.completion)
+            pane.show(sample.completion, marks=marked_pieces(sample.completion, marks, fold=False))
+        else:
+            pane.show(sample.completion if sample else "")
 
-    def _describe(self, sample: Sample | None) -> str:
-        if sample is None:
+    def _list(self) -> None:
+        rows = []
+        for head in self.book.heads:
+            marked = self._marked is not None and (self._marked.step, self._marked.index) == (
+                head.step,
+                head.index,
+            )
+            line = Text(f" {'◆' if marked else ' '}{head.index + 1:>3} ", no_wrap=True)
+            line.append(f"{run_text.figure(head.reward):>9} {run_text.figure(head.kl):>9} {head.tokens:>6}")
+            rows.append(ListRow(str(head.index), line))
+        pane = self.query_one(ListPane)
+        with self.prevent(ListPane.Moved):
+            pane.show(rows, Text(f"  {'#':>3} {'reward':>9} {'KL':>9} {'tokens':>6}"))
+            pane.go_to(str(self.book.index))
+
+    def _describe(self, head: SampleHead | None) -> str:
+        if head is None:
             return self._none
         parts = []
-        if sample.kl is not None:
-            parts.append(f"KL {run_text.figure(sample.kl)} nats/sequence")
+        if head.reward is not None:
+            sample = self.book.text
+            rewards = sample.rewards if sample is not None else {}
+            made = " + ".join(
+                f"{run_text.plain(name)} {run_text.figure(part)}" for name, part in rewards.items()
+            )
+            parts.append(
+                f"reward {run_text.figure(head.reward)}" + (f" ({made})" if len(rewards) > 1 else "")
+            )
+        if head.kl is not None:
+            parts.append(f"KL {run_text.figure(head.kl)} nats/sequence")
         if (mean := self.book.mean_kl()) is not None:
             parts.append(f"mean of the step {run_text.figure(mean)}")
-        if sample.reward is not None:
-            parts.append(f"reward {run_text.figure(sample.reward)}")
-        if sample.tokens:
-            parts.append(f"{sample.tokens} tokens")
+        if head.tokens:
+            parts.append(f"{head.tokens} tokens")
         return " · ".join(parts)
