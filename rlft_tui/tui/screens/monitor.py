@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 ACTIVE_SECONDS = 0.3
 ENDED_SECONDS = 2.0
+WIDE = 100
+"""Columns from which the number of samples stands in its tab."""
 FAILURE_BYTES = 4096
 TABS: dict[str, str] = {"curves": "c", "samples": "s", "output": "o", "alerts": "a"}
 
@@ -185,7 +187,8 @@ class MonitorScreen(WatchingScreen):
             count = self.query_one(f"#{name}", RunView).count
             if name == "alerts" and self.run is not None:
                 count = len(self.run.alerts)
-            title = f" {key} {name.capitalize()}{f' {count}' if count else ''} "
+            counted = bool(count) and (name == "alerts" or self.size.width >= WIDE)
+            title = f" {key} {name.capitalize()}{f' {count}' if counted else ''} "
             line.append(title, style="bold reverse" if name == current else "none")
         self._say("tab-names", line)
         self._say("tab-place", Text(self.view.place))
@@ -274,16 +277,20 @@ class MonitorScreen(WatchingScreen):
     @on(SamplesView.PairWanted)
     def _pair_wanted(self, event: SamplesView.PairWanted) -> None:
         """Two samples go to labelling; the label screen shows them blind, like any pair."""
-        pair = sample_pair(event.first, event.second)
-        said = f"steps {event.first.step} and {event.second.step}"
+        run_id, (first, second) = self._wanted, event.steps
+
+        def send(client: WorkspaceClient) -> int:
+            samples = [
+                next(one for one in client.samples_at(run_id, step) if one.index == event.index)
+                for step in event.steps
+            ]
+            return client.add_pairs([sample_pair(*samples)])
 
         def told(added: int) -> None:
-            done = (
-                f"A pair of {said} waits in Label (2)" if added else f"The pair of {said} was there already"
-            )
-            self.notify(done, timeout=6, markup=False)
+            done = "waits in Label (2)" if added else "was there already"
+            self.notify(f"The pair of steps {first} and {second} {done}", timeout=6, markup=False)
 
-        self.call(lambda client: client.add_pairs([pair]), told)
+        self.call(send, told)
 
     @on(CurvesView.NewsWanted)
     @on(SamplesView.TextsWanted)

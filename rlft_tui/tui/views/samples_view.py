@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from rlft_tui.runs.run_status import RunSummary, Sample, SampleHead
+from rlft_tui.runs.run_status import RunSummary, SampleHead
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow
 from rlft_tui.tui.sample_book import SampleBook
@@ -36,7 +36,13 @@ class SamplesView(RunView, can_focus=True):
     SamplesView.-wide #sample-list { display: block; }
     SamplesView #sample-facts { height: 1; padding: 0 1; color: $text-muted; }
     SamplesView #sample-prompt { height: auto; max-height: 3; padding: 0 1; background: $surface; }
-    SamplesView #sample-text { padding: 0 1; }
+    SamplesView #sample-text, SamplesView #sample-base { padding: 0 1; }
+    SamplesView #sample-base { display: none; }
+    SamplesView.-diff #sample-base { display: block; }
+    SamplesView.-diff #sample-list { display: none; }
+    SamplesView #sample-texts { layout: vertical; }
+    SamplesView.-wide #sample-texts { layout: horizontal; }
+    SamplesView #sample-base { border: none; background: $surface; }
     SamplesView #sample-search { display: none; margin: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,11 +51,12 @@ class SamplesView(RunView, can_focus=True):
         Binding("d", "diff", "diff", id="samples.diff",
                 tooltip="Diff with the same prompt at the step before, then at the first step"),
         Binding("l", "label", "label", id="samples.label",
-                tooltip="Send a blind pair to labelling: this sample and the one marked, or the step before's"),
+                tooltip="To labelling, as a blind pair: this sample and the marked or the step before's"),
         Binding("space", "mark", "mark", id="samples.mark", tooltip="Mark this sample for a pair"),
         Binding("slash", "search", "search", id="samples.search", tooltip="Search prompts and completions"),
         Binding("n", "hit(1)", "next hit", show=False, id="samples.next", tooltip="Next sample found"),
-        Binding("N", "hit(-1)", "hit before", show=False, id="samples.previous", tooltip="Sample found before"),
+        Binding("N", "hit(-1)", "hit before", show=False, id="samples.previous",
+                tooltip="Sample found before"),
         Binding("v", "order", "order", show=False, id="samples.order",
                 tooltip="Order of the step's samples: by prompt, reward or KL"),
     ]  # fmt: skip
@@ -58,12 +65,12 @@ class SamplesView(RunView, can_focus=True):
         """A step is shown whose texts are not there yet, or a search was asked for."""
 
     class PairWanted(Message):
-        """Two answers to one prompt are to be labelled."""
+        """The answers to one prompt at two steps are to be labelled."""
 
-        def __init__(self, first: Sample, second: Sample) -> None:
+        def __init__(self, index: int, steps: tuple[int, int]) -> None:
             super().__init__()
-            self.first = first
-            self.second = second
+            self.index = index
+            self.steps = steps
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
@@ -72,7 +79,9 @@ class SamplesView(RunView, can_focus=True):
         self._none = NO_SAMPLES
         self._shown: object = None
         self._facts = ""
-        self._marked: Sample | None = None
+        self._marked: SampleHead | None = None
+        self._wanted_step: int | None = None
+        """Where to go once samples are there."""
         self._search = ""
         self._hits: tuple[SampleHead, ...] | None = None
         """What the search found; None before it was asked for."""
@@ -83,7 +92,9 @@ class SamplesView(RunView, can_focus=True):
             yield ListPane(id="sample-list")
             with Vertical():
                 yield Static("", id="sample-prompt", markup=False)
-                yield TextPane(id="sample-text")
+                with Horizontal(id="sample-texts"):
+                    yield TextPane(id="sample-base")
+                    yield TextPane(id="sample-text")
         box = Input(placeholder="search prompts and completions, ⏎", compact=True, id="sample-search")
         box.cursor_blink = False
         yield box
@@ -110,7 +121,7 @@ class SamplesView(RunView, can_focus=True):
 
     def clear(self) -> None:
         self.book = SampleBook(order=self.book.order)
-        self._marked, self._search, self._hits = None, "", None
+        self._marked, self._wanted_step, self._search, self._hits = None, None, "", None
         self._paint()
 
     async def read(self, link: ServerLink, run: RunSummary) -> None:
@@ -118,6 +129,9 @@ class SamplesView(RunView, can_focus=True):
         after = book.last_step - 1 if book.by_step else -(2**62)
         self._none = GENERATED if run.method == "generate" else NO_SAMPLES
         news = book.add(await link.call(lambda client: client.sample_heads(run.id, after_step=after)))
+        if self._wanted_step is not None and book.by_step:
+            book.go_to(self._wanted_step)
+            self._wanted_step = None
         for step in (book.step, self.base):
             if step is not None and step in book.by_step and step not in book.texts:
                 texts = await link.call(lambda client, step=step: client.samples_at(run.id, step))
@@ -132,7 +146,9 @@ class SamplesView(RunView, can_focus=True):
 
     def go_to(self, step: int) -> None:
         """The last samples at or before a step, such as the one under the curves' cursor."""
-        if self.book.go_to(step):
+        if not self.book.by_step:
+            self._wanted_step = step
+        elif self.book.go_to(step):
             self._turned()
 
     def turn(self, by: int) -> None:
@@ -144,7 +160,7 @@ class SamplesView(RunView, can_focus=True):
             self._turned()
 
     def focus_inside(self) -> None:
-        self.query_one(TextPane).focus()
+        self.query_one("#sample-text", TextPane).focus()
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= WIDE, "-wide")
@@ -166,33 +182,25 @@ class SamplesView(RunView, can_focus=True):
         self._turned()
 
     def action_mark(self) -> None:
-        sample = self.book.text
-        self._marked = None if sample is not None and sample == self._marked else sample
+        head = self.book.current
+        self._marked = None if head == self._marked else head
         self._paint()
 
     def action_label(self) -> None:
         """A blind pair of this sample and the marked one, or of the step before's answer."""
-        sample = self.book.text
-        if sample is None:
+        book = self.book
+        if book.current is None:
             return
-        before = self.book.step_before()
-        other = self._marked if self._marked not in (None, sample) else None
-        if other is not None and other.prompt != sample.prompt:
-            self._warn("The marked sample answers another prompt: mark one that answers this one")
-            return
-        if other is None and before is not None:
-            other = self.book.text_at(before)
-            if other is None:
-                self.against = "before"  # its text is read, and shown as a diff
-                self._turned()
-                self._warn("Here is the step before: l again sends both to labelling")
+        before = book.step_before()
+        if self._marked is not None and self._marked.step != book.step:
+            if self._marked.index != book.index:
+                self._warn("The marked sample answers another prompt: mark one that answers this one")
                 return
-        if other is None:
+            before = self._marked.step
+        if before is None:
             self._warn("A pair needs a second answer to this prompt: mark one at another step (space)")
-        elif other.completion == sample.completion:
-            self._warn(f"Steps {other.step} and {sample.step} say the same: there is nothing to compare")
         else:
-            self.post_message(self.PairWanted(other, sample))
+            self.post_message(self.PairWanted(book.index, (before, book.step)))
 
     def action_search(self) -> None:
         box = self.query_one("#sample-search", Input)
@@ -263,10 +271,13 @@ class SamplesView(RunView, can_focus=True):
         self._shown = shown
         prompt = run_text.plain(sample.prompt) if sample else ""
         self.query_one("#sample-prompt", Static).update(Text(prompt))
-        pane = self.query_one(TextPane)
+        pane, old = self.query_one("#sample-text", TextPane), self.query_one("#sample-base", TextPane)
+        diffing = sample is not None and base is not None
+        self.set_class(diffing, "-diff")
         if sample is not None and base is not None:
-            _, marks = diff_words(base.completion, sample.completion)
-            pane.show(sample.completion, marks=marked_pieces(sample.completion, marks, fold=False))
+            before, after = diff_words(base.completion, sample.completion)
+            old.show(base.completion, marks=marked_pieces(base.completion, before, fold=False))
+            pane.show(sample.completion, marks=marked_pieces(sample.completion, after, fold=False))
         else:
             pane.show(sample.completion if sample else "")
 
@@ -290,14 +301,7 @@ class SamplesView(RunView, can_focus=True):
             return self._none
         parts = []
         if head.reward is not None:
-            sample = self.book.text
-            rewards = sample.rewards if sample is not None else {}
-            made = " + ".join(
-                f"{run_text.plain(name)} {run_text.figure(part)}" for name, part in rewards.items()
-            )
-            parts.append(
-                f"reward {run_text.figure(head.reward)}" + (f" ({made})" if len(rewards) > 1 else "")
-            )
+            parts.append(f"reward {run_text.figure(head.reward)}{self._reward_parts()}")
         if head.kl is not None:
             parts.append(f"KL {run_text.figure(head.kl)} nats/sequence")
         if (mean := self.book.mean_kl()) is not None:
@@ -305,3 +309,11 @@ class SamplesView(RunView, can_focus=True):
         if head.tokens:
             parts.append(f"{head.tokens} tokens")
         return " · ".join(parts)
+
+    def _reward_parts(self) -> str:
+        """What the reward is made of, where it has several parts."""
+        rewards = self.book.text.rewards if self.book.text is not None else {}
+        if len(rewards) < 2:
+            return ""
+        parts = (f"{run_text.plain(name)} {run_text.figure(part)}" for name, part in rewards.items())
+        return f" ({' + '.join(parts)})"
