@@ -60,12 +60,18 @@ def show(
     ] = "",
 ) -> None:
     """Show one run: state, last and first metrics, how it ended."""
+    import msgspec
+
+    from rlft_tui.cli.estimate_text import outcome_fields
     from rlft_tui.cli.run_text import points, run_fields, run_json
 
     with session.connect() as client:
         run = client.run(run_id)
         curves = client.series(run_id, [series], points=_EVERY_POINT) if series else ()
+        outcome = client.estimate(run_id)
     value: dict[str, Any] = run_json(run)
+    if outcome is not None:
+        value["estimate"] = msgspec.to_builtins(outcome)
     values = points(curves[0]) if curves else []
     if curves and curves[0].bin > 1:
         session.say(f"Each value is the mean over {curves[0].bin} steps")
@@ -74,7 +80,7 @@ def show(
 
     def text() -> str:
         if not series:
-            return fields(run_fields(run))
+            return fields([*run_fields(run), *outcome_fields(outcome)])
         return table(("step", series), values)
 
     session.show(value, text)

@@ -60,6 +60,12 @@ Prints the run's id first. The run goes on when this command, the workbench or t
 ends. --model defaults to the workspace's default model, --dataset to the newest that fits.
 Flags go before --spec, --spec before --clone, --clone before --preset."""
 
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Take a few real steps, throw them away, say what the whole would take."
+    ),
+]
 Preset = Annotated[
     str,
     typer.Option("--preset", metavar="NAME", help="Begin with a preset: rlft train presets shows them."),
@@ -79,10 +85,14 @@ def _add(method: str) -> None:
         clone: Clone = "",
         spec: SpecFile = None,
         toml: Toml = False,
+        dry_run: DryRun = False,
         follow: Follow = False,
         now: Now = False,
         **given: Any,
     ) -> None:
+        if dry_run:
+            try_out(session, launch_values(session, method, given, preset=preset, clone=clone, spec=spec))
+            return
         start(
             session, method, given, preset=preset, clone=clone, spec=spec, toml=toml, follow=follow, now=now
         )
@@ -124,6 +134,17 @@ def start(
     with session.connect() as client:
         run = client.launch({**values, "now": now})
         finish_launch(session, client, run, follow=follow)
+
+
+def try_out(session: Session, values: dict[str, Any]) -> None:
+    """Print what the run would take; the estimate stays with the same run when it is launched."""
+    import msgspec
+
+    from rlft_tui.cli.estimate_text import estimate_text
+
+    with session.connect() as client:
+        estimate = client.dry_run(values, session.say)
+    session.show(msgspec.to_builtins(estimate), lambda: estimate_text(estimate))
 
 
 def launch_values(

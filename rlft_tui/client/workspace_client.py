@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 from rlft_tui.client.run_watching import RunWatching
 from rlft_tui.client.transport import LONG, listens, segment
 from rlft_tui.datasets.dataset import Dataset, DatasetImport, DatasetSpec
-from rlft_tui.errors import UnavailableError
+from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.evaluations.stopping_rule import Separation
 from rlft_tui.labels.agreement import Agreement
 from rlft_tui.labels.bias import Bias
@@ -36,6 +36,7 @@ from rlft_tui.labels.reliability import ArmReport, GoldPair, Reliability
 from rlft_tui.models.model import Model, Rating
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.import_report import ImportReport
+from rlft_tui.runs.estimate import Estimate, Outcome
 from rlft_tui.runs.machine import Machine
 from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.server.answers import GenerateRequest, Health, Home, Page, RemoteState, StreamedText
@@ -359,6 +360,34 @@ class WorkspaceClient(RunWatching):
             for line in response.iter_lines():
                 if line:
                     yield decoder.decode(line)
+
+    def dry_run(self, values: dict[str, Any], said: Callable[[str], None] = lambda stage: None) -> Estimate:
+        """Take a few real steps of the run that ``launch`` would start, and work out the rest.
+
+        ``said`` is told each stage as it begins. It takes as long as loading and eight steps do.
+        """
+        with self._stream(
+            "POST",
+            "/dry-runs",
+            LONG,
+            content=msgspec.json.encode(values),
+            headers={"content-type": "application/json"},
+        ) as response:
+            told = ""
+            for line in response.iter_lines():
+                record: dict[str, Any] = msgspec.json.decode(line)
+                if "estimate" in record:
+                    return msgspec.convert(record["estimate"], Estimate)
+                if "error" in record:
+                    raise RlftError(**record["error"])
+                if (stage := record["stage"]) != told:
+                    told = stage
+                    said(f"{stage} {record.get('detail', '')}".strip())
+        raise UnavailableError("the dry run broke off", remedy="See server.log in the workspace")
+
+    def estimate(self, run_id: str) -> Outcome | None:
+        """Estimate versus actual of a run; None when it was launched without a dry run."""
+        return self._get(f"/runs/{segment(run_id)}/estimate", Outcome | None)  # type: ignore[arg-type]
 
     def inference_status(self) -> dict[str, Any]:
         """What the inference worker holds: running, pid, base, adapters, memory_mb."""

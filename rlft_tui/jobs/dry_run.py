@@ -30,7 +30,8 @@ import msgspec
 from rlft_tui.datasets.dataset_files import HELDOUT, TRAIN
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.method_rows import method_rows
-from rlft_tui.runs.estimate import Estimate, extrapolate, folder_bytes, measured
+from rlft_tui.runs.estimate import Estimate, folder_bytes
+from rlft_tui.runs.extrapolate import extrapolate, measured
 from rlft_tui.runs.run_event import EventReader, RunEvent
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import read_spec, write_spec

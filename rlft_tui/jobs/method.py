@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from rlft_tui.datasets.rows import Conversation
 from rlft_tui.jobs.job import Job
@@ -70,8 +70,9 @@ Rewarder = Callable[[Sequence[Conversation], Sequence[str], Sequence[Sequence[in
 class Method(ABC, Generic[S]):
     """One training method: how its trainer is built, and how its result is measured."""
 
-    spec: type[S]
-    head: ClassVar[str] = "causal"
+    spec: ClassVar[type[Any]]
+    """Its spec, the class ``S``."""
+    head: ClassVar[Literal["causal", "score"]] = "causal"
     """"causal" for a language model, "score" for a model with one score as its output."""
     units: Mapping[str, str] = MappingProxyType({})
     """Units of the metrics that only this method logs."""

@@ -201,7 +201,7 @@ def load_adapter_from_checkpoints(trainer: Any) -> None:
         from peft.utils import load_peft_weights
 
         weights = load_peft_weights(path, device=str(trainer.args.device))
-        result = set_peft_model_state_dict(trainer.model, weights, adapter_name="default")
+        result: Any = set_peft_model_state_dict(trainer.model, weights, adapter_name="default")
         if result.unexpected_keys:
             raise RlftError(f"the checkpoint does not fit the model: {result.unexpected_keys[0]}", where=path)
 

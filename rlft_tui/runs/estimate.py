@@ -1,58 +1,18 @@
-"""What a run will take, worked out from a few real steps of it, and what it took in the end.
-
-The few steps are a run of the job itself on a few of its rows (jobs/dry_run.py). Each part of a
-run is measured where the job's own events mark it, and counted as often as the whole run does it.
-"""
+"""What a run will take, worked out before its launch, and what it took in the end."""
 
 from __future__ import annotations
 
-import itertools
-import math
-import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from rlft_tui.runs.run_event import RunEvent
-from rlft_tui.runs.specs.training import PolicySpec, TrainingSpec
+from rlft_tui.runs.run_event import decode_event
+from rlft_tui.runs.run_folder import RunFolder
+from rlft_tui.runs.run_status import RunSummary
 
 NAME = "estimate.json"
 """In the run's folder."""
-LEAST_SPREAD = 0.05
-"""Share of the time by which even equal steps may be off: another hour, another load."""
-LOG_BYTES = 2000
-"""Of the event log a step, roughly."""
-ROW_SECONDS = 0.002
-"""To tokenise a row, roughly: too little of the short run to be told apart from loading."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What the short run took, in seconds and bytes."""
-
-    steps: tuple[float, ...]
-    """Each optimiser step; the first pays for what is made once."""
-    planned: int
-    """Steps that the job counted for itself."""
-    loading: float
-    """Imports, model, trainer and its few rows."""
-    preparing: float
-    """From the last sample to the first step: the reference's log-probabilities, where they are computed then."""
-    evaluating: float
-    """One measure on the short run's held-out rows; 0 without."""
-    sampling: float
-    """One round of samples; 0 without."""
-    saving: float
-    """One checkpoint."""
-    ending: float
-    """Saving the result."""
-    memory_mb: float
-    cuda_memory_mb: float | None
-    checkpoint_bytes: int
-    model_bytes: int
-    device: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,145 +59,6 @@ class Outcome:
     """What its folder holds now."""
 
 
-def measured(events: Sequence[RunEvent], checkpoint: Path, model: Path) -> Measured:
-    """The parts of a short run that finished."""
-    marks = _Marks(events)
-    return Measured(
-        steps=tuple(marks.steps),
-        planned=marks.planned,
-        loading=marks.until_training - marks.preparing - sum(marks.before),
-        preparing=marks.preparing,
-        evaluating=_mean(marks.evaluations),
-        sampling=_mean(marks.samplings),
-        saving=_mean(marks.savings),
-        ending=marks.ending,
-        memory_mb=marks.memory_mb,
-        cuda_memory_mb=marks.cuda_memory_mb,
-        checkpoint_bytes=folder_bytes(checkpoint),
-        model_bytes=folder_bytes(model),
-        device=marks.device,
-    )
-
-
-class _Marks:
-    """Durations between the events of one run, each belonging to what ended with it."""
-
-    def __init__(self, events: Sequence[RunEvent]) -> None:
-        self.steps: list[float] = []
-        self.evaluations: list[float] = []
-        self.samplings: list[float] = []
-        self.savings: list[float] = []
-        self.before: list[float] = []
-        """Evaluations and samples before the first step."""
-        self.preparing = 0.0
-        self.until_training = 0.0
-        self.ending = 0.0
-        self.planned = 0
-        self.memory_mb = 0.0
-        self.cuda_memory_mb: float | None = None
-        self.device = ""
-        began = events[0].t
-        trained, sampled_from = False, None
-        for before, event in itertools.pairwise(events):
-            took, fields = event.t - before.t, event.fields
-            if event.kind == "stage":
-                if fields["name"] == "training" and not trained:
-                    self.preparing, self.until_training, trained = took, event.t - began, True
-            elif event.kind == "start":
-                self.device = str(fields.get("device", ""))
-            elif event.kind == "sample":
-                sampled_from = before.t if sampled_from is None else sampled_from
-            elif event.kind == "checkpoint":
-                self.savings.append(took)
-            elif event.kind == "end":
-                self.ending = took
-            elif event.kind == "metrics":
-                self._metrics(fields)
-                values = fields["values"]
-                if sampled_from is not None:
-                    self.samplings.append(event.t - sampled_from)
-                    self.before += [] if trained else [self.samplings[-1]]
-                    sampled_from = None
-                elif any(str(key).startswith("heldout/") for key in values):
-                    self.evaluations.append(took)
-                    self.before += [] if trained else [took]
-                elif "learning_rate" in values:
-                    self.steps.append(took)
-
-    def _metrics(self, fields: dict[str, object]) -> None:
-        for name in ("memory_mb", "cuda_memory_mb"):
-            value = fields.get(name)
-            if isinstance(value, int | float):
-                setattr(self, name, max(getattr(self, name) or 0.0, float(value)))
-        if isinstance(steps := fields.get("steps"), int):
-            self.planned = steps
-
-
-def extrapolate(
-    short: Measured,
-    spec: TrainingSpec,
-    *,
-    rows: tuple[int, int],
-    heldout_rows: tuple[int, int],
-    dataset_bytes: int,
-    base_bytes: int,
-    made: float,
-) -> Estimate:
-    """The whole run from the short one. ``rows`` and ``heldout_rows``: of the whole run, of the short one."""
-    more = rows[0] / max(1, rows[1])
-    steps = spec.max_steps or math.ceil(spec.epochs * short.planned * more)
-    first, *others = short.steps
-    pace = _mean(others or [first])
-    evaluations = _rounds(spec.evaluate, spec.evaluate_every, steps) if short.evaluating else 0
-    samples = 0
-    if isinstance(spec, PolicySpec) and spec.sample_every:
-        samples = _rounds(True, spec.sample_every, steps)
-    saves = math.ceil(steps / spec.checkpoint_every)
-    parts = {
-        "loading": short.loading + (rows[0] - rows[1]) * ROW_SECONDS,
-        "preparing": short.preparing * (more if spec.precomputes(rows[0]) else 1.0),
-        "training": first + (steps - 1) * pace,
-        "evaluating": evaluations * short.evaluating * heldout_rows[0] / max(1, heldout_rows[1]),
-        "sampling": samples * short.sampling,
-        "checkpoints": saves * short.saving,
-        "saving": short.ending,
-    }
-    seconds = sum(parts.values())
-    error = statistics.stdev(others) / math.sqrt(len(others)) if len(others) > 1 else 0.0
-    spread = max(2 * error * (steps - 1), LEAST_SPREAD * seconds)
-    # A new one is written before an old one goes.
-    kept = min(saves, spec.keep_checkpoints + 1 + bool(spec.keep_best))
-    disk = kept * short.checkpoint_bytes + short.model_bytes + dataset_bytes + steps * LOG_BYTES
-    return Estimate(
-        steps=steps,
-        seconds=seconds,
-        low_seconds=max(0.0, seconds - spread),
-        high_seconds=seconds + spread,
-        parts=parts,
-        memory_mb=short.memory_mb,
-        cuda_memory_mb=short.cuda_memory_mb,
-        disk_mb=disk / 1e6,
-        checkpoint_mb=short.checkpoint_bytes / 1e6,
-        model_mb=short.model_bytes / 1e6,
-        merged_mb=base_bytes / 1e6,
-        measured_steps=len(short.steps),
-        device=short.device,
-        made=made,
-    )
-
-
-def _rounds(wanted: bool, every: int, steps: int) -> int:
-    """Before, after, and every so many steps on the way; the last of those is the one after."""
-    if not wanted:
-        return 0
-    return 2 + (max(0, math.ceil(steps / every) - 1) if every else 0)
-
-
-def write_estimate(folder: Path, estimate: Estimate) -> None:
-    """Keep it in a run's folder."""
-    (folder / NAME).write_bytes(msgspec.json.encode(estimate))
-
-
 def read_estimate(folder: Path) -> Estimate | None:
     """What was estimated before the run was launched; None where nothing was."""
     try:
@@ -251,5 +72,17 @@ def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+def outcome(folder: RunFolder, summary: RunSummary) -> Outcome | None:
+    """Estimate versus actual; None for a run that was launched without a dry run.
+
+    The time is from the job's first event to its end, as it was estimated.
+    """
+    estimate = read_estimate(folder.root)
+    if estimate is None:
+        return None
+    seconds = None
+    if summary.status == "finished" and summary.attempt == 1 and summary.ended is not None:
+        with folder.events.open("rb") as stream:
+            seconds = summary.ended - decode_event(stream.readline()).t
+    disk = (folder_bytes(folder.root) / 1e6) if summary.status == "finished" else None
+    return Outcome(estimate, seconds, summary.memory_mb, disk)

@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI, Request
 from rlft_tui.server import (
     backup_routes,
     dataset_routes,
+    estimate_routes,
     export_routes,
     feedback_routes,
     health_routes,
@@ -43,6 +44,7 @@ _NOUNS = (
     model_routes,
     machine_routes,
     run_routes,
+    estimate_routes,
     watch_routes,
     inference_routes,
     backup_routes,

@@ -14,6 +14,7 @@ from rlft_tui.labels.label_book import LabelBook
 from rlft_tui.labels.rank_book import RankBook
 from rlft_tui.labels.score_book import ScoreBook
 from rlft_tui.paths import Workspace
+from rlft_tui.server.dry_runs import DryRuns
 from rlft_tui.server.inference import Inference
 from rlft_tui.server.lifecycle import WorkspaceGuard
 from rlft_tui.server.remote_listener import RemoteListener
@@ -39,6 +40,7 @@ class Services:
     inference: Inference
     warnings: list[str] = field(default_factory=list)
     statistics: StatisticsMemo = field(init=False)
+    dry_runs: DryRuns = field(init=False)
     remote: RemoteListener | None = None
     """The TCP port, closed until somebody asks for it."""
     end: Callable[[str], None] = lambda reason: None
@@ -46,6 +48,7 @@ class Services:
 
     def __post_init__(self) -> None:
         self.statistics = StatisticsMemo(self.database)
+        self.dry_runs = DryRuns(self.workspace, self.settings, self.database, self.supervisor)
 
 
 def services_of(request: Request) -> Services:

@@ -14,32 +14,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from rlft_tui.config import Settings
 from rlft_tui.database.connection import Database
-from rlft_tui.datasets.checks import check_dataset
-from rlft_tui.datasets.datasets_table import dataset_for, list_datasets
-from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
-from rlft_tui.models.models_table import list_models, name_hint, remove_models_of_run
+from rlft_tui.datasets.datasets_table import list_datasets
+from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
+from rlft_tui.models.models_table import name_hint, remove_models_of_run
 from rlft_tui.models.pull import require_training_stack
 from rlft_tui.paths import Workspace
 from rlft_tui.runs import launcher
+from rlft_tui.runs.extrapolate import keep_estimate
 from rlft_tui.runs.queue_place import last_place
 from rlft_tui.runs.remarks import change_remarks, read_remarks
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import (
-    SPECS,
-    GenerationPrompt,
     RunSpec,
     TrainingSpec,
-    model_fields,
-    parse_spec,
 )
 from rlft_tui.runs.run_status import ACTIVE, Alert, RunSummary
 from rlft_tui.server.followed_run import FollowedRun
-from rlft_tui.server.model_sources import resolve_model
-from rlft_tui.server.reward_sources import with_reward_models
+from rlft_tui.server.launch_request import resolve_launch
 from rlft_tui.server.run_control import RunControl
 from rlft_tui.server.run_queue import RunQueue
 from rlft_tui.server.run_results import (
@@ -149,32 +142,8 @@ class Supervisor:
         """Start a run from plain values, as WorkspaceClient.launch describes them."""
         values = dict(values)
         now = bool(values.pop("now", False))
-        kind = SPECS.get(str(values.get("method")), RunSpec)
-        rows = _prompt_rows(values.pop("prompt_rows", ()))
-        dataset: Path | None = None
-        with self._database.reader() as connection:
-            for key in model_fields(kind):
-                if isinstance(values.get(key), str):
-                    may_score = values.get("method") == "reward"
-                    found = resolve_model(connection, values[key], reward=may_score)
-                    values[key] = found.model_dump()
-            if issubclass(kind, TrainingSpec) and isinstance(values.get("dataset"), str):
-                method = str(values["method"])
-                chosen = dataset_for(connection, values["dataset"], method)
-                check_dataset(chosen, method).raise_for_errors(chosen)
-                values["dataset"] = chosen.hash
-                dataset = self._workspace.root / chosen.path
-            names = [model.name for model in list_models(connection)]
-        if self._settings.threads and not values.get("threads"):
-            values["threads"] = self._settings.threads
-        with self._database.reader() as connection:
-            spec = with_reward_models(connection, parse_spec(values))
-        if isinstance(spec, TrainingSpec) and spec.output_name in names:
-            raise ConflictError(
-                f"there is a model called {spec.output_name}", remedy="Choose another output_name"
-            )
-        if spec.method == "generate" and not rows:
-            raise RlftError("no prompts to answer", remedy="Import some: rlft prompts import FILE")
+        request = resolve_launch(self._workspace, self._settings, self._database, values)
+        spec = request.spec
         if (repeated := self._launched_already(spec)) is not None:
             return repeated
         require_training_stack()
@@ -184,11 +153,12 @@ class Supervisor:
             folder = launcher.prepare(
                 self._workspace.runs,
                 spec,
-                dataset=dataset,
-                prompt_rows=rows,
+                dataset=request.dataset,
+                prompt_rows=request.prompt_rows,
                 rewards=self._workspace.rewards,
                 place=last_place(self.queue.places(), 0),
             )
+            keep_estimate(self._workspace.runs, spec, folder)
             with self._lock:
                 run = self._runs.setdefault(spec.id, FollowedRun(folder))
         finally:
@@ -399,16 +369,3 @@ class Supervisor:
 def name_hint_of_runs(run_id: str, known: list[str]) -> str:
     """The nearest run ids, as a remedy."""
     return name_hint(run_id, known) if known else "There is none yet: rlft train dpo starts one"
-
-
-def _prompt_rows(rows: object) -> list[dict[str, Any]]:
-    if not isinstance(rows, list | tuple):
-        raise RlftError("prompt_rows: should be a list of prompts", where="run")
-    checked = []
-    for at, row in enumerate(rows):
-        try:
-            checked.append(GenerationPrompt.model_validate(row).model_dump(mode="json"))
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"].lower()
-            raise RlftError(f"prompt_rows.{at}: {reason}", where="run") from None
-    return checked
