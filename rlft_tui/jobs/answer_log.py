@@ -9,6 +9,7 @@ no forward pass: the trainer computes both log-probabilities anyway.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,12 @@ class AnswerLog:
         self.ends = ends
         self.fresh = False
         """Drawn since the last log row."""
+        self.unwritten = False
+        """Drawn since the last sample events."""
         self.kls: list[float | None] = []
 
     def drawn(self) -> None:
-        self.fresh = True
+        self.fresh = self.unwritten = True
         self.kls = [None] * len(self.rewards.last.completions)
 
     def metrics(self) -> dict[str, float]:
@@ -94,7 +97,8 @@ class AnswerEvents(TrainerCallback):
         self.every = every
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        if self.every and state.global_step % self.every == 0 and self.answers.kls:
+        if self.every and state.global_step % self.every == 0 and self.answers.unwritten:
+            self.answers.unwritten = False
             for event in self.answers.events(state.global_step):
                 self.job.log.write("sample", **event)
 
@@ -131,6 +135,11 @@ def watched(trainer: type[Any], answers: AnswerLog) -> type[Any]:
             self._seen = []
             return loss
 
+        def _get_train_sampler(self, dataset: Any = None) -> Any:
+            sampler = super()._get_train_sampler(dataset)
+            sampler.set_epoch = partial(_set_epoch, sampler)
+            return sampler
+
         def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
             if answers.fresh and "loss" in logs:
                 answers.fresh = False
@@ -152,6 +161,19 @@ def watched(trainer: type[Any], answers: AnswerLog) -> type[Any]:
 
     Watched.__name__ = trainer.__name__
     return Watched
+
+
+def _set_epoch(sampler: Any, epoch: int) -> None:
+    """Put TRL's RepeatSampler before its shuffle of an epoch.
+
+    It shuffles once an epoch from one generator, so in a resumed run it would begin again with the
+    order of the first epoch, where transformers tells other samplers which epoch it is.
+    """
+    if not sampler.shuffle:
+        return
+    sampler.generator.manual_seed(sampler.seed)
+    for _ in range(epoch):
+        torch.randperm(sampler.num_samples, generator=sampler.generator)
 
 
 @torch.no_grad()
