@@ -14,8 +14,10 @@ from rlft_tui.jobs import heldout, perplexity, sampler
 from rlft_tui.jobs.checkpoints import STATE, Checkpoint, find_best, remove_old, seal
 from rlft_tui.jobs.job import Job
 from rlft_tui.jobs.method import Measurer
+from rlft_tui.jobs.metrics_csv import MetricsCsv
 from rlft_tui.jobs.model_loading import peak_cuda_memory_mb, peak_memory_mb
 from rlft_tui.jobs.sampler import Sampler
+from rlft_tui.jobs.trackers.open_trackers import open_trackers
 from rlft_tui.metrics.alarms.alarm import Alarm
 from rlft_tui.metrics.alarms.watch import Alarms
 from rlft_tui.runs.specs.training import PolicySpec, TrainingSpec
@@ -62,6 +64,9 @@ class EventCallback(TrainerCallback):
         """Tokens trained on so far."""
         self.checkpoint: Checkpoint | None = None
         """The last one that verified."""
+        self._logged: tuple[int, dict[str, float]] = (-1, {})
+        """Step and values of the last rows."""
+        job.sinks += [MetricsCsv(job.folder.metrics_csv, spec), *open_trackers(spec, job.folder)]
 
     def metrics(self, step: int, values: Mapping[str, float], epoch: float | None = None) -> None:
         """One metrics event, and the alarms that follow from it."""
@@ -77,6 +82,9 @@ class EventCallback(TrainerCallback):
             memory_mb=peak_memory_mb(),
             **more,
         )
+        self.job.sink_row(step, values, units=units, epoch=epoch, tokens=self.tokens)
+        before = self._logged[1] if self._logged[0] == step else {}
+        self._logged = step, {**before, **values}
         for alarm in self.alarms.observe(step, values):
             self.job.alarm(step, alarm)
 
@@ -146,8 +154,8 @@ class EventCallback(TrainerCallback):
         remove_old(folder, self.spec.keep_checkpoints, best=best[0] if best else None)
 
     def _measure_of(self, step: int) -> float | None:
-        """The metric that the best checkpoint is chosen by, where it was measured at this very step."""
-        return self.measured[1].get(self.spec.keep_best) if self.measured[0] == step else None
+        """The metric that the best checkpoint is chosen by, where it was logged at this very step."""
+        return self._logged[1].get(self.spec.keep_best) if self._logged[0] == step else None
 
 
 def is_better_high(metric: str) -> bool:

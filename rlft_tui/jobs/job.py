@@ -8,13 +8,14 @@ import platform
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.environment import prepare_environment
+from rlft_tui.jobs.metric_sink import MetricSink
 from rlft_tui.jobs.stopping import StopRequest
 from rlft_tui.metrics.alarms.alarm import Alarm
 from rlft_tui.runs.run_event import EventReader, EventWriter
@@ -34,6 +35,8 @@ class Job:
         self.folder = folder
         self.log = log
         self.stop = stop
+        self.sinks: list[MetricSink] = []
+        """Where rows of metrics go besides the event log."""
 
     def stage(self, name: str, progress: float | None = None, detail: str = "") -> None:
         """Say what is being done now, and how far it is (0..1)."""
@@ -52,6 +55,36 @@ class Job:
         )
         if alarm.action in ("pause", "stop"):
             self.stop.ask(f"alarm: {alarm.name}", pause=alarm.action == "pause")
+
+    def sink_row(
+        self,
+        step: int,
+        values: Mapping[str, float],
+        *,
+        units: Mapping[str, str],
+        epoch: float | None,
+        tokens: int,
+    ) -> None:
+        """Hand a row on; a tracker that fails costs itself, never the run."""
+        for sink in tuple(self.sinks):
+            try:
+                sink.row(step, values, units=units, epoch=epoch, tokens=tokens)
+            except Exception as error:
+                if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                    raise
+                self.drop_sink(sink, step, error)
+
+    def drop_sink(self, sink: MetricSink, step: int, error: Exception) -> None:
+        self.sinks.remove(sink)
+        message = f"{type(sink).__name__} gets no more rows: {explained(error)[1]}"
+        self.alarm(step, Alarm("tracker", message, "The event log and training_metrics.csv have them all"))
+
+    def close_sinks(self) -> None:
+        for sink in tuple(self.sinks):
+            try:
+                sink.close()
+            except Exception as error:
+                self.drop_sink(sink, 0, error)
 
     def raised_alarms(self) -> set[str]:
         """Names of the alarms that this run has raised so far, in earlier attempts too."""
@@ -89,16 +122,18 @@ def run_job(arguments: list[str], kind: type[Spec], work: Callable[[Job, Spec], 
     folder = RunFolder(Path(arguments[0]).resolve())
     stop = StopRequest()
     log = EventWriter(folder.events)
+    job = Job(folder, log, stop)
     try:
         spec = read_spec(folder.spec)
         if not isinstance(spec, kind):
             raise RlftError(f"a {spec.method} spec was given to another method's job", where=str(folder.spec))
-        return work(Job(folder, log, stop), spec)
+        return work(job, spec)
     except RlftError as error:
         return failed(log, "RlftError", str(error), "")
     except Exception as error:
         return failed(log, *explained(error), traceback.format_exc())
     finally:
+        job.close_sinks()
         log.close()
 
 

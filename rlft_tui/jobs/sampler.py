@@ -19,11 +19,14 @@ from rlft_tui.jobs.preference_rows import Conversation
 from rlft_tui.jobs.scoring import Scored, answer_logps
 from rlft_tui.runs.run_event import EventWriter
 from rlft_tui.runs.run_spec import Sampling
+from rlft_tui.samples.repetition import distinct_n, twin_share
 
 UNITS = {
     "kl/sequence": "nats/sequence",
     "kl/token": "nats/token",
     "samples/tokens": "tokens",
+    "samples/distinct_2": "share",
+    "samples/twins": "share",
     "samples/reward": "reward",
 }
 
@@ -85,7 +88,11 @@ class Sampler:
                 tokens=len(row.tokens),
                 **({"rewards": dict(reward.parts)} if reward else {}),
             )
-        means = {"samples/tokens": sum(len(row.tokens) for row in rows) / len(rows)}
+        means = {
+            "samples/tokens": sum(len(row.tokens) for row in rows) / len(rows),
+            "samples/distinct_2": distinct_n(texts),
+            "samples/twins": twin_share(texts),
+        }
         if kls:
             tokens = sum(len(row.tokens) + (row.ended == "eos") for row in rows)
             means |= {"kl/sequence": sum(kls) / len(kls), "kl/token": sum(kls) / max(1, tokens)}

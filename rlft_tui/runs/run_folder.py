@@ -68,6 +68,11 @@ class RunFolder:
         return self.root / "events.jsonl"
 
     @property
+    def metrics_csv(self) -> Path:
+        """One row a step of a training run, for scripts (jobs/metrics_csv.py)."""
+        return self.root / "training_metrics.csv"
+
+    @property
     def output(self) -> Path:
         return self.root / "output.log"
 
