@@ -62,10 +62,11 @@ def parse_spec(values: object, *, where: str = "run") -> RunSpec:
         method = values.get("method") if isinstance(values, dict) else None
         field = ".".join(str(part) for part in first["loc"] if part not in METHODS)
         command = command_of(method) if isinstance(method, str) and method in METHODS else "train dpo"
+        # What a spec's own checks say is a sentence already; pydantic's begins with a capital.
+        own = first["type"] == "value_error"
+        said = str(first["ctx"]["error"]).rstrip("?.") if own else first["msg"].lower()
         raise RlftError(
-            str(first["ctx"]["error"])
-            if first["type"] == "value_error" and not field
-            else f"{field or 'spec'}: {first['msg'].lower()}",
+            said if own and not field else f"{field or 'spec'}: {said}",
             where=where,
             remedy=f"rlft {command} --help lists every setting",
         ) from None
