@@ -64,11 +64,11 @@ def parse_spec(values: object, *, where: str = "run") -> RunSpec:
         command = command_of(method) if isinstance(method, str) and method in METHODS else "train dpo"
         # What a spec's own checks say is a sentence already; pydantic's begins with a capital.
         own = first["type"] == "value_error"
-        said = str(first["ctx"]["error"]).rstrip("?.") if own else first["msg"].lower()
+        said = str(first["ctx"]["error"]).rstrip(".") if own else first["msg"].lower()
         raise RlftError(
             said if own and not field else f"{field or 'spec'}: {said}",
             where=where,
-            remedy=f"rlft {command} --help lists every setting",
+            remedy="" if said.endswith("?") else f"rlft {command} --help lists every setting",
         ) from None
 
 

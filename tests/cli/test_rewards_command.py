@@ -130,5 +130,5 @@ def test_a_wrong_name_is_one_line(rlft: Rlft, here: Workspace, arguments: list[s
 def test_a_launch_with_a_wrong_reward_starts_nothing(rlft: Rlft, here: Workspace) -> None:
     outcome = rlft("train", "grpo", "--reward", "lenght")
     assert outcome.code == 2
-    assert "rewards.0: lenght: no built-in reward 'lenght'. Did you mean length" in outcome.err
+    assert "rewards.0: lenght: no built-in reward 'lenght'. Did you mean length?\n" in outcome.err
     assert list(here.runs.iterdir()) == []
