@@ -31,6 +31,7 @@ from rlft_tui.runs.run_spec import (
     TrainingSpec,
 )
 from rlft_tui.runs.run_status import ACTIVE, Alert, RunSummary
+from rlft_tui.runs.tracker_packages import require_trackers
 from rlft_tui.server.followed_run import FollowedRun
 from rlft_tui.server.launch_request import resolve_launch
 from rlft_tui.server.run_control import RunControl
@@ -147,6 +148,7 @@ class Supervisor:
         if (repeated := self._launched_already(spec)) is not None:
             return repeated
         require_training_stack()
+        require_trackers(getattr(spec, "trackers", ()))
         with self._lock:
             self._launching.add(spec.id)
         try:
