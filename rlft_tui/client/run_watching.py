@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rlft_tui.client.transport import Transport, segment
-from rlft_tui.runs.log_search import LogKind, LogMatches
+from rlft_tui.runs.log_search import LogLevel, LogMatches
 from rlft_tui.runs.run_status import LogPage, RunSummary, Sample, SampleHead, Series
 
 
@@ -53,12 +53,12 @@ class RunWatching(Transport):
         run_id: str,
         *,
         text: str = "",
-        kind: LogKind = "",
+        level: LogLevel = "",
         start: int = 0,
         backwards: bool = False,
         limit: int = 200,
     ) -> LogMatches:
-        """Lines of the output that hold ``text`` (or match ``/expression/``) and are of a ``kind``.
+        """Lines of the output that hold ``text`` (or match ``/expression/``) and are of a ``level``.
 
         A long file takes several calls: go on from ``searched``. With ``backwards`` the search
         goes up from ``start``, -1 being the end.
@@ -67,7 +67,7 @@ class RunWatching(Transport):
             f"/runs/{segment(run_id)}/log/lines",
             LogMatches,
             text=text,
-            kind=kind,
+            level=level,
             start=start,
             backwards=backwards,
             limit=limit,

@@ -11,7 +11,7 @@ from typing import BinaryIO, Literal
 from rlft_tui.errors import RlftError
 from rlft_tui.runs.terminal_text import plain_text
 
-LogKind = Literal["", "warnings", "errors", "tracebacks"]
+LogLevel = Literal["", "warnings", "errors", "tracebacks"]
 _TRACEBACK = rb"^[ \t]*Traceback \(most recent call last\)"
 _ERROR = (
     rb"\b(?:ERROR|CRITICAL|FATAL)\b|^[ \t]*(?:\w+\.)*\w*(?:Error|Exception|Interrupt)(?::|$)|" + _TRACEBACK
@@ -31,7 +31,7 @@ class _Test:
 
 
 _ERROR_WORDS = (b"ERROR", b"CRITICAL", b"FATAL", b"Error", b"Exception", b"Interrupt", b"Traceback")
-_KINDS: dict[LogKind, _Test] = {
+_LEVELS: dict[LogLevel, _Test] = {
     "warnings": _Test(
         re.compile(rb"\bWARN(?:ING)?\b|Warning: |" + _ERROR), (b"WARN", b"Warning: ", *_ERROR_WORDS)
     ),
@@ -71,7 +71,7 @@ def search_log(
     path: Path,
     *,
     text: str = "",
-    kind: LogKind = "",
+    level: LogLevel = "",
     start: int = 0,
     backwards: bool = False,
     limit: int = 200,
@@ -79,9 +79,9 @@ def search_log(
     """At most ``limit`` lines after ``start``, or before it; -1 stands for the end.
 
     ``text`` is a regular expression between slashes, or plain words; case does not matter. With
-    a ``kind`` as well both must match. RlftError for an expression that is none.
+    a ``level`` as well both must match. RlftError for an expression that is none.
     """
-    tests = [test for test in (_text_test(text), _KINDS.get(kind)) if test] or [_ANY]
+    tests = [test for test in (_text_test(text), _LEVELS.get(level)) if test] or [_ANY]
     try:
         stream = path.open("rb")
     except FileNotFoundError:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from rlft_tui.runs.log_page import read_page
-from rlft_tui.runs.log_search import LogKind, LogMatches, search_log
+from rlft_tui.runs.log_search import LogLevel, LogMatches, search_log
 from rlft_tui.runs.run_status import LogPage, RunSummary, Sample, SampleHead, Series
 from rlft_tui.server.replies import decode, reply
 from rlft_tui.server.services import Content, ServicesOf
@@ -72,14 +72,14 @@ def log_lines(
     services: ServicesOf,
     run_id: str,
     text: str = "",
-    kind: LogKind = "",
+    level: LogLevel = "",
     start: int = 0,
     backwards: bool = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> Response:
     """Lines of the output that match; a long file takes several requests, each from ``searched`` on."""
     output = services.supervisor.folder(run_id).output
-    return reply(search_log(output, text=text, kind=kind, start=start, backwards=backwards, limit=limit))
+    return reply(search_log(output, text=text, level=level, start=start, backwards=backwards, limit=limit))
 
 
 @router.post("/runs/{run_id}/remarks", response_model=RunSummary)

@@ -45,8 +45,13 @@ def plain(text: str) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes below a kilobyte, whole kilobytes above."""
-    return f"{count} B" if count < 1024 else f"{count / 1024:,.0f} KB"
+    """Bytes below a kilobyte, whole kilobytes, megabytes or gigabytes above."""
+    if count < 1024:
+        return f"{count} B"
+    for size, unit in ((1 << 30, "GB"), (1 << 20, "MB")):
+        if count >= 10 * size:
+            return f"{count / size:,.0f} {unit}"
+    return f"{count / 1024:,.0f} KB"
 
 
 def counted(count: int, what: str) -> str:

@@ -294,6 +294,7 @@ class MonitorScreen(WatchingScreen):
 
     @on(CurvesView.NewsWanted)
     @on(SamplesView.TextsWanted)
+    @on(LogView.NewsWanted)
     def _news_wanted(self) -> None:
         self._paint_tabs()
         self.look_now()
