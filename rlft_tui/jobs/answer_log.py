@@ -20,10 +20,9 @@ from rlft_tui.jobs.job import Job
 from rlft_tui.jobs.method import Rewarded
 from rlft_tui.jobs.reward_functions import RunRewards
 from rlft_tui.rewards.reward_function import plain_text
+from rlft_tui.runs.run_status import BEST, WORST
 from rlft_tui.samples.repetition import distinct_n, twin_share
 
-BEST, WORST = 1000, 1001
-"""Index of the best and the worst answer of a step, above those of the fixed prompts."""
 UNITS = {"completions/distinct_2": "share", "completions/twins": "share"}
 _PLACE = "answer_place"
 """Column of the trainer's batch that says which of the drawn answers a row is."""

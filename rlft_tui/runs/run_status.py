@@ -126,6 +126,10 @@ class Series:
     """Values behind the bins."""
 
 
+BEST, WORST = 1000, 1001
+"""Index of the best and the worst of the answers that a step was learnt from; fixed prompts come below."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One generation logged during training."""
@@ -133,7 +137,7 @@ class Sample:
     run_id: str
     step: int
     index: int
-    """Which fixed prompt it answers."""
+    """Which fixed prompt it answers, or BEST or WORST."""
     prompt: str
     completion: str
     kl: float | None = None

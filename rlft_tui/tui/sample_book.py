@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rlft_tui.runs.run_status import Sample, SampleHead
+from rlft_tui.runs.run_status import BEST, Sample, SampleHead
 
 Order = Literal["prompt", "reward", "KL"]
 ORDERS: tuple[Order, ...] = ("prompt", "reward", "KL")
@@ -156,11 +156,16 @@ class SampleBook:
         self.order = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]
 
     def mean_kl(self) -> float | None:
-        """Over the samples of the shown step, nats a sequence."""
-        return _mean([head.kl for head in self.by_step.get(self.step, {}).values()])
+        """Over the fixed prompts of the shown step, nats a sequence."""
+        return _mean([head.kl for head in self._fixed()])
 
     def mean_reward(self) -> float | None:
-        return _mean([head.reward for head in self.by_step.get(self.step, {}).values()])
+        return _mean([head.reward for head in self._fixed()])
+
+    def _fixed(self) -> list[SampleHead]:
+        page = list(self.by_step.get(self.step, {}).values())
+        # A step's best and worst answer say nothing of its mean.
+        return [head for head in page if head.index < BEST] or page
 
     def _answered(self) -> list[int]:
         return [step for step, page in self.by_step.items() if self.index in page]

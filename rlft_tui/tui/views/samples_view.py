@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from rlft_tui.runs.run_status import RunSummary, SampleHead
+from rlft_tui.runs.run_status import BEST, WORST, RunSummary, SampleHead
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow
 from rlft_tui.tui.sample_book import SampleBook
@@ -288,12 +288,13 @@ class SamplesView(RunView, can_focus=True):
                 head.step,
                 head.index,
             )
-            line = Text(f" {'◆' if marked else ' '}{head.index + 1:>3} ", no_wrap=True)
+            name = {BEST: "best", WORST: "worst"}.get(head.index, head.index + 1)
+            line = Text(f" {'◆' if marked else ' '}{name:>5} ", no_wrap=True)
             line.append(f"{run_text.figure(head.reward):>9} {run_text.figure(head.kl):>9} {head.tokens:>6}")
             rows.append(ListRow(str(head.index), line))
         pane = self.query_one(ListPane)
         with self.prevent(ListPane.Moved):
-            pane.show(rows, Text(f"  {'#':>3} {'reward':>9} {'KL':>9} {'tokens':>6}"))
+            pane.show(rows, Text(f"  {'#':>5} {'reward':>9} {'KL':>9} {'tokens':>6}"))
             pane.go_to(str(self.book.index))
 
     def _describe(self, head: SampleHead | None) -> str:
