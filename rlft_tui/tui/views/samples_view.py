@@ -32,7 +32,7 @@ class SamplesView(RunView, can_focus=True):
     """A list of the step's samples, then measures, prompt and completion of the one chosen."""
 
     DEFAULT_CSS = """
-    SamplesView #sample-list { width: 34; display: none; }
+    SamplesView #sample-list { width: 36; display: none; }
     SamplesView.-wide #sample-list { display: block; }
     SamplesView #sample-facts { height: 1; padding: 0 1; color: $text-muted; }
     SamplesView #sample-prompt { height: auto; max-height: 3; padding: 0 1; background: $surface; }
