@@ -8,29 +8,24 @@ from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from rlft_tui.errors import RlftError
 from rlft_tui.runs.run_status import ACTIVE, KILLABLE, PAUSABLE, RESUMABLE, RunSummary
 from rlft_tui.tui import run_text
-from rlft_tui.tui.list_pane import ListPane, ListRow, fitting, table_head, table_line
+from rlft_tui.tui.list_pane import Columns, ListPane, ListRow, fitting, table_head
+from rlft_tui.tui.run_list import Group, RunList
+from rlft_tui.tui.run_table import SPARK_POINTS, Glance, columns_for, detail, glance, row
 from rlft_tui.tui.screens.watching import WatchingScreen
 
 LIVE_SECONDS = 0.5
 QUIET_SECONDS = 2.0
-COLUMNS: tuple[tuple[str, int], ...] = (
-    ("run", 23),
-    ("status", 11),
-    ("step", 14),
-    ("loss", 9),
-    ("time", 11),
-    ("model", 22),
-    ("data set", 14),
-)
-"""Title and width; those that do not fit are left to the lines below the table."""
+OF_ONE_RUN = ("mark", "archive", "tags", "note")
+GLANCES_AT_ONCE = 6
+"""Curves read in one look, so that a long list is painted before all of them are there."""
 
 
 class RunsScreen(WatchingScreen):
@@ -51,28 +46,81 @@ class RunsScreen(WatchingScreen):
         Binding("J", "move('down')", "down", id="runs.down", tooltip="One place further down the line"),
         Binding("X", "kill", "kill", id="runs.kill", tooltip="End the job at once, without saving"),
         Binding("d", "delete", "delete", id="runs.delete", tooltip="Delete the run and its folder"),
-    ]
+        Binding("space", "mark", "mark", id="runs.mark", tooltip="Mark for comparing; Enter overlays them"),
+        Binding("c", "compare", "compare", id="runs.compare",
+                tooltip="Settings, data, curves and samples of the marked runs side by side"),
+        Binding("slash", "filter", "filter", id="runs.filter",
+                tooltip="Filter: words, tag:x status:failed data:x loss<0.5"),
+        Binding("s", "sort", "sort", id="runs.sort", tooltip="Sort by time, metric, status, model, …"),
+        Binding("S", "backwards", "reverse", show=False, id="runs.backwards", tooltip="The other way round"),
+        Binding("v", "group", "group", show=False, id="runs.group",
+                tooltip="Group by method, data set, model, tag or status"),
+        Binding("m", "metric(1)", "metric", show=False, id="runs.metric",
+                tooltip="Another metric in the table"),
+        Binding("M", "metric(-1)", "metric before", show=False, id="runs.metric_back",
+                tooltip="The metric before"),
+        Binding("t", "tags", "tags", show=False, id="runs.tags", tooltip="Tags, separated by spaces"),
+        Binding("e", "note", "note", show=False, id="runs.note", tooltip="A note on the run"),
+        Binding("a", "archive", "archive", show=False, id="runs.archive",
+                tooltip="Put the run away, or take it back; nothing is deleted"),
+        Binding("A", "archived", "archived", show=False, id="runs.archived",
+                tooltip="Show the runs that were put away, or not"),
+    ]  # fmt: skip
     DEFAULT_CSS = """
     RunsScreen #runs { height: 1fr; }
+    RunsScreen #runs-input { display: none; margin: 0 1; }
     RunsScreen #detail { height: 4; padding: 0 1; background: $surface; }
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.runs: tuple[RunSummary, ...] = ()
+        self.list = RunList()
         self._detail = ""
+        self._glances: dict[tuple[str, str], tuple[object, Glance]] = {}
+        """By run and metric: for what it was read, and what it says."""
+        self._asking = ""
+        """What the input line is for: filter, tags or note."""
+
+    @property
+    def runs(self) -> tuple[RunSummary, ...]:
+        return self.list.runs
 
     def body(self) -> Iterable[Widget]:
         yield ListPane(empty="reading runs …", id="runs")
+        box = Input(compact=True, id="runs-input")
+        box.cursor_blink = False
+        yield box
         yield Static("", id="detail")
 
     async def look(self) -> float:
         before = [(run.id, run.status) for run in self.runs]
-        self.runs = await self.bench.link.call(lambda client: client.runs())
+        self.list.take(await self.bench.link.call(lambda client: client.runs()))
         self.paint()
         if before != [(run.id, run.status) for run in self.runs]:
             self.refresh_bindings()
+        if await self._read_glances():
+            return 0.0
         return LIVE_SECONDS if any(run.status in ACTIVE for run in self.runs) else QUIET_SECONDS
+
+    async def _read_glances(self) -> bool:
+        """Read some of the curves that are missing, and those of active runs now and then; True for more."""
+        if not {"best", "curve"} & {title for title, _ in fitting(columns_for(""), self.size.width)}:
+            return False
+        metric, link = self.list.metric, self.bench.link
+        wanted = []
+        for run in self.list.shown:
+            stamp = (run.status, run.step if run.status not in ACTIVE else time.time() // 10)
+            held = self._glances.get((run.id, metric))
+            if metric in run.metrics and (held is None or held[0] != stamp):
+                wanted.append((run.id, stamp))
+        for run_id, stamp in wanted[:GLANCES_AT_ONCE]:
+            series = await link.call(
+                lambda client, run_id=run_id: client.series(run_id, [metric], points=SPARK_POINTS)  # type: ignore[misc]
+            )
+            self._glances[run_id, metric] = (stamp, glance(series[0]))
+        if wanted:
+            self.paint()
+        return len(wanted) > GLANCES_AT_ONCE
 
     def look_failed(self, error: RlftError) -> None:
         if not self.runs:
@@ -87,13 +135,38 @@ class RunsScreen(WatchingScreen):
     def paint(self) -> None:
         """Rows and detail; a line that says what it said before costs nothing."""
         now = time.time()
-        columns = fitting(COLUMNS, self.size.width)
-        self.query_one(ListPane).show(
-            [ListRow(run.id, row(run, columns, now)) for run in self.runs],
-            table_head(columns),
-            empty="No runs yet: l launches one",
-        )
+        columns = fitting(columns_for(self.list.metric), self.size.width)
+        rows: list[ListRow] = []
+        for group in self.list.groups:
+            if group.name:
+                rows.append(ListRow(f"group:{group.name}", _group_line(group)))
+            rows += [ListRow(run.id, self._row(run, columns, now)) for run in group.runs]
+        empty = "No run matches the filter" if self.list.filter else "No runs yet: l launches one"
+        self.query_one(ListPane).show(rows, self._head(columns), empty=empty)
         self._show_detail(now)
+
+    def _row(self, run: RunSummary, columns: Columns, now: float) -> Text:
+        metric = self.list.metric
+        held = self._glances.get((run.id, metric))
+        marked = run.id in self.list.marked
+        return row(run, columns, now, metric=metric, seen=held[1] if held else None, marked=marked)
+
+    def _head(self, columns: Columns) -> Text:
+        """Column titles, then what is asked of the list where it is not the usual."""
+        head, asked = table_head(columns), self.list
+        parts = []
+        if asked.filter:
+            parts.append(f"filter {asked.filter!r}")
+        if asked.sort != "newest" or asked.backwards:
+            parts.append(f"by {asked.sort}{', reversed' if asked.backwards else ''}")
+        if asked.grouping:
+            parts.append(f"grouped by {asked.grouping}")
+        if asked.marked:
+            parts.append(f"{len(asked.marked)} marked")
+        if asked.hidden:
+            parts.append(f"{asked.hidden} put away")
+        head.append(f" {' · '.join(parts)}" if parts else "", style="not bold")
+        return head
 
     def _show_detail(self, now: float) -> None:
         run = self.selected
@@ -115,12 +188,15 @@ class RunsScreen(WatchingScreen):
     # actions
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what the run under the cursor allows stands in the key bar."""
-        if action in ("open", "stop", "pause", "resume", "move", "kill", "delete"):
+        if action == "compare":
+            return len(self.list.marked) > 1 or (len(self.list.marked) == 1 and self.selected is not None)
+        if action in ("open", "stop", "pause", "resume", "move", "kill", "delete", *OF_ONE_RUN):
             run = self.selected if self.is_mounted else None
             if run is None:
                 return False
             allowed = {
                 "open": True,
+                **dict.fromkeys(OF_ONE_RUN, True),
                 "stop": run.status in ACTIVE,
                 "pause": run.status in PAUSABLE,
                 "move": run.status == "queued",
@@ -134,7 +210,106 @@ class RunsScreen(WatchingScreen):
     @on(ListPane.Chosen)
     def action_open(self) -> None:
         if (run := self.selected) is not None:
-            self.bench.show_screen("monitor", run_id=run.id)
+            over = tuple(each for each in self.runs if each.id in self.list.marked and each.id != run.id)
+            self.bench.show_screen("monitor", run_id=run.id, over=over)
+
+    def action_mark(self) -> None:
+        if (run := self.selected) is not None:
+            self.list.mark(run.id)
+            self.paint()
+            self.query_one(ListPane).action_move(1)
+            self.refresh_bindings()
+
+    def action_compare(self) -> None:
+        """The marked runs side by side; with one mark, that one and the run under the cursor."""
+        chosen = list(self.list.marked)
+        if len(chosen) == 1 and (run := self.selected) is not None and run.id not in chosen:
+            chosen.append(run.id)
+        if len(chosen) > 1:
+            self.bench.show_screen("run_compare", runs=tuple(chosen))
+        else:
+            self.notify("Mark the runs to compare with space", timeout=4, markup=False)
+
+    def action_sort(self) -> None:
+        self.list.turn_sort()
+        self.paint()
+
+    def action_backwards(self) -> None:
+        self.list.backwards = not self.list.backwards
+        self.paint()
+
+    def action_group(self) -> None:
+        self.list.turn_grouping()
+        self.paint()
+
+    def action_metric(self, by: int) -> None:
+        """Another metric of those that the runs have logged."""
+        names = self.list.metrics
+        if names:
+            at = names.index(self.list.metric) if self.list.metric in names else -by
+            self.list.metric = names[(at + by) % len(names)]
+            self.paint()
+            self.look_now()
+
+    def action_archived(self) -> None:
+        self.list.archived = not self.list.archived
+        self.paint()
+
+    def action_archive(self) -> None:
+        if (run := self.selected) is not None:
+            away = not run.archived
+            self.call(lambda client: client.remark(run.id, archived=away), self._changed)
+
+    # the input line
+    def action_filter(self) -> None:
+        self._ask("filter", self.list.filter, "words, tag:x status:failed method:dpo data:x loss<0.5")
+
+    def action_tags(self) -> None:
+        if (run := self.selected) is not None:
+            self._ask("tags", " ".join(run.tags), "tags, separated by spaces")
+
+    def action_note(self) -> None:
+        if (run := self.selected) is not None:
+            self._ask("note", run.note, "a note on this run")
+
+    def _ask(self, what: str, value: str, placeholder: str) -> None:
+        box = self.query_one("#runs-input", Input)
+        self._asking = what
+        with box.prevent(Input.Changed):
+            box.value = value
+        box.placeholder = placeholder
+        box.display = True
+        box.focus()
+
+    @on(Input.Changed, "#runs-input")
+    def _typed(self, event: Input.Changed) -> None:
+        """A filter works while it is typed."""
+        if self._asking == "filter":
+            self.list.filter = event.value
+            self.paint()
+
+    @on(Input.Submitted, "#runs-input")
+    def _entered(self, event: Input.Submitted) -> None:
+        what, value, run = self._asking, event.value.strip(), self.selected
+        self._close_input()
+        if run is None or what == "filter":
+            return
+        change: dict[str, object] = {"tags": value.split()} if what == "tags" else {"note": value}
+        self.call(lambda client: client.remark(run.id, **change), self._changed)
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "escape" and self.query_one("#runs-input", Input).has_focus:
+            event.stop()
+            if self._asking == "filter":
+                self.list.filter = ""
+            self._close_input()
+
+    def _close_input(self) -> None:
+        box = self.query_one("#runs-input", Input)
+        box.display = False
+        self._asking = ""
+        self.query_one(ListPane).focus()
+        self.paint()
 
     def action_launch(self) -> None:
         self.bench.show_screen("launch")
@@ -186,43 +361,11 @@ class RunsScreen(WatchingScreen):
         self.call(lambda client: client.delete_run(run_id), lambda _: self.look_now(), retry=False)
 
     def _changed(self, run: RunSummary) -> None:
-        self.runs = tuple(run if run.id == old.id else old for old in self.runs)
+        self.list.take(run if run.id == old.id else old for old in self.runs)
         self.paint()
         self.look_now()
 
 
-def row(run: RunSummary, columns: tuple[tuple[str, int], ...], now: float) -> Text:
-    """One run in the columns given."""
-    values = {
-        "run": (run.id, ""),
-        "status": (run_text.state(run), run_text.STYLES[run.status]),
-        "step": (run_text.steps(run), ""),
-        "loss": (run_text.headline(run), ""),
-        "time": (run_text.when(run, now), ""),
-        "model": (run.model, ""),
-        "data set": (run.dataset, "dim"),
-    }
-    return table_line(columns, values)
-
-
-def detail(run: RunSummary, width: int, now: float) -> Text:
-    """Four lines on one run: what it is, where it stands, what went wrong, what to do."""
-    lines = Text(no_wrap=True, overflow="ellipsis")
-    result = f" → {run.output_model}" if run.output_model else ""
-    data = f" · data set {run.dataset}" if run.dataset else ""
-    started = f"started {run_text.ago(run.started or run.created, now)}"
-    lines.append(run_text.cut(run_text.plain(f"{run.model}{result}{data} · {started}"), width) + "\n")
-    if run.status in ACTIVE:
-        parts = [run_text.progress_bar(run, 24), run_text.steps(run), run_text.stage(run)]
-        if run.memory_mb:
-            parts.append(run_text.megabytes(run.memory_mb))
-        lines.append(run_text.cut("  ".join(part for part in parts if part), width), style="#56b4e9")
-    elif cause := run_text.cause(run):
-        lines.append(run_text.cut(f"✗ {cause}", width), style=run_text.STYLES["failed"])
-        lines.append("\n" + run_text.cut(run_text.resume_advice(run), width))
-    elif run.status in ("stopped", "paused"):
-        lines.append(run_text.cut(run_text.resume_advice(run), width))
-    for alert in run.alerts[-1:]:
-        said = f"! step {alert.step}: {run_text.plain(alert.message)}"
-        lines.append("\n" + run_text.cut(said, width), style="#e69f00")
-    return lines
+def _group_line(group: Group) -> Text:
+    count = run_text.counted(len(group.runs), "run")
+    return Text(f" ── {run_text.plain(group.name)} · {count} ──", style="bold dim", no_wrap=True)
