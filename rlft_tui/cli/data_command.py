@@ -176,33 +176,55 @@ def list_(session: Session) -> None:
         session.say("No data sets yet. Make one: rlft data build")
 
 
-@command(app, "rlft data check", "rlft data check first-round --rows 5 --max-length 256")
+@command(
+    app,
+    "rlft data check first-round --rows 5 --max-length 256",
+    "rlft data check judged --method kto --batch-size 8",
+)
 def check(
     session: Session,
     dataset: DatasetName = "latest",
+    method: Annotated[
+        str,
+        typer.Option("--method", metavar="NAME", help="Method it is to train [default: by its kind]"),
+    ] = "",
     model: Annotated[
         str,
         typer.Option("--model", metavar="NAME", help="Whose tokenizer [default: that of rlft.toml]"),
     ] = "",
     rows: Annotated[int, typer.Option("--rows", "-n", min=1, metavar="N", help="Rows shown in full.")] = 3,
     max_length: Annotated[
-        int, typer.Option("--max-length", min=16, metavar="N", help="Tokens at most, as in rlft train dpo.")
+        int, typer.Option("--max-length", min=16, metavar="N", help="Tokens at most, as in rlft train.")
     ] = 512,
+    max_new_tokens: Annotated[
+        int,
+        typer.Option("--max-new-tokens", min=1, metavar="N", help="Of an answer (GRPO, RLOO, PPO)."),
+    ] = 64,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=0, metavar="N", help="Rows of a batch (KTO); 0 leaves it out.")
+    ] = 0,
 ) -> None:
-    """Show what the trainer will see: the exact tokens of some rows, which of them count, and lengths.
+    """Prove a data set for a method: the exact tokens of some rows, which of them count, and what is wrong.
 
-    Looks at every row; nothing is trained. Exit code 1 when training on it would be useless.
+    Looks at every row: template, end of sequence, truncation, empty, identical, repeated and
+    contradicted answers, prompts on both sides or nearly so, scores that do not vary, labels that are
+    all the same. Nothing is trained. Exit code 1 when training on it would be useless.
     """
-    from rlft_tui.cli.models_command import find_model
-    from rlft_tui.cli.token_report import check_tokens, token_text
+    from rlft_tui.cli.token_report import check_text
 
     with session.connect() as client:
-        found = client.dataset(dataset)
-        models = client.models()
-    name = model or session.settings().default_model
-    report = check_tokens(found, find_model(models, name), rows=rows, max_length=max_length)
-    session.show(report, lambda: token_text(report))
-    if report["errors"]:
+        found = client.check_dataset(
+            dataset,
+            model or session.settings().default_model,
+            method=method,
+            max_length=max_length,
+            room=max_new_tokens,
+            batch_size=batch_size,
+            rows=rows,
+        )
+    value = {**(found.tokens or {}), "errors": found.errors, "warnings": found.warnings}
+    session.show(value, lambda: check_text(found))
+    if found.errors:
         raise typer.Exit(1)
 
 

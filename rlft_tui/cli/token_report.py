@@ -1,97 +1,84 @@
-"""What the trainer will see: the token check, run in its own process and shown as text."""
+"""The proof of a data set as text: what the trainer will see of it, and what is wrong."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from rlft_tui.cli.session import fields, table
-from rlft_tui.datasets.dataset import Dataset
-from rlft_tui.errors import RlftError
-from rlft_tui.models.model import Model
-from rlft_tui.models.pull import require_training_stack
+from rlft_tui.datasets.dataset import DatasetCheck
 from rlft_tui.tui.widgets.harmless import harmless, harmless_line
 
-LENGTHS = ("prompt", "chosen", "rejected", "longest")
+_ONLINE = ("grpo", "rloo", "ppo")
+_OWN = ("file", "row", "prompt_tokens")
 
 
-def check_tokens(dataset: Dataset, model: Model, *, rows: int, max_length: int) -> dict[str, Any]:
-    """The report of jobs/token_check.py as plain values; RlftError when it cannot be made."""
-    require_training_stack()
-    path = model.base_path if model.kind == "adapter" else model.path
-    command = [sys.executable, "-P", "-m", "rlft_tui.jobs.token_check", dataset.path, path, str(max_length)]
-    done = subprocess.run(
-        [*command, "--rows", str(rows)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise RlftError(said[-1] if said else f"the token check ended with exit code {done.returncode}")
-    report: dict[str, Any] = json.loads(done.stdout)
-    return {"dataset": dataset.hash, **report}
-
-
-def token_text(report: dict[str, Any]) -> str:
-    """The report as a person reads it."""
-    return "\n\n".join([*_head(report), *(_row(row) for row in report["rows"]), *_verdict(report)])
+def check_text(check: DatasetCheck) -> str:
+    """What was looked at, and what is wrong with it, as a person reads it."""
+    tokens = check.tokens
+    shown = [*_head(tokens), *(_row(row, tokens["method"]) for row in tokens["rows"])] if tokens else []
+    return "\n\n".join([*shown, *_verdict(check)])
 
 
 def _head(report: dict[str, Any]) -> Iterator[str]:
     checked = ", ".join(f"{count} {name}" for name, count in report["checked"].items())
-    yield fields(
-        [
-            ("data set", report["dataset"]),
-            ("model", report["model"]),
-            ("rows checked", checked),
-            ("max length", f"{report['max_length']} tokens"),
-            ("cut", f"{report['truncated']} rows"),
-            ("left out", f"{report['dropped']} rows: the prompt alone fills the maximum length"),
-            ("without end", f"{report['without_eos']} rows have an answer without {report['eos_token']}"),
-            ("end token", report["eos_token"]),
-            ("padding", report["pad_token"]),
-        ]
-    )
+    if report["unchecked"]:
+        checked += f"; {report['unchecked']} more were not looked at"
+    facts = [
+        ("data set", report["dataset"]),
+        ("method", report["method"]),
+        ("model", report["model"]),
+        ("rows checked", checked),
+        ("max length", f"{report['max_length']} tokens"),
+        ("cut", f"{report['truncated']} rows"),
+        ("left out", f"{report['dropped']} rows, for their length"),
+    ]
+    if report["method"] not in _ONLINE:
+        unended = f"{report['without_eos']} rows have an answer without {report['eos_token']}"
+        facts.append(("without end", unended))
+    yield fields([*facts, ("end token", report["eos_token"]), ("padding", report["pad_token"])])
     yield "chat template:\n" + "\n".join(f"  {line}" for line in harmless(report["template"]).splitlines())
     yield table(
         ("tokens", "least", "median", "95 %", "most"),
         [
-            (name, *(report["lengths"][name][key] for key in ("min", "median", "p95", "max")))
-            for name in LENGTHS
+            (name, *(lengths[key] for key in ("min", "median", "p95", "max")))
+            for name, lengths in report["lengths"].items()
         ],
     )
 
 
-def _row(row: dict[str, Any]) -> str:
-    """One comparison: the prompt once, then both answers, tokens parted by │."""
-    prompt = [token for token in row["chosen"]["tokens"] if not token["loss"]]
+def _row(row: dict[str, Any], method: str) -> str:
+    """The prompt once, then what follows it, tokens parted by │; where others speak between, in brackets."""
+    sides = {name: side for name, side in row.items() if name not in _OWN}
+    first = next(iter(sides.values()))["tokens"]
     lines = [
         f"{row['file']}.jsonl:{row['row']}",
         f"  prompt, {row['prompt_tokens']} tokens, not counted by the loss:",
-        f"    {_tokens(prompt)}",
+        f"    {_tokens(first[: row['prompt_tokens']])}",
     ]
-    for side in ("chosen", "rejected"):
-        answer = row[side]
-        counted = [token for token in answer["tokens"] if token["loss"]]
-        notes = f"{answer['answer_tokens']} tokens, counted by the loss"
+    if method in _ONLINE:
+        return "\n".join(lines)
+    for side, answer in sides.items():
+        read = "the score is read at the last" if method == "reward" else "counted by the loss"
+        behind = answer["tokens"][row["prompt_tokens"] :]
+        count = len(behind) if method == "reward" else answer["answer_tokens"]
+        notes = f"{count} tokens, {read}"
         notes += ", ends" if answer["eos"] else ", NO END TOKEN"
         notes += ", CUT" if answer["truncated"] else ""
-        lines += [f"  {side}, {notes}:", f"    {_tokens(counted)}"]
+        lines += [f"  {side}, {notes}:", f"    {_tokens(behind, mark=method != 'reward')}"]
     return "\n".join(lines)
 
 
-def _tokens(tokens: list[dict[str, Any]]) -> str:
-    return "│".join(harmless_line(token["text"]) for token in tokens) or "(nothing is left)"
+def _tokens(tokens: list[dict[str, Any]], *, mark: bool = False) -> str:
+    """With ``mark``, tokens that the loss does not count stand in brackets."""
+    shown = (
+        f"[{harmless_line(token['text'])}]" if mark and not token["loss"] else harmless_line(token["text"])
+        for token in tokens
+    )
+    return "│".join(shown) or "(nothing is left)"
 
 
-def _verdict(report: dict[str, Any]) -> Iterator[str]:
-    lines = [f"error: {line}" for line in report["errors"]]
-    lines += [f"warning: {line}" for line in report["warnings"]]
+def _verdict(check: DatasetCheck) -> Iterator[str]:
+    lines = [f"error: {line}" for line in check.errors]
+    lines += [f"warning: {line}" for line in check.warnings]
     yield "\n".join(lines) or "Nothing wrong was found."

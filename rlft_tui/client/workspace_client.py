@@ -11,7 +11,7 @@ import msgspec
 
 from rlft_tui.client.run_watching import RunWatching
 from rlft_tui.client.transport import LONG, listens, segment
-from rlft_tui.datasets.dataset import Dataset, DatasetImport, DatasetSpec
+from rlft_tui.datasets.dataset import Dataset, DatasetCheck, DatasetImport, DatasetSpec
 from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.evaluations.stopping_rule import Separation
 from rlft_tui.labels.agreement import Agreement
@@ -282,6 +282,19 @@ class WorkspaceClient(RunWatching):
     def dataset(self, name_or_hash: str, *, method: str = "") -> Dataset:
         """By hash, the start of one, or name; ``latest`` for the newest (that the method can use)."""
         return self._get(f"/datasets/{segment(name_or_hash)}", Dataset, method=method)
+
+    def check_dataset(self, dataset: str, model: str, **settings: Any) -> DatasetCheck:
+        """What is wrong with a data set for a method, and what the trainer will see of it.
+
+        ``settings``: method (empty for the first that the kind is for), max_length, room,
+        batch_size, rows (shown in full). ``model``: whose tokenizer.
+        """
+        asked = {"dataset": dataset, "model": model, **settings}
+        return self._post("/datasets/check", DatasetCheck, asked, timeout=LONG)
+
+    def check_launch(self, values: dict[str, Any]) -> DatasetCheck:
+        """The proof before a launch with these values: errors forbid it, warnings ask for a yes."""
+        return self._post("/datasets/launch-check", DatasetCheck, values, timeout=LONG)
 
     # models
     def models(self) -> tuple[Model, ...]:

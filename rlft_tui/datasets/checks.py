@@ -10,6 +10,7 @@ from pathlib import Path
 from rlft_tui.datasets.dataset import Dataset, DatasetCheck
 from rlft_tui.datasets.dataset_files import HELDOUT, TRAIN, folder_hash, read_rows
 from rlft_tui.datasets.derive import rows_for
+from rlft_tui.datasets.mixed_order import mixed_order, one_sided_batches
 from rlft_tui.datasets.near_duplicates import near_duplicates
 from rlft_tui.datasets.rows import (
     CompletionRow,
@@ -31,7 +32,7 @@ that weight times count stays between 1:1 and 4:3 (Ethayarajh et al. 2024, secti
 _SHOWN = 3
 
 
-def check_dataset(dataset: Dataset, method: str = "") -> DatasetCheck:
+def check_dataset(dataset: Dataset, method: str = "", *, batch_size: int = 0) -> DatasetCheck:
     """Look at a recorded data set's files: hash, counts and rows, as the method is trained on them."""
     folder = Path(dataset.path)
     try:
@@ -43,6 +44,8 @@ def check_dataset(dataset: Dataset, method: str = "") -> DatasetCheck:
     except RlftError as error:
         return DatasetCheck((f"its files cannot be read: {error}",), ())
     checked = check_rows(train, heldout)
+    if method == "kto" and batch_size > 1:
+        checked += DatasetCheck((), tuple(_one_sided_batches(train, batch_size)))
     if found != dataset.hash:
         return DatasetCheck((f"its files were changed: their hash is {found}",), ()) + checked
     return checked
@@ -153,6 +156,13 @@ def _one_sided(train: Sequence[Row]) -> Iterator[str]:
     if few and many > _LOPSIDED * few:
         weight = "desirable_weight" if labels[True] == few else "undesirable_weight"
         yield f"{labels[True]} answers are wanted, {labels[False]} are not: set {weight} to {many / few:.1f}"
+
+
+def _one_sided_batches(train: Sequence[Row], batch_size: int) -> Iterator[str]:
+    judged = [row for row in train if isinstance(row, JudgedRow)]
+    if lacking := one_sided_batches(mixed_order(judged, batch_size, 0), batch_size):
+        batches = -(-len(judged) // batch_size)
+        yield f"{lacking} of {batches} batches of {batch_size} hold answers of one label only"
 
 
 def _longer_share(rows: Sequence[PreferenceRow]) -> float | None:

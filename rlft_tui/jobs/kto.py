@@ -7,8 +7,7 @@ order in which every batch holds both (datasets/mixed_order.py), and trained on 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from rlft_tui.datasets.mixed_order import mixed_order
 from rlft_tui.datasets.rows import JudgedRow
@@ -22,7 +21,7 @@ UNITS = {"kl": "nats/sequence", "heldout/wanted_reward": "nats", "heldout/unwant
 
 class Kto(Method[KtoSpec]):
     spec = KtoSpec
-    units: ClassVar[Mapping[str, str]] = UNITS
+    units = UNITS
 
     def trainer(self, setup: Setup[KtoSpec]) -> Any:
         from datasets import Dataset

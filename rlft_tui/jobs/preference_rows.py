@@ -37,7 +37,7 @@ def tokenise(tokenizer: Any, row: PreferenceRow) -> TokenRow:
 
     That is behind the generation prompt, but for templates that render a prompt alone otherwise.
     """
-    prompt = _template(tokenizer, row.prompt, add_generation_prompt=True)
+    prompt = prompt_tokens(tokenizer, row.prompt)
     chosen = _template(tokenizer, row.prompt + row.chosen)
     rejected = _template(tokenizer, row.prompt + row.rejected)
     begin = min(shared_beginning(prompt, chosen), shared_beginning(prompt, rejected))
@@ -48,10 +48,15 @@ def tokenise_answer(
     tokenizer: Any, prompt: Conversation, completion: Conversation
 ) -> tuple[list[int], list[int]]:
     """Token ids of a prompt and of one answer to it, in the same way."""
-    before = _template(tokenizer, prompt, add_generation_prompt=True)
+    before = prompt_tokens(tokenizer, prompt)
     whole = _template(tokenizer, prompt + completion)
     begin = shared_beginning(before, whole)
     return before[:begin], whole[begin:]
+
+
+def prompt_tokens(tokenizer: Any, prompt: Conversation) -> list[int]:
+    """Token ids of a prompt up to where the answer begins."""
+    return _template(tokenizer, prompt, add_generation_prompt=True)
 
 
 def shared_beginning(ids: list[int], others: list[int]) -> int:

@@ -8,8 +8,7 @@ With LoRA the head is saved with the adapter. The result scores answers: jobs/re
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.method import Measurer, Method, Reference, Setup
@@ -31,7 +30,7 @@ UNITS = {
 class Reward(Method[RewardSpec]):
     spec = RewardSpec
     head = "score"
-    units: ClassVar[Mapping[str, str]] = UNITS
+    units = UNITS
 
     def trainer(self, setup: Setup[RewardSpec]) -> Any:
         from datasets import Dataset

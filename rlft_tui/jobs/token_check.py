@@ -1,9 +1,9 @@
-"""What the trainer will see, token by token.
+"""What the trainer of a method will see, token by token.
 
-``python -m rlft_tui.jobs.token_check DATASET_DIR MODEL_PATH MAX_LENGTH --rows N`` prints
-one JSON object (``TokenReport``): every row of the data set is tokenised as the trainer
-does it, the first N are shown. Exit code 2 and one line on stderr when data set or
-tokenizer cannot be read; problems in the rows are ``errors`` and ``warnings`` there.
+``python -m rlft_tui.jobs.token_check DATASET_DIR MODEL_PATH MAX_LENGTH --method M --rows N`` prints
+one JSON object (``TokenReport``): the rows are tokenised as the trainer does it, the first N
+are shown. Exit code 2 and one line on stderr when data set or tokenizer cannot be read;
+problems in the rows are ``errors`` and ``warnings`` there.
 """
 
 from __future__ import annotations
@@ -17,11 +17,15 @@ from typing import Any
 
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.environment import prepare_environment
-from rlft_tui.jobs.preference_rows import TokenRow, read_rows, tokenise
+from rlft_tui.jobs.method_rows import method_rows
+from rlft_tui.jobs.token_rows import TOKENISED, Sequence, TokenisedRow
 
-FILES = ("train", "heldout")
 MANY = 0.1
 """Share of truncated rows from which on it is worth a warning."""
+ONLINE = ("grpo", "rloo", "ppo")
+"""Methods that write the answers themselves: only prompts are looked at."""
+_LISTED = 20
+"""Bad rows named one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +45,20 @@ class AnswerTokens:
     answer_tokens: int
     """Tokens that the loss counts."""
     eos: bool
-    """Whether an end-of-sequence token is among them."""
+    """Whether an end-of-sequence token is among those behind the prompt."""
     truncated: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RowTokens:
-    """One comparison."""
+    """One row."""
 
     file: str
     row: int
-    """Line of the file, from 1."""
+    """Line of the file, from 1; of a derived row, the place among the derived ones."""
     prompt_tokens: int
-    chosen: AnswerTokens
-    rejected: AnswerTokens
+    sides: dict[str, AnswerTokens]
+    """chosen and rejected, wanted or unwanted, answer, or prompt; in the JSON beside the other values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class Lengths:
 class TokenReport:
     """The whole check."""
 
+    method: str
     model: str
     max_length: int
     template: str
@@ -79,13 +84,15 @@ class TokenReport:
     pad_token: str
     checked: dict[str, int] = field(default_factory=dict)
     """Rows by file: train, heldout."""
+    unchecked: int = 0
+    """Rows that were not looked at, because there are so many."""
     rows: list[RowTokens] = field(default_factory=list)
     lengths: dict[str, Lengths] = field(default_factory=dict)
-    """Of prompt, chosen, rejected (answers alone) and longest (prompt with its longer answer)."""
+    """Of the prompt, of each side behind it, and of the longest sequence of a row."""
     truncated: int = 0
     """Rows of which an answer is cut."""
     dropped: int = 0
-    """Rows whose prompt alone fills the maximum length: the trainer leaves them out."""
+    """Rows that the trainer leaves out, or learns nothing from, because of the maximum length."""
     without_eos: int = 0
     """Rows of which an answer, as the trainer gets it, has no end-of-sequence token."""
     unending: int = 0
@@ -95,94 +102,139 @@ class TokenReport:
     warnings: list[str] = field(default_factory=list)
 
 
-def check(dataset: Path, model: str, max_length: int, shown: int) -> TokenReport:
-    """Tokenise every row; RlftError when files or tokenizer cannot be read."""
+def check(
+    dataset: Path, model: str, max_length: int, *, method: str, room: int = 0, shown: int = 3, most: int = 0
+) -> TokenReport:
+    """Tokenise every row, or the first ``most`` of each file; RlftError when nothing can be read.
+
+    ``room``: tokens that have to be left for an answer behind a prompt, for methods that write it.
+    """
     from rlft_tui.jobs.tokenizer_loading import load_tokenizer
 
-    files = {name: read_rows(dataset / f"{name}.jsonl", required=name == "train") for name in FILES}
+    train, heldout = method_rows(dataset, method)
+    files = {"train": train, "heldout": heldout}
     tokenizer = load_tokenizer(model)
+    looked_at = {name: rows[:most] if most else rows for name, rows in files.items()}
     report = TokenReport(
+        method=method,
         model=model,
         max_length=max_length,
         template=tokenizer.chat_template,
         eos_token=tokenizer.eos_token,
         pad_token=tokenizer.pad_token,
-        checked={name: len(rows) for name, rows in files.items()},
+        checked={name: len(rows) for name, rows in looked_at.items()},
+        unchecked=sum(map(len, files.values())) - sum(map(len, looked_at.values())),
     )
-    all_tokens: list[TokenRow] = []
-    for name, rows in files.items():
+    looking = _Looking(report, tokenizer, room)
+    for name, rows in looked_at.items():
         for number, row in enumerate(rows, 1):
-            tokens = tokenise(tokenizer, row)
-            all_tokens.append(tokens)
-            _note(report, f"{name}.jsonl:{number}", tokens, tokenizer.eos_token_id)
-            if len(report.rows) < shown:
-                report.rows.append(_show(name, number, tokens, tokenizer, max_length))
-    report.lengths = {
-        "prompt": _lengths([len(row.prompt) for row in all_tokens]),
-        "chosen": _lengths([len(row.chosen) for row in all_tokens]),
-        "rejected": _lengths([len(row.rejected) for row in all_tokens]),
-        "longest": _lengths([_longest(row) for row in all_tokens]),
-    }
-    _judge(report, len(all_tokens), tokenizer)
+            looking.note(name, number, TOKENISED[method](tokenizer, row), show=len(report.rows) < shown)
+    looking.judge()
     return report
 
 
-def _note(report: TokenReport, where: str, tokens: TokenRow, eos: int) -> None:
-    """Count what is wrong with one row."""
-    if len(tokens.prompt) >= report.max_length:
-        report.dropped += 1
-    elif _longest(tokens) > report.max_length:
-        report.truncated += 1
-    answers = {"chosen": tokens.chosen, "rejected": tokens.rejected}
-    room = max(0, report.max_length - len(tokens.prompt))
-    report.without_eos += any(eos not in answer[:room] for answer in answers.values())
-    report.unending += any(eos not in answer for answer in answers.values())
-    for side, answer in answers.items():
-        if not answer:
-            report.errors.append(
-                f"{where}: the {side} answer has no tokens, so there is nothing to learn from"
+class _Looking:
+    """Goes through the rows and counts."""
+
+    def __init__(self, report: TokenReport, tokenizer: Any, room: int) -> None:
+        self.report = report
+        self.tokenizer = tokenizer
+        self.most = report.max_length - (room if report.method in ONLINE else 0)
+        self.bad: list[str] = []
+        self.lengths: dict[str, list[int]] = {}
+        self.rows = 0
+
+    def note(self, name: str, number: int, tokens: TokenisedRow, *, show: bool) -> None:
+        """Count what is wrong with one row."""
+        report = self.report
+        self.rows += 1
+        longest = max(len(side.ids) for side in tokens.sides.values())
+        self._length("prompt", tokens.prompt)
+        for side, found in tokens.sides.items():
+            if report.method not in ONLINE:
+                self._length(side, len(found.ids) - tokens.prompt)
+        self._length("longest", longest)
+        if self._is_dropped(tokens, longest):
+            report.dropped += 1
+        elif longest > self.most:
+            report.truncated += 1
+        if report.method not in ONLINE:
+            self._note_answers(f"{name}.jsonl:{number}", tokens)
+        if show:
+            sides = {side: self._shown(found, tokens.prompt) for side, found in tokens.sides.items()}
+            report.rows.append(RowTokens(name, number, tokens.prompt, sides))
+
+    def _is_dropped(self, tokens: TokenisedRow, longest: int) -> bool:
+        whole = self.report.method in (*ONLINE, "reward")
+        return longest > self.most if whole else tokens.prompt >= self.most
+
+    def _note_answers(self, where: str, tokens: TokenisedRow) -> None:
+        eos, sides = self.tokenizer.eos_token_id, tokens.sides
+        behind = {side: found.ids[tokens.prompt :] for side, found in sides.items()}
+        room = max(0, self.most - tokens.prompt)
+        self.report.without_eos += any(eos not in ids[:room] for ids in behind.values())
+        self.report.unending += any(eos not in ids for ids in behind.values())
+        for side, ids in behind.items():
+            if not ids or not any(sides[side].loss):
+                what = "answer" if side == "answer" else f"{side} answer"
+                self.bad.append(f"{where}: the {what} has no tokens, so there is nothing to learn from")
+        if "chosen" in behind and behind["chosen"] == behind["rejected"]:
+            self.bad.append(f"{where}: chosen and rejected are the same tokens")
+
+    def judge(self) -> None:
+        """Say what the counts mean."""
+        report, rows = self.report, self.rows
+        report.lengths = {name: _lengths(found) for name, found in self.lengths.items()}
+        report.errors += self.bad[:_LISTED]
+        if len(self.bad) > _LISTED:
+            report.errors.append(f"and {len(self.bad) - _LISTED} more rows like these")
+        longest = report.lengths["longest"]
+        if report.dropped:
+            why, remedy = self._why_dropped(longest)
+            if report.dropped == rows:
+                report.errors.append(f"every {why} ({report.max_length} tokens){remedy}")
+            else:
+                report.warnings.append(f"{report.dropped} of {rows} rows are left out: their {why}{remedy}")
+        if report.truncated > MANY * rows:
+            report.warnings.append(
+                f"{report.truncated} of {rows} rows are cut at {report.max_length} tokens; "
+                f"the longest has {longest.max}. Set max_length to {longest.max} to keep all"
             )
-    if tokens.chosen == tokens.rejected:
-        report.errors.append(f"{where}: chosen and rejected are the same tokens")
+        if report.unending:
+            self._say_unending(rows)
+        if self.tokenizer.pad_token_id == self.tokenizer.eos_token_id and report.method != "reward":
+            report.warnings.append(f"padding and end of sequence are the same token, {report.eos_token}")
 
+    def _why_dropped(self, longest: Lengths) -> tuple[str, str]:
+        if self.report.method in ONLINE:
+            needed = longest.max + self.report.max_length - self.most
+            return "prompt leaves no room for an answer in max_length", f". Set max_length to {needed}"
+        if self.report.method == "reward":
+            return "longer answer goes beyond max_length", f". Set max_length to {longest.max}"
+        return "prompt fills max_length", ""
 
-def _judge(report: TokenReport, rows: int, tokenizer: Any) -> None:
-    """Say what the counts mean."""
-    if report.dropped == rows:
-        report.errors.append(f"every prompt fills max_length ({report.max_length} tokens)")
-    elif report.dropped:
-        report.warnings.append(f"{report.dropped} of {rows} rows are left out: their prompt fills max_length")
-    if report.truncated > MANY * rows:
-        longest = report.lengths["longest"].max
-        report.warnings.append(
-            f"{report.truncated} of {rows} rows are cut at {report.max_length} tokens; "
-            f"the longest has {longest}. Set max_length to {longest} to keep all"
-        )
-    if report.unending:
-        report.errors.append(
-            f"{report.unending} of {rows} rows have an answer without {report.eos_token}: "
-            "the model would not learn to stop. The chat template does not write it"
-        )
-    if tokenizer.pad_token_id == tokenizer.eos_token_id:
-        report.warnings.append(f"padding and end of sequence are the same token, {report.eos_token}")
+    def _say_unending(self, rows: int) -> None:
+        report = self.report
+        line = f"{report.unending} of {rows} rows have an answer without {report.eos_token}"
+        if report.method == "reward":
+            report.warnings.append(f"{line}: the score is read at the last token, whatever it is")
+        else:
+            report.errors.append(
+                f"{line}: the model would not learn to stop. The chat template does not write it"
+            )
 
-
-def _show(name: str, number: int, tokens: TokenRow, tokenizer: Any, max_length: int) -> RowTokens:
-    def answer(ids: list[int]) -> AnswerTokens:
-        whole = tokens.prompt + ids
-        kept = whole[:max_length]
-        shown = [
-            TokenShown(token, tokenizer.decode([token]), index >= len(tokens.prompt))
-            for index, token in enumerate(kept)
+    def _shown(self, found: Sequence, prompt: int) -> AnswerTokens:
+        kept = found.ids[: self.report.max_length]
+        loss = found.loss[: len(kept)]
+        tokens = [
+            TokenShown(token, self.tokenizer.decode([token]), counted)
+            for token, counted in zip(kept, loss, strict=True)
         ]
-        counted = kept[len(tokens.prompt) :]
-        return AnswerTokens(shown, len(counted), tokenizer.eos_token_id in counted, len(whole) > max_length)
+        eos = self.tokenizer.eos_token_id in kept[prompt:]
+        return AnswerTokens(tokens, sum(loss), eos, len(found.ids) > len(kept))
 
-    return RowTokens(name, number, len(tokens.prompt), answer(tokens.chosen), answer(tokens.rejected))
-
-
-def _longest(row: TokenRow) -> int:
-    return len(row.prompt) + max(len(row.chosen), len(row.rejected))
+    def _length(self, name: str, tokens: int) -> None:
+        self.lengths.setdefault(name, []).append(tokens)
 
 
 def _lengths(values: list[int]) -> Lengths:
@@ -191,20 +243,38 @@ def _lengths(values: list[int]) -> Lengths:
     return Lengths(values[0], values[last // 2], values[round(0.95 * last)], values[last])
 
 
+def as_json(report: TokenReport) -> dict[str, Any]:
+    """The report as plain values, the sides of a row beside its other values."""
+    values = asdict(report)
+    values["rows"] = [row | row.pop("sides") for row in values["rows"]]
+    return values
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m rlft_tui.jobs.token_check")
     parser.add_argument("dataset", type=Path)
     parser.add_argument("model")
     parser.add_argument("max_length", type=int)
+    parser.add_argument("--method", default="dpo", choices=tuple(TOKENISED))
+    parser.add_argument("--room", type=int, default=0)
     parser.add_argument("--rows", type=int, default=3)
-    options = parser.parse_args(arguments)
+    parser.add_argument("--most", type=int, default=0)
+    asked = parser.parse_args(arguments)
     prepare_environment()
     try:
-        report = check(options.dataset, options.model, options.max_length, options.rows)
+        report = check(
+            asked.dataset,
+            asked.model,
+            asked.max_length,
+            method=asked.method,
+            room=asked.room,
+            shown=asked.rows,
+            most=asked.most,
+        )
     except RlftError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write(json.dumps(asdict(report), ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(as_json(report), ensure_ascii=False) + "\n")
     return 0
 
 

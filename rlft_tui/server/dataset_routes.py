@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from rlft_tui.datasets import datasets_table
 from rlft_tui.datasets.build_dataset import build_dataset
-from rlft_tui.datasets.dataset import Dataset, DatasetImport, DatasetSpec
+from rlft_tui.datasets.dataset import Dataset, DatasetCheck, DatasetImport, DatasetSpec
+from rlft_tui.datasets.derive import METHOD_KINDS
 from rlft_tui.datasets.import_dataset import import_dataset
+from rlft_tui.runs.machine import look_at_machine
+from rlft_tui.server.launch_check import check_data, check_launch
 from rlft_tui.server.replies import decode, reply
 from rlft_tui.server.services import ServicesOf
 from rlft_tui.server.uploads import Upload
 
 router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What ``rlft data check`` asks."""
+
+    dataset: str
+    model: str
+    """Name of the model whose tokenizer it is."""
+    method: str = ""
+    """Empty for the first method that trains on data of this kind."""
+    max_length: int = 512
+    room: int = 0
+    """Tokens that an answer needs behind a prompt."""
+    batch_size: int = 0
+    rows: int = 3
+    """How many are shown in full."""
 
 
 @router.post("/datasets", response_model=Dataset)
@@ -28,6 +50,23 @@ def import_file(services: ServicesOf, upload: Upload, name: str, spec: str) -> R
     """The body is the file; its ``name`` tells how it is encoded, ``spec`` is a DatasetSpec in JSON."""
     asked = decode(spec.encode(), DatasetSpec)
     return reply(import_dataset(services.database, services.workspace, asked, name, upload, now=time.time()))
+
+
+@router.post("/datasets/check", response_model=DatasetCheck)
+def check(services: ServicesOf, question: Question) -> Response:
+    """What is wrong with a data set for a method, and what the trainer will see."""
+    asked = asdict(question)
+    if not asked["method"]:
+        with services.database.reader() as connection:
+            kind = datasets_table.dataset_by_name(connection, question.dataset).kind
+        asked["method"] = next(name for name, kinds in METHOD_KINDS.items() if kinds[0] == kind)
+    return reply(check_data(services.database, **asked))
+
+
+@router.post("/datasets/launch-check", response_model=DatasetCheck)
+def before_a_launch(services: ServicesOf, values: dict[str, Any]) -> Response:
+    """The same for the values that a launch takes."""
+    return reply(check_launch(services.database, values, look_at_machine()))
 
 
 @router.get("/datasets", response_model=list[Dataset])

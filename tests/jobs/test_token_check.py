@@ -13,9 +13,9 @@ from tests.jobs.job_process import ROWS, write_lines
 
 
 def report(
-    capsys: pytest.CaptureFixture[str], dataset: Path, model: Path, max_length: int, rows: int = 1
+    capsys: pytest.CaptureFixture[str], dataset: Path, model: Path, max_length: int, rows: int = 1, *more: str
 ) -> dict[str, Any]:
-    assert main([str(dataset), str(model), str(max_length), "--rows", str(rows)]) == 0
+    assert main([str(dataset), str(model), str(max_length), "--rows", str(rows), *more]) == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
 
@@ -100,3 +100,79 @@ def test_no_data_set_is_one_line_and_exit_code_2(
     err = capsys.readouterr().err
     assert "no data set here" in err
     assert len(err.splitlines()) == 1
+
+
+def counted(side: dict[str, Any]) -> str:
+    return "".join(token["text"] for token in side["tokens"] if token["loss"])
+
+
+def write_kind(dataset: Path, kind: str, rows: list[dict[str, Any]]) -> None:
+    write_lines(dataset / "train.jsonl", rows)
+    write_lines(dataset / "heldout.jsonl", [])
+    (dataset / "dataset.json").write_text(json.dumps({"kind": kind}))
+
+
+def test_each_method_shows_the_tokens_it_learns_from(
+    capsys: pytest.CaptureFixture[str], dataset: Path, tiny_model: Path
+) -> None:
+    def first(method: str) -> dict[str, Any]:
+        found = report(capsys, dataset, tiny_model, 512, 1, "--method", method)
+        assert (found["method"], found["errors"]) == (method, [])
+        row: dict[str, Any] = found["rows"][0]
+        return row
+
+    # From comparisons: what a reward model is read at is the last token of each conversation.
+    scored = first("reward")
+    assert (counted(scored["chosen"]), counted(scored["rejected"])) == ("\n", "\n")
+    assert counted(first("kto")["wanted"]) == "ash<|im_end|>\n"
+    assert counted(first("sft")["answer"]) == "ash<|im_end|>\n"
+    asked = first("grpo")["prompt"]
+    assert "".join(token["text"] for token in asked["tokens"]).endswith("<|im_start|>assistant\n")
+    assert counted(asked) == ""
+
+
+def test_every_turn_of_the_assistant_is_learnt_and_nothing_else(
+    capsys: pytest.CaptureFixture[str], dataset: Path, tiny_model: Path
+) -> None:
+    turns = [("user", "one"), ("assistant", "two"), ("user", "three"), ("assistant", "four")]
+    messages = [{"role": role, "content": text} for role, text in turns]
+    write_kind(dataset, "sft", [{"prompt": messages[:1], "completion": messages[1:]}])
+    found = report(capsys, dataset, tiny_model, 512, 1, "--method", "sft")
+    assert counted(found["rows"][0]["answer"]) == "two<|im_end|>\nfour<|im_end|>\n"
+
+
+def test_rows_left_out_are_counted_as_the_method_leaves_them_out(
+    capsys: pytest.CaptureFixture[str], dataset: Path, tiny_model: Path
+) -> None:
+    # A prompt has some 28 tokens; with the longer answer it has more than 40.
+    reward = report(capsys, dataset, tiny_model, 40, 1, "--method", "reward")
+    assert reward["dropped"] == 10
+    assert "every longer answer goes beyond max_length (40 tokens)" in reward["errors"][0]
+    online = report(capsys, dataset, tiny_model, 40, 1, "--method", "grpo", "--room", "20")
+    assert online["dropped"] == 10
+    assert "leaves no room for an answer in max_length" in online["errors"][0]
+    assert report(capsys, dataset, tiny_model, 64, 1, "--method", "grpo", "--room", "20")["errors"] == []
+
+
+def test_only_so_many_rows_are_looked_at_and_bad_ones_listed(
+    capsys: pytest.CaptureFixture[str], dataset: Path, tiny_model: Path
+) -> None:
+    found = report(capsys, dataset, tiny_model, 512, 1, "--most", "3")
+    assert (found["checked"], found["unchecked"]) == ({"train": 3, "heldout": 2}, 5)
+    write_lines(dataset / "train.jsonl", [{**ROWS[0], "rejected": ROWS[0]["chosen"]}] * 30)
+    errors = report(capsys, dataset, tiny_model, 512)["errors"]
+    assert len(errors) == 21
+    assert errors[-1] == "and 10 more rows like these"
+
+
+def test_a_method_that_cannot_use_the_kind_is_one_line(
+    capsys: pytest.CaptureFixture[str], dataset: Path, tiny_model: Path
+) -> None:
+    write_kind(dataset, "prompts", [{"prompt": ROWS[0]["prompt"], "answer": "4"}])
+    assert main([str(dataset), str(tiny_model), "64", "--method", "dpo"]) == 2
+    assert "dpo cannot be trained on prompts data" in capsys.readouterr().err
+    found = report(capsys, dataset, tiny_model, 64, 1, "--method", "rloo")
+    assert found["checked"] == {
+        "train": 1,
+        "heldout": 0,
+    }
