@@ -15,7 +15,15 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 OUTPUT = FOLDER.parent / "docs" / "benchmarks.md"
-SLOW = {"training_overhead", "training_methods", "kill_resume", "dry_run", "eight_labellers", "import_pairs"}
+SLOW = {
+    "training_overhead",
+    "training_methods",
+    "rewards_rise",
+    "kill_resume",
+    "dry_run",
+    "eight_labellers",
+    "import_pairs",
+}
 """Minutes each; run only when named."""
 
 
