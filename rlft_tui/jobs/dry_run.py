@@ -63,19 +63,23 @@ def dry_run(folder: RunFolder, say: Say, command: Sequence[str] = ()) -> Estimat
             say({"stage": "again", "detail": f"not enough memory; trying {told(change)}"})
         wanted = spec.model_copy(update=change)
         short = make_short(folder, wanted, train)
-        events = take_steps(short, say, command or _job(spec.method))
-        if events is None:
-            continue
-        base = Path(spec.model.path)
-        estimate = extrapolate(
-            measured(events, newest(short.checkpoints), short.model),
-            wanted,
-            rows=(train, len(method_rows(short.dataset, spec.method)[0])),
-            heldout_rows=(heldout, len(method_rows(short.dataset, spec.method)[1])),
-            dataset_bytes=folder_bytes(folder.dataset),
-            base_bytes=sum(path.stat().st_size for path in base.glob("*.safetensors")),
-            made=time.time(),
-        )
+        try:
+            events = take_steps(short, say, command or _job(spec.method))
+            if events is None:
+                continue
+            few, heldout_few = (len(rows) for rows in method_rows(short.dataset, spec.method))
+            base = Path(spec.model.path)
+            estimate = extrapolate(
+                measured(events, newest(short.checkpoints), short.model),
+                wanted,
+                rows=(train, few),
+                heldout_rows=(heldout, heldout_few),
+                dataset_bytes=folder_bytes(folder.dataset),
+                base_bytes=sum(path.stat().st_size for path in base.glob("*.safetensors")),
+                made=time.time(),
+            )
+        finally:
+            shutil.rmtree(short.root, ignore_errors=True)
         return replace(estimate, instead=change, notes=tuple(_notes(estimate, spec, change, folder)))
     raise RlftError(
         "even the smallest settings need more memory than there is",
