@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rlft_tui.client.transport import Transport, segment
+from rlft_tui.client.transport import LONG, Transport, segment
+from rlft_tui.runs.compare_runs import RunComparison
 from rlft_tui.runs.log_search import LogLevel, LogMatches
 from rlft_tui.runs.run_status import LogPage, RunSummary, Sample, SampleHead, Series
 
@@ -72,6 +73,11 @@ class RunWatching(Transport):
             backwards=backwards,
             limit=limit,
         )
+
+    def compare_runs(self, run_id: str, *others: str) -> RunComparison:
+        """The run beside others: settings that differ, and their training data row by row."""
+        path, query = f"/runs/{segment(run_id)}/comparison", {"other": list(others)}
+        return self._request("GET", path, RunComparison, query=query, timeout=LONG)
 
     def remark(self, run_id: str, **changes: object) -> RunSummary:
         """Change what people say about a run: tags, note, archived, seen, snoozed."""

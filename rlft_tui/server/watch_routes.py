@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from rlft_tui.runs.compare_runs import RunComparison, compare_runs
 from rlft_tui.runs.log_page import read_page
 from rlft_tui.runs.log_search import LogLevel, LogMatches, search_log
 from rlft_tui.runs.run_status import LogPage, RunSummary, Sample, SampleHead, Series
@@ -80,6 +81,18 @@ def log_lines(
     """Lines of the output that match; a long file takes several requests, each from ``searched`` on."""
     output = services.supervisor.folder(run_id).output
     return reply(search_log(output, text=text, level=level, start=start, backwards=backwards, limit=limit))
+
+
+@router.get("/runs/{run_id}/comparison", response_model=RunComparison)
+def comparison(
+    services: ServicesOf,
+    run_id: str,
+    other: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI reads it, nobody writes it
+) -> Response:
+    """The run beside others: settings that differ, and their training data row by row."""
+    runs, supervisor = [run_id, *other], services.supervisor
+    specs = [supervisor.spec(each) for each in runs]
+    return reply(compare_runs(specs, [supervisor.folder(each).dataset for each in runs]))
 
 
 @router.post("/runs/{run_id}/remarks", response_model=RunSummary)

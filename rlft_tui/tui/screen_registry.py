@@ -32,6 +32,7 @@ SCREENS: dict[str, ScreenEntry] = {
     "score": ScreenEntry("", "Score", _SCREENS + "score:ScoreScreen"),
     "rank": ScreenEntry("", "Rank", _SCREENS + "rank:RankScreen"),
     "launch": ScreenEntry("", "Launch", _SCREENS + "launch:LaunchScreen"),
+    "run_compare": ScreenEntry("", "Compare runs", _SCREENS + "run_compare:RunCompareScreen"),
     "statistics": ScreenEntry("", "Statistics", _SCREENS + "statistics:StatisticsScreen"),
 }
 
