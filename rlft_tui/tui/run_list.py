@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from math import isnan
 
 from rlft_tui.runs.run_event import number
 from rlft_tui.runs.run_status import RunSummary
@@ -98,12 +99,10 @@ class RunList:
 
     def _sorted(self, runs: list[RunSummary]) -> list[RunSummary]:
         if self.sort == "metric":
-            known = [
-                (value, run) for run in runs if (value := number(run.metrics.get(self.metric))) is not None
-            ]
             best_first = not lower_is_better(self.metric)
+            known = [(number(run.metrics.get(self.metric)), run) for run in runs]
             # NaN sorts nowhere: it goes last, with the runs that have not logged the metric.
-            real = [(value, run) for value, run in known if value == value]
+            real = [(value, run) for value, run in known if value is not None and not isnan(value)]
             real.sort(key=lambda entry: entry[0], reverse=best_first != self.backwards)
             ranked = [run for _, run in real]
             return [*ranked, *(run for run in runs if run not in ranked)]
@@ -142,11 +141,8 @@ def _holds(run: RunSummary, word: str) -> bool:
                 return True  # still being typed
             if value is None:
                 return False
-            return (
-                value < limit or (test == "<=" and value == limit)
-                if "<" in test
-                else value > limit or (test == ">=" and value == limit)
-            )
+            below = value < limit if "<" in test else value > limit
+            return below or (value == limit and test.endswith("="))
         fields = {
             "tag": " ".join(run.tags),
             "status": run.status,

@@ -20,7 +20,7 @@ def columns_for(metric: str) -> Columns:
     """Title and width; those that do not fit are left to the lines below the table."""
     return (
         ("run", 23),
-        ("status", 11),
+        ("status", 12),
         ("step", 14),
         (metric, 9),
         ("time", 11),

@@ -15,6 +15,7 @@ from textual.widgets import Input
 from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow
+from rlft_tui.tui.run_list import searched
 from rlft_tui.tui.widgets.chart_colours import MOST_LINES, line_mark
 
 
@@ -90,9 +91,3 @@ class RunPicker(ModalScreen[list[RunSummary]]):
     def action_done(self) -> None:
         by_id = {run.id: run for run in self._runs}
         self.dismiss([by_id[key] for key in self._picked if key in by_id])
-
-
-def searched(run: RunSummary) -> str:
-    """What a search looks at."""
-    parts = (run.id, run.method, run.status, run.model, run.dataset, run.dataset_name, run.output_model)
-    return " ".join((*parts, *run.tags, run.note)).lower()

@@ -68,6 +68,7 @@ class RunsScreen(WatchingScreen):
     ]  # fmt: skip
     DEFAULT_CSS = """
     RunsScreen #runs { height: 1fr; }
+    RunsScreen #asked { height: 1; padding: 0 1; color: $text-muted; display: none; }
     RunsScreen #runs-input { display: none; margin: 0 1; }
     RunsScreen #detail { height: 4; padding: 0 1; background: $surface; }
     """
@@ -78,6 +79,7 @@ class RunsScreen(WatchingScreen):
         self._detail = ""
         self._glances: dict[tuple[str, str], tuple[object, Glance]] = {}
         """By run and metric: for what it was read, and what it says."""
+        self._asked = ""
         self._asking = ""
         """What the input line is for: filter, tags or note."""
 
@@ -86,6 +88,7 @@ class RunsScreen(WatchingScreen):
         return self.list.runs
 
     def body(self) -> Iterable[Widget]:
+        yield Static("", id="asked", markup=False)
         yield ListPane(empty="reading runs …", id="runs")
         box = Input(compact=True, id="runs-input")
         box.cursor_blink = False
@@ -142,7 +145,8 @@ class RunsScreen(WatchingScreen):
                 rows.append(ListRow(f"group:{group.name}", _group_line(group)))
             rows += [ListRow(run.id, self._row(run, columns, now)) for run in group.runs]
         empty = "No run matches the filter" if self.list.filter else "No runs yet: l launches one"
-        self.query_one(ListPane).show(rows, self._head(columns), empty=empty)
+        self.query_one(ListPane).show(rows, table_head(columns), empty=empty)
+        self._say_what_is_asked()
         self._show_detail(now)
 
     def _row(self, run: RunSummary, columns: Columns, now: float) -> Text:
@@ -151,22 +155,24 @@ class RunsScreen(WatchingScreen):
         marked = run.id in self.list.marked
         return row(run, columns, now, metric=metric, seen=held[1] if held else None, marked=marked)
 
-    def _head(self, columns: Columns) -> Text:
-        """Column titles, then what is asked of the list where it is not the usual."""
-        head, asked = table_head(columns), self.list
-        parts = []
-        if asked.filter:
-            parts.append(f"filter {asked.filter!r}")
+    def _say_what_is_asked(self) -> None:
+        """A line above the table where it is filtered, sorted, grouped or marked."""
+        asked = self.list
+        parts = [f"{len(asked.shown)} of {len(asked.runs)} runs: {asked.filter}"] if asked.filter else []
         if asked.sort != "newest" or asked.backwards:
             parts.append(f"by {asked.sort}{', reversed' if asked.backwards else ''}")
         if asked.grouping:
             parts.append(f"grouped by {asked.grouping}")
         if asked.marked:
-            parts.append(f"{len(asked.marked)} marked")
+            parts.append(f"{len(asked.marked)} marked: c compares, ⏎ overlays")
         if asked.hidden:
-            parts.append(f"{asked.hidden} put away")
-        head.append(f" {' · '.join(parts)}" if parts else "", style="not bold")
-        return head
+            parts.append(f"{asked.hidden} put away (A)")
+        said = " · ".join(parts)
+        if said != self._asked:
+            self._asked = said
+            line = self.query_one("#asked", Static)
+            line.display = bool(said)
+            line.update(run_text.plain(said))
 
     def _show_detail(self, now: float) -> None:
         run = self.selected
