@@ -38,6 +38,8 @@ class Settings:
     """The inference worker frees its memory after this long without a request."""
     threads: int = 0
     """CPU threads of jobs; 0 leaves the choice to torch."""
+    parallel_runs: int = 1
+    """How many runs are on the device at once, training and generating; later ones wait in line."""
     daily_backups: int = 7
     """How many automatic daily backups are kept; 0 for none."""
     repeat_share: float = 0.05
@@ -46,6 +48,10 @@ class Settings:
     """Share of an active order that is chosen at random, so that its saving can be measured."""
     overlap: int = 0
     """How many labellers judge one pair; 0 for everybody."""
+    alarm_command: str = ""
+    """Run for each alarm and each end of a run, without a shell; the text is its last argument."""
+    alarm_webhook: str = ""
+    """URL that gets a POST with the text of each alarm and each end of a run, as ntfy takes it."""
 
 
 def read_settings(path: Path) -> Settings:
@@ -132,6 +138,9 @@ _TEMPLATE = """\
 # CPU threads of training and generating; 0 leaves the choice to torch.
 # threads = {threads}
 
+# How many runs are on the device at once; later ones wait in line and start by themselves.
+# parallel_runs = {parallel_runs}
+
 # How many automatic daily backups are kept; 0 for none.
 # daily_backups = {daily_backups}
 
@@ -143,6 +152,10 @@ _TEMPLATE = """\
 
 # How many labellers judge one pair; 0: everybody judges every pair.
 # overlap = {overlap}
+
+# Told of every alarm and every end of a run: a command (the text is its last argument), a web address.
+# alarm_command = "notify-send rlft"
+# alarm_webhook = "https://ntfy.sh/my-topic"
 
 # Keys, by the id of their binding.
 # [keymap]

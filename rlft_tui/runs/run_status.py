@@ -100,6 +100,8 @@ class RunSummary:
     archived: bool = False
     seen_alerts: tuple[str, ...] = ()
     """Alarms that somebody has acknowledged (see runs/remarks.py)."""
+    snoozed: dict[str, float] = field(default_factory=dict)
+    """Name of an alarm → unix seconds until which it makes no sound."""
     trouble: str = ""
     """What is wrong with its event log, in one line; empty for a log that is well."""
 

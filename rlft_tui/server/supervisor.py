@@ -32,6 +32,7 @@ from rlft_tui.runs.run_spec import (
 )
 from rlft_tui.runs.run_status import ACTIVE, Alert, RunSummary
 from rlft_tui.runs.tracker_packages import require_trackers
+from rlft_tui.server.alarm_notices import AlarmNotices
 from rlft_tui.server.followed_run import FollowedRun
 from rlft_tui.server.launch_request import resolve_launch
 from rlft_tui.server.run_control import RunControl
@@ -74,6 +75,7 @@ class Supervisor:
         """Last warning logged about each run: it is not repeated four times a second."""
         self._recent: list[str] = []
         """Ended runs whose curves are in memory, oldest use first."""
+        self._notices = AlarmNotices(settings.alarm_command, settings.alarm_webhook)
         self._dataset_names: dict[str, str] = {}
         self.queue = RunQueue(settings.parallel_runs, self._unsettled)
         self.control = RunControl(self.queue, self._run, self._now, self._wake)
@@ -231,6 +233,7 @@ class Supervisor:
             note=remarks.note,
             archived=remarks.archived,
             seen_alerts=remarks.seen,
+            snoozed=remarks.snoozed,
         )
 
     def _run(self, run_id: str) -> FollowedRun:
@@ -356,6 +359,8 @@ class Supervisor:
             for run in runs:
                 try:
                     summary = self._try_summary(run)
+                    if summary is not None:
+                        self._notices.heed(self._dressed(summary))
                     if summary is not None and summary.status == "stopping":
                         launcher.enforce_stop(run.folder, run.spec.stop_seconds)
                 except Exception as error:

@@ -20,7 +20,9 @@ from rlft_tui.runs.run_event import number
 from rlft_tui.runs.run_status import ACTIVE, RESUMABLE, RunSummary
 from rlft_tui.samples.sample_pair import sample_pair
 from rlft_tui.tui import run_text
+from rlft_tui.tui.alarm_bell import bell_of
 from rlft_tui.tui.log_tail import last_lines
+from rlft_tui.tui.run_table import unseen_alerts
 from rlft_tui.tui.screens.watching import WatchingScreen
 from rlft_tui.tui.views.alerts_view import AlertsView
 from rlft_tui.tui.views.curves_view import CurvesView
@@ -124,6 +126,7 @@ class MonitorScreen(WatchingScreen):
         run = await link.call(lambda client: client.run(run_id))
         if run_id != self._wanted:
             return 0.0
+        bell_of(self.app).heed([run])
         changed = self.run is None or self.run.status != run.status
         self.run = run
         if changed:
@@ -186,7 +189,7 @@ class MonitorScreen(WatchingScreen):
         for name, key in TABS.items():
             count = self.query_one(f"#{name}", RunView).count
             if name == "alerts" and self.run is not None:
-                count = len(self.run.alerts)
+                count = unseen_alerts(self.run) or len(self.run.alerts)
             counted = bool(count) and (name == "alerts" or self.size.width >= WIDE)
             title = f" {key} {name.capitalize()}{f' {count}' if counted else ''} "
             line.append(title, style="bold reverse" if name == current else "none")
@@ -298,6 +301,17 @@ class MonitorScreen(WatchingScreen):
     def _news_wanted(self) -> None:
         self._paint_tabs()
         self.look_now()
+
+    @on(AlertsView.StepWanted)
+    def _step_wanted(self, event: AlertsView.StepWanted) -> None:
+        """The curves with their cursor on an alarm's step; the samples follow."""
+        self.action_view("curves")
+        self.query_one(CurvesView).go_to(event.step)
+
+    @on(AlertsView.Remarked)
+    def _remarked(self, event: AlertsView.Remarked) -> None:
+        run_id = self._wanted
+        self.call(lambda client: client.remark(run_id, **event.changes), self._changed)
 
     @on(CurvesView.StepChosen)
     def _step_chosen(self, event: CurvesView.StepChosen) -> None:

@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 from rlft_tui.errors import RlftError
 from rlft_tui.runs.run_status import ACTIVE, KILLABLE, PAUSABLE, RESUMABLE, RunSummary
 from rlft_tui.tui import run_text
+from rlft_tui.tui.alarm_bell import bell_of
 from rlft_tui.tui.list_pane import Columns, ListPane, ListRow, fitting, table_head
 from rlft_tui.tui.run_list import Group, RunList
 from rlft_tui.tui.run_table import SPARK_POINTS, Glance, columns_for, detail, glance, row
@@ -98,6 +99,7 @@ class RunsScreen(WatchingScreen):
     async def look(self) -> float:
         before = [(run.id, run.status) for run in self.runs]
         self.list.take(await self.bench.link.call(lambda client: client.runs()))
+        bell_of(self.app).heed(self.runs)
         self.paint()
         if before != [(run.id, run.status) for run in self.runs]:
             self.refresh_bindings()

@@ -1,38 +1,142 @@
-"""What in a run deserves a look, newest first."""
+"""What in a run deserves a look, newest first: seen or not, with advice and a way to its step."""
 
 from __future__ import annotations
 
 import time
+from typing import ClassVar
 
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Static
 
-from rlft_tui.runs.run_status import RunSummary
+from rlft_tui.runs.remarks import alarm_key
+from rlft_tui.runs.run_status import Alert, RunSummary
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow
+from rlft_tui.tui.run_table import unseen_alerts
 from rlft_tui.tui.server_link import ServerLink
 from rlft_tui.tui.views.run_view import RunView
 
+SNOOZE_SECONDS = 3600.0
 
-class AlertsView(RunView):
+
+class AlertsView(RunView, can_focus=True):
     """A line for each alert: when, where, what, and what to do about it."""
+
+    DEFAULT_CSS = """
+    AlertsView #alert-advice { height: auto; max-height: 4; padding: 0 1; background: $surface; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "go", "to its step", id="alerts.go", tooltip="The curves at the alarm's step"),
+        Binding("space", "see", "seen", id="alerts.see", tooltip="Acknowledge the alarm, or take that back"),
+        Binding("S", "see_all", "all seen", key_display="S", id="alerts.see_all", tooltip="Acknowledge all"),
+        Binding("z", "snooze", "snooze", id="alerts.snooze",
+                tooltip="Alarms of this kind make no sound for an hour; again: they do"),
+    ]  # fmt: skip
+
+    class StepWanted(Message):
+        """The step of an alarm is to be looked at."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
+
+    class Remarked(Message):
+        """What people say about the run is to change."""
+
+        def __init__(self, changes: dict[str, object]) -> None:
+            super().__init__()
+            self.changes = changes
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self.run: RunSummary | None = None
+        self._advice = ""
 
     def compose(self) -> ComposeResult:
         yield ListPane(empty="nothing to report")
+        yield Static("", id="alert-advice", markup=False)
+
+    @property
+    def count(self) -> int:
+        return len(self.run.alerts) if self.run is not None else 0
+
+    @property
+    def place(self) -> str:
+        if self.run is None or not self.run.alerts:
+            return ""
+        snoozed = [name for name, until in self.run.snoozed.items() if until > time.time()]
+        quiet = f" · {', '.join(snoozed)} snoozed" if snoozed else ""
+        return run_text.plain(f"{unseen_alerts(self.run)} not seen{quiet}")
+
+    @property
+    def selected(self) -> Alert | None:
+        key = self.query_one(ListPane).key
+        return self.run.alerts[int(key)] if self.run is not None and key is not None else None
 
     def clear(self) -> None:
+        self.run = None
         self.query_one(ListPane).show(())
+        self._advise()
 
     async def read(self, link: ServerLink, run: RunSummary) -> None:
+        self.run = run
         rows = []
         for at, alert in reversed(list(enumerate(run.alerts))):
-            clock = time.strftime("%H:%M:%S", time.localtime(alert.t))
-            line = Text(f" {clock}  step {alert.step:<8,} ", no_wrap=True)
-            line.append(run_text.plain(alert.message), style="#e69f00")
+            seen = alarm_key(alert.name, alert.step, alert.t) in run.seen_alerts
+            clock = time.strftime("%m-%d %H:%M:%S", time.localtime(alert.t))
+            line = Text(f" {'·' if seen else '●'} {clock}  step {alert.step:<8,} ", no_wrap=True)
+            line.append(run_text.plain(alert.message), style="dim" if seen else "#e69f00")
             if alert.advice:
                 line.append("  " + run_text.plain(alert.advice), style="dim")
             rows.append(ListRow(str(at), line))
         self.query_one(ListPane).show(rows)
+        self._advise()
+
+    @on(ListPane.Moved)
+    def _advise(self) -> None:
+        """The whole of the alarm under the cursor, where a line cannot hold it."""
+        alert = self.selected
+        text = f"{alert.name}: {alert.message}\n→ {alert.advice or 'no advice'}" if alert is not None else ""
+        if text != self._advice:
+            self._advice = text
+            widget = self.query_one("#alert-advice", Static)
+            widget.display = bool(text)
+            widget.update("\n".join(run_text.plain(line) for line in text.split("\n")))
 
     def focus_inside(self) -> None:
         self.query_one(ListPane).focus()
+
+    @on(ListPane.Chosen)
+    def action_go(self) -> None:
+        if (alert := self.selected) is not None:
+            self.post_message(self.StepWanted(alert.step))
+
+    def action_see(self) -> None:
+        run, alert = self.run, self.selected
+        if run is None or alert is None:
+            return
+        key = alarm_key(alert.name, alert.step, alert.t)
+        seen = [each for each in run.seen_alerts if each != key]
+        if key not in run.seen_alerts:
+            seen.append(key)
+        self.post_message(self.Remarked({"seen": seen}))
+
+    def action_see_all(self) -> None:
+        if self.run is not None:
+            keys = [alarm_key(each.name, each.step, each.t) for each in self.run.alerts]
+            self.post_message(self.Remarked({"seen": keys}))
+
+    def action_snooze(self) -> None:
+        run, alert = self.run, self.selected
+        if run is None or alert is None:
+            return
+        snoozed = {name: until for name, until in run.snoozed.items() if until > time.time()}
+        if alert.name in snoozed:
+            del snoozed[alert.name]
+        else:
+            snoozed[alert.name] = time.time() + SNOOZE_SECONDS
+        self.post_message(self.Remarked({"snoozed": snoozed}))

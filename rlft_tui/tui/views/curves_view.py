@@ -159,6 +159,12 @@ class CurvesView(RunView, can_focus=True):
             self._shown = keys
             self._paint()
 
+    def go_to(self, step: int) -> None:
+        """Put the cursor of all charts on a step."""
+        charts = [chart for chart in self.query(Chart) if chart.display]
+        if charts and self.run is not None:
+            charts[0].set_cursor((self.book.clock(self.run.id) or Clock()).at(step))
+
     def turn(self, by: int) -> None:
         self._alone = ""
         self.pages.turn(by)
