@@ -1,8 +1,8 @@
-"""rlft models list|pull|show|ratings"""
+"""rlft models list|pull|show|score|ratings"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.session import Session, fields, moment, table
 from rlft_tui.errors import NotFoundError
 from rlft_tui.models.model import Model
+
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
 
 app = noun("models")
 
@@ -62,10 +65,10 @@ def show(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as rlft models list shows it.")],
 ) -> None:
-    """Show a model: where it lies, what it was trained from and on."""
+    """Show a model: where it lies, what it was trained from and on, how a reward model measured up."""
     with session.connect() as client:
-        models = client.models()
-    found = find_model(models, name)
+        found = find_model(client.models(), name)
+        audited = _audited(client, found)
     session.show(
         found,
         lambda: fields(
@@ -78,9 +81,36 @@ def show(
                 ("run", found.run_id),
                 ("data set", found.dataset),
                 ("made", moment(found.created_at)),
+                *audited,
             ]
         ),
     )
+
+
+@command(
+    app,
+    "rlft models score judge --prompt 'Say hello.' --response Hello. --response 'Good day to you.'",
+    "rlft models score judge answers.jsonl --json",
+)
+def score(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A reward model, of rlft train reward.")],
+    source: Annotated[
+        str, typer.Argument(metavar="[FILE]", help="Rows with a prompt and an answer.", show_default=False)
+    ] = "",
+    prompt: Annotated[str, typer.Option("--prompt", metavar="TEXT", help="What was asked.")] = "",
+    response: Annotated[
+        list[str] | None, typer.Option("--response", metavar="TEXT", help="An answer; may be repeated.")
+    ] = None,
+) -> None:
+    """Score answers with a reward model, on its own scale: only differences mean something.
+
+    FILE may be JSONL, JSON, CSV or Parquet with prompt and completion, messages, and whatever else
+    rlft data import --kind sft reads. Shown best first; --json keeps the order.
+    """
+    from rlft_tui.cli.score_command import score_answers
+
+    score_answers(session, name, source, prompt, response or [])
 
 
 @command(app, "rlft models ratings", "rlft models ratings --against smollm2-135m --json")
@@ -124,6 +154,22 @@ def ratings(
     )
     if not rated:
         session.say("No verdict compares two models that are named")
+
+
+def _audited(client: WorkspaceClient, model: Model) -> list[tuple[str, str]]:
+    """What the run of a reward model measured on held-out comparisons."""
+    if model.kind != "reward" or not model.run_id:
+        return []
+    try:
+        run = client.run(model.run_id)
+    except NotFoundError:
+        return []
+    found = [
+        (name.removeprefix("heldout/").replace("_", " "), f"{value:.3g}")
+        for name, value in sorted(run.metrics.items())
+        if name.startswith("heldout/") and isinstance(value, float)
+    ]
+    return [*found, ("disagreements", f"{run.path}/reward_audit.json")] if found else []
 
 
 def find_model(models: tuple[Model, ...], name: str) -> Model:

@@ -286,7 +286,7 @@ class WorkspaceClient(RunWatching):
     def check_dataset(self, dataset: str, model: str, **settings: Any) -> DatasetCheck:
         """What is wrong with a data set for a method, and what the trainer will see of it.
 
-        ``settings``: method (empty for the first that the kind is for), max_length, room,
+        ``settings``: method (empty for the one the kind is mostly for), max_length, room,
         batch_size, rows (shown in full). ``model``: whose tokenizer.
         """
         asked = {"dataset": dataset, "model": model, **settings}
@@ -302,6 +302,12 @@ class WorkspaceClient(RunWatching):
 
     def add_model(self, model: Model) -> Model:
         return self._post("/models", Model, model)
+
+    def score(self, model: str, conversations: list[list[dict[str, str]]]) -> list[float]:
+        """A reward model's score of each conversation's last answer, on the model's own scale."""
+        return self._post(
+            "/models/score", list[float], {"model": model, "conversations": conversations}, timeout=LONG
+        )
 
     def ratings(self, *, against: str = "") -> tuple[Rating, ...]:
         return self._get("/models/ratings", tuple[Rating, ...], against=against)

@@ -18,6 +18,13 @@ METHOD_KINDS: dict[str, tuple[DatasetKind, ...]] = {
     "ppo": ("prompts", "preference", "sft", "unpaired"),
 }
 """The kinds a method can be trained on, its own first."""
+METHOD_OF: dict[DatasetKind, str] = {
+    "preference": "dpo",
+    "sft": "sft",
+    "unpaired": "kto",
+    "prompts": "grpo",
+}
+"""The method that data of a kind is proved for when none is named."""
 
 
 def kinds_for(method: str) -> tuple[DatasetKind, ...]:

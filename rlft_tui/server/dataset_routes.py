@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from rlft_tui.datasets import datasets_table
 from rlft_tui.datasets.build_dataset import build_dataset
 from rlft_tui.datasets.dataset import Dataset, DatasetCheck, DatasetImport, DatasetSpec
-from rlft_tui.datasets.derive import METHOD_KINDS
+from rlft_tui.datasets.derive import METHOD_OF
 from rlft_tui.datasets.import_dataset import import_dataset
 from rlft_tui.runs.machine import look_at_machine
 from rlft_tui.server.launch_check import check_data, check_launch
@@ -31,7 +31,7 @@ class Question:
     model: str
     """Name of the model whose tokenizer it is."""
     method: str = ""
-    """Empty for the first method that trains on data of this kind."""
+    """Empty for the one that data of this kind is mostly for."""
     max_length: int = 512
     room: int = 0
     """Tokens that an answer needs behind a prompt."""
@@ -59,7 +59,7 @@ def check(services: ServicesOf, question: Question) -> Response:
     if not asked["method"]:
         with services.database.reader() as connection:
             kind = datasets_table.dataset_by_name(connection, question.dataset).kind
-        asked["method"] = next(name for name, kinds in METHOD_KINDS.items() if kinds[0] == kind)
+        asked["method"] = METHOD_OF[kind]
     return reply(check_data(services.database, **asked))
 
 

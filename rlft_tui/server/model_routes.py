@@ -1,20 +1,34 @@
-"""Models and their ratings."""
+"""Models, their ratings, and the scores a reward model gives."""
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from rlft_tui.errors import RlftError
 from rlft_tui.evaluations.win_rate import ratings
 from rlft_tui.models import models_table
 from rlft_tui.models.model import Model, Rating
+from rlft_tui.server.model_sources import resolve_model
 from rlft_tui.server.replies import reply
 from rlft_tui.server.services import ServicesOf
+from rlft_tui.server.short_job import answer_of
 
 router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class ToScore:
+    """Answers for a reward model."""
+
+    model: str
+    """Its name."""
+    conversations: list[list[dict[str, str]]]
+    """Messages with role and content, the answer last."""
 
 
 @router.get("/models", response_model=list[Model])
@@ -28,6 +42,21 @@ def add_model(services: ServicesOf, model: Model) -> Response:
     dated = model if model.created_at > 0 else replace(model, created_at=time.time())
     with services.database.write(checkpoint=True) as connection:
         return reply(models_table.add_model(connection, dated))
+
+
+@router.post("/models/score", response_model=list[float])
+def score(services: ServicesOf, asked: ToScore) -> Response:
+    """The reward model's score of each conversation's last answer."""
+    with services.database.reader() as connection:
+        known = models_table.model_by_name(connection, asked.model)
+        if known.kind != "reward":
+            raise RlftError(
+                f"{known.name} is no reward model: it gives no scores", remedy="Train one: rlft train reward"
+            )
+        source = resolve_model(connection, asked.model, reward=True)
+    lines = "".join(json.dumps(one) + "\n" for one in asked.conversations)
+    printed = answer_of("score", source.adapter or source.path, source.path, stdin=lines)
+    return reply([float(line) for line in printed.split()])
 
 
 @router.get("/models/ratings", response_model=list[Rating])
