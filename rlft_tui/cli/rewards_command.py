@@ -31,7 +31,7 @@ def list_(session: Session) -> None:
     from rlft_tui.rewards.built_in import BUILT_IN, describe, options_of
     from rlft_tui.rewards.workspace_files import reward_files
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "source": name,
             "kind": "built-in",
