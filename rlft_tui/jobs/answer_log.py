@@ -105,7 +105,7 @@ class AnswerEvents(TrainerCallback):
 def watched(trainer: type[Any], answers: AnswerLog) -> type[Any]:
     """A TRL trainer that tells what it draws, and that can be resumed between steps on the same answers."""
 
-    class Watched(trainer):  # type: ignore[misc]
+    class Watched(trainer):
         _seen: list[torch.Tensor]
         """Log-probabilities (rows, tokens) in the order the trainer asked for them."""
 

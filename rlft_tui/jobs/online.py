@@ -80,7 +80,6 @@ class Online(Method[O]):
             args=config(
                 **setup.arguments,
                 **self.own_arguments(spec),
-                beta=spec.beta,
                 num_generations=spec.generations,
                 max_completion_length=spec.max_new_tokens,
                 temperature=spec.temperature,

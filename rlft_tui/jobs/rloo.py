@@ -26,7 +26,7 @@ class Rloo(Online[RlooSpec]):
         return RLOOConfig, RLOOTrainer
 
     def own_arguments(self, spec: RlooSpec) -> dict[str, Any]:
-        return {"normalize_advantages": spec.normalize_advantages}
+        return {"beta": spec.beta, "normalize_advantages": spec.normalize_advantages}
 
 
 if __name__ == "__main__":
