@@ -118,6 +118,7 @@ class EventCallback(TrainerCallback):
                 f"the loss has not been finite for {count} steps (now step {state.global_step})",
                 remedy=f"{good} with a lower learning_rate",
             )
+        self._heed_stop(control)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         step = state.global_step
@@ -126,6 +127,9 @@ class EventCallback(TrainerCallback):
         if self.spec.evaluate_every and step % self.spec.evaluate_every == 0:
             self.measure(more["model"], step)
             self.job.stage("training", progress=step / state.max_steps)
+        self._heed_stop(control)
+
+    def _heed_stop(self, control: Any) -> None:
         if self.job.stop.asked:
             control.should_save = True
             control.should_training_stop = True

@@ -139,7 +139,10 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
         trainer.train(resume_from_checkpoint=str(checkpoint.path) if checkpoint else None)
         step = trainer.state.global_step
     if step < steps:
-        if events.checkpoint is None or events.checkpoint.step != step:
+        good = events.checkpoint
+        if good and good.step < step and job.stop.asked.startswith("alarm"):
+            return job.stopped(f"nothing sound is there to save; the checkpoint of step {good.step} stands")
+        if good is None or good.step != step:
             raise RlftError(f"stopped at step {step}, but its checkpoint could not be verified")
         return job.stopped(f"saved and verified the checkpoint of step {step}")
 
