@@ -298,6 +298,7 @@ class Supervisor:
                 summary = run.summary()
             if summary.status not in ACTIVE:
                 run.settle(summary)
+                self._notices.heed(self._dressed(summary))
                 self._keep_recent(run.folder.id)
             return summary
 
