@@ -150,6 +150,11 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
     events.measure(policy, step)
     events.sample(policy, step)
     save_result(setup, policy, step=step, tokens=events.tokens)
+    if isinstance(spec, PolicySpec) and spec.policy:
+        from rlft_tui.jobs.policy_weights import write_policy
+
+        job.stage("saving", detail="policy")
+        write_policy(job.folder, spec, policy, step=step, tokens=events.tokens)
     job.log.write("end", status="finished", model=str(job.folder.model))
     say(f"finished after {step} steps: {job.folder.model}")
     return 0

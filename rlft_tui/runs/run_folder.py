@@ -86,6 +86,11 @@ class RunFolder:
         return self.root / "model"
 
     @property
+    def policy(self) -> Path:
+        """The same merged into one model, where the spec names a policy and the result is an adapter."""
+        return self.root / "policy"
+
+    @property
     def exit(self) -> Path:
         return self.root / "exit.json"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,10 +14,13 @@ from rlft_tui.database.connection import Database
 from rlft_tui.errors import ConflictError
 from rlft_tui.models.model import Model
 from rlft_tui.models.models_table import add_model
+from rlft_tui.models.policy_versions import TrainingResults, publish
 from rlft_tui.pairs.pairs_table import add_pairs
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import TrainingSpec
+from rlft_tui.runs.run_status import RunSummary
+from rlft_tui.runs.specs.training import PolicySpec
 
 log = logging.getLogger("rlft.server.runs")
 
@@ -62,6 +66,59 @@ def register_model(database: Database, folder: RunFolder, spec: TrainingSpec, cr
             name = add_model(connection, model(spec.id)).name
     record_result(folder, model=name)
     return name
+
+
+def publish_policy(
+    database: Database, models: Path, folder: RunFolder, spec: PolicySpec, summary: RunSummary
+) -> str:
+    """Make the run's result a version of its policy and enter it in the registry; its name there.
+
+    Safe to repeat.
+    """
+    made = publish(
+        models,
+        TrainingResults(
+            agent=spec.policy,
+            version="",
+            run_id=spec.id,
+            method=spec.method,
+            base_model=spec.model.path,
+            dataset=spec.dataset,
+            feedback_count=sum(_lines(folder.dataset / name) for name in ("train.jsonl", "heldout.jsonl")),
+            training_steps=summary.step,
+            model_path="",
+            final_reward_mean=_first(summary.metrics, "heldout/reward", "reward"),
+            final_reward_std=_first(summary.metrics, "heldout/reward_std", "reward_std"),
+            metrics=summary.metrics,
+            created_at=summary.ended or summary.created,
+        ),
+        weights=folder.policy if folder.policy.is_dir() else folder.model,
+        output=folder.output,
+    )
+    name = f"{made.agent}-{made.version}"
+    model = Model(
+        name=name,
+        kind="base",
+        path=made.model_path,
+        run_id=spec.id,
+        dataset=spec.dataset,
+        created_at=made.created_at,
+    )
+    with database.write(checkpoint=True) as connection:
+        add_model(connection, model)
+    return name
+
+
+def _first(metrics: Mapping[str, float | str], *keys: str) -> float | None:
+    return next((value for key in keys if isinstance(value := metrics.get(key), float)), None)
+
+
+def _lines(path: Path) -> int:
+    try:
+        with path.open("rb") as stream:
+            return sum(1 for line in stream if line.strip())
+    except FileNotFoundError:
+        return 0
 
 
 def store_pairs(database: Database, folder: RunFolder, start: int) -> int:

@@ -31,6 +31,7 @@ from rlft_tui.runs.run_spec import (
     TrainingSpec,
 )
 from rlft_tui.runs.run_status import ACTIVE, Alert, RunSummary
+from rlft_tui.runs.specs.training import PolicySpec
 from rlft_tui.runs.tracker_packages import require_trackers
 from rlft_tui.server.alarm_notices import AlarmNotices
 from rlft_tui.server.followed_run import FollowedRun
@@ -39,6 +40,7 @@ from rlft_tui.server.run_control import RunControl
 from rlft_tui.server.run_queue import RunQueue
 from rlft_tui.server.run_results import (
     model_is_there,
+    publish_policy,
     record_result,
     register_model,
     registered_model,
@@ -328,6 +330,9 @@ class Supervisor:
             return replace(summary, alerts=(*summary.alerts, missing))
         name = registered_model(folder)
         if name is None:
+            if isinstance(run.spec, PolicySpec) and run.spec.policy:
+                # Before the mark that the result is registered: after a crash in between it is made once.
+                publish_policy(self._database, self._workspace.models, folder, run.spec, summary)
             name = register_model(self._database, folder, run.spec, summary.ended or summary.created)
         return replace(summary, output_model=name)
 

@@ -100,8 +100,8 @@ class PolicySpec(TrainingSpec):
     """A training run whose result writes text."""
 
     alarms: TextAlarms = TextAlarms()
-    policy: str = ""
-    """Name of the policy of which the result becomes a version: models/NAME/vN, N the rows learnt from, with
+    policy: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,79})?$")
+    """Name of the policy of which the result becomes a version: models/NAME/vN, N the rows of its data, with
     weights that plain transformers loads. Empty for none."""
     sample_every: int = Field(default=10, ge=0)
     """Steps between generations on the fixed prompts; 0 for none."""
