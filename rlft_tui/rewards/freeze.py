@@ -9,8 +9,9 @@ from typing import Any
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.rewards.built_in import check_options
+from rlft_tui.rewards.exact_answer import ExactAnswerReward
 from rlft_tui.rewards.occupational import Occupational
-from rlft_tui.rewards.python_file import choose_function
+from rlft_tui.rewards.python_file import columns_asked
 from rlft_tui.rewards.source import parse_source
 from rlft_tui.rewards.term_files import term_file
 
@@ -37,23 +38,38 @@ def file_in(folder: Path, name: str) -> Path:
     return path
 
 
-def freeze(rewards: Sequence[tuple[str, Mapping[str, Any]]], folder: Path, target: Path) -> None:
+def freeze(
+    rewards: Sequence[tuple[str, Mapping[str, Any]]],
+    folder: Path,
+    target: Path,
+    *,
+    columns: frozenset[str] | None = None,
+) -> None:
     """Check the sources (with their options) and copy what they need from the workspace's ``folder``.
 
-    RlftError before anything is copied when a file, a function or a term is not right.
+    ``columns`` are those of the data set, None where they are not known. RlftError before anything is
+    copied when a file, a function, a term or a column is missing or not right.
     """
     python = False
     terms: set[Path] = set()
     for source, options in rewards:
         parsed = parse_source(source)
+        needed: frozenset[str] = frozenset()
         if parsed.kind == "file":
-            choose_function(file_in(folder, parsed.name), parsed.function)
+            needed = columns_asked(file_in(folder, parsed.name), parsed.function)
             python = True
-        elif parsed.kind == "builtin" and isinstance(
-            asked := check_options(parsed.name, options), Occupational
-        ):
-            asked.load(folder)
-            terms |= {term_file(name, folder) for name in (asked.agentic, asked.communal)}
+        elif parsed.kind == "builtin":
+            asked = check_options(parsed.name, options)
+            if isinstance(asked, ExactAnswerReward):
+                needed = frozenset({asked.column})
+            if isinstance(asked, Occupational):
+                asked.load(folder)
+                terms |= {term_file(name, folder) for name in (asked.agentic, asked.communal)}
+        if columns is not None and (missing := sorted(needed - columns)):
+            raise RlftError(
+                f"reward {source} needs a column {missing[0]!r}, which the data set does not have",
+                remedy="rlft data import FILE --kind prompts keeps the columns of a file",
+            )
     if python:
         _check_size(folder)
         shutil.copytree(

@@ -17,6 +17,9 @@ from typing import Any
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.rewards.reward_function import RewardFunction
 
+GIVEN = frozenset({"prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric"})
+"""What every trainer gives; other arguments are columns of the data set."""
+
 
 @dataclass(frozen=True, slots=True)
 class FoundFunction:
@@ -86,6 +89,23 @@ def _choice(path: Path, names: list[str]) -> str:
     if not names:
         return "Define one: def reward(prompts, completions, **columns)"
     return "Name one: " + ", ".join(f"{path.name}:{name}" for name in names)
+
+
+def columns_asked(path: Path, name: str = "") -> frozenset[str]:
+    """Columns of the data set that a function cannot do without: its arguments that have no default."""
+    chosen = choose_function(path, name)
+    for node in ast.parse(path.read_bytes()).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == chosen:
+            given = node.args
+            places = [*given.posonlyargs, *given.args]
+            needed = places[: len(places) - len(given.defaults)]
+            needed += [
+                each
+                for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
+                if default is None
+            ]
+            return frozenset(each.arg for each in needed) - GIVEN
+    return frozenset()
 
 
 def load_function(path: Path, name: str = "") -> RewardFunction:

@@ -5,7 +5,6 @@ The function runs in a process of its own with a time limit; this module starts 
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import signal
@@ -19,7 +18,7 @@ from typing import Any
 import msgspec
 
 from rlft_tui.errors import RlftError, UnavailableError
-from rlft_tui.rewards.python_file import choose_function
+from rlft_tui.rewards.python_file import columns_asked
 from rlft_tui.rewards.reward_function import Reward
 from rlft_tui.rewards.stress_texts import STRESS, TrialCase
 
@@ -100,7 +99,7 @@ def try_file(
     file: Path, function: str, cases: Sequence[TrialCase], *, seconds: float = CALL_SECONDS
 ) -> Trial:
     """Try a function of a Python file on the cases and on every stress text."""
-    columns = tuple(sorted(_asked_columns(file, function)))
+    columns = tuple(sorted(columns_asked(file, function)))
     request = Request((*cases, *STRESS), str(file.resolve()), function, columns=columns, seconds=seconds)
     return _judge(_run(request))
 
@@ -123,18 +122,6 @@ def try_built_in(
         seconds=seconds,
     )
     return _judge(_run(request))
-
-
-def _asked_columns(file: Path, function: str) -> set[str]:
-    """Columns that the function names as arguments."""
-    chosen = choose_function(file, function)
-    usual = {"prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric"}
-    for node in ast.parse(file.read_bytes()).body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == chosen:
-            arguments = node.args
-            named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-            return {argument.arg for argument in named} - usual
-    return set()
 
 
 def _run(request: Request) -> list[Result]:

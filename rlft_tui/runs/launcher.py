@@ -17,9 +17,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from rlft_tui.datasets.dataset_files import TRAIN, read_kind, read_rows
+from rlft_tui.datasets.rows import PromptRow
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
 from rlft_tui.rewards.freeze import freeze
 from rlft_tui.runs.queue_place import QueuePlace
@@ -217,10 +220,22 @@ def _fill(
     if dataset is not None:
         shutil.copytree(dataset, folder.dataset)
     if isinstance(parts := getattr(spec, "rewards", None), tuple):
-        freeze([(part.source, part.options) for part in parts], rewards or folder.rewards, folder.rewards)
+        freeze(
+            [(part.source, part.options) for part in parts],
+            rewards or folder.rewards,
+            folder.rewards,
+            columns=_columns(folder.dataset) if dataset is not None else None,
+        )
     if isinstance(spec, GenerateSpec):
         with folder.prompts.open("w", encoding="utf-8") as stream:
             stream.writelines(json.dumps(row, ensure_ascii=True) + "\n" for row in prompt_rows)
+
+
+def _columns(dataset: Path) -> frozenset[str]:
+    """What the rewards get besides the answers; only data of kind prompts has columns."""
+    kind = read_kind(dataset)
+    rows = read_rows(dataset / TRAIN, kind) if kind == "prompts" else ()
+    return frozenset(name for row in islice(rows, 100) if isinstance(row, PromptRow) for name in row.columns)
 
 
 def _start_keeper(folder: RunFolder, command: Sequence[str]) -> None:

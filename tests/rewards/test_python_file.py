@@ -10,7 +10,7 @@ import pytest
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.rewards.checked_rewards import check_rewards
 from rlft_tui.rewards.freeze import freeze
-from rlft_tui.rewards.python_file import choose_function, functions_in, load_function
+from rlft_tui.rewards.python_file import choose_function, columns_asked, functions_in, load_function
 from rlft_tui.rewards.workspace_files import new_file, reward_files
 
 
@@ -141,6 +141,22 @@ def test_nothing_is_copied_when_a_reward_is_not_right(tmp_path: Path, source: st
         freeze([("rewards/mine.py", {}), (source, {})], tmp_path / "rewards", tmp_path / "run")
     assert said in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_column_that_the_data_set_lacks_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "rewards" / "mine.py", "def mine(completions, hint, level=1, *, goal, **x): ...")
+    folder, target = tmp_path / "rewards", tmp_path / "run"
+    assert columns_asked(folder / "mine.py") == {"hint", "goal"}
+    freeze(
+        [("mine.py", {}), ("exact-answer", {})], folder, target, columns=frozenset({"hint", "goal", "answer"})
+    )
+    for source, options, name in (
+        ("mine.py", {}, "goal"),
+        ("exact-answer", {}, "answer"),
+        ("exact-answer", {"column": "solution"}, "solution"),
+    ):
+        with pytest.raises(RlftError, match=f"reward {source} needs a column '{name}'"):
+            freeze([(source, options)], folder, target, columns=frozenset({"hint"}))
 
 
 def test_a_new_file_is_a_reward_that_loads(tmp_path: Path) -> None:
