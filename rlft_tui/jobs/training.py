@@ -150,11 +150,6 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
     events.measure(policy, step)
     events.sample(policy, step)
     save_result(setup, policy, step=step, tokens=events.tokens)
-    if isinstance(spec, PolicySpec) and spec.policy:
-        from rlft_tui.jobs.policy_weights import write_policy
-
-        job.stage("saving", detail="policy")
-        write_policy(job.folder, spec, policy, step=step, tokens=events.tokens)
     job.log.write("end", status="finished", model=str(job.folder.model))
     say(f"finished after {step} steps: {job.folder.model}")
     return 0
@@ -221,6 +216,7 @@ def save_result(setup: Setup[Any], policy: Any, *, step: int, tokens: int) -> No
     from transformers import AutoConfig
 
     from rlft_tui.jobs.checkpoints import ADAPTER, WHOLE, seal
+    from rlft_tui.jobs.policy_weights import write_policy
     from rlft_tui.jobs.tokenizer_loading import copy_tokenizer
 
     job, path = setup.job, setup.spec.model.path
@@ -240,3 +236,6 @@ def save_result(setup: Setup[Any], policy: Any, *, step: int, tokens: int) -> No
     seal(partial, step=step, tokens=tokens, required=ADAPTER if adapter else WHOLE)
     shutil.rmtree(job.folder.model, ignore_errors=True)
     partial.rename(job.folder.model)
+    if isinstance(setup.spec, PolicySpec) and setup.spec.policy:
+        job.stage("saving", detail="policy")
+        write_policy(job.folder, setup.spec, policy, step=step, tokens=tokens)
