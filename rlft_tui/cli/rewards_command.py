@@ -158,7 +158,9 @@ def _chosen(session: Session, reward: str) -> tuple[dict[str, Any], Path | None]
     source = parse_source(values["source"])
     if source.kind == "model":
         raise RlftError(
-            "a reward model is not tried here", where=reward, remedy="rlft runs show tells how its run went"
+            "a reward model is no function to be tried",
+            where=reward,
+            remedy=f"Have it score answers: rlft models score {source.name}",
         )
     if source.kind == "builtin":
         return {"name": source.name, "options": values.get("options", {})}, None

@@ -116,7 +116,7 @@ def test_a_hanging_file_is_ended(rlft: Rlft, tmp_path: Path) -> None:
     [
         (["lenght"], "Did you mean length?"),
         (["nowhere.py"], "no such file"),
-        (["model:judge"], "is not tried here"),
+        (["model:judge"], "rlft models score judge"),
         (["length:least=3"], "unknown option 'least'"),
     ],
 )
