@@ -9,7 +9,16 @@ import torch
 from safetensors.torch import save_file
 
 from rlft_tui.errors import RlftError
-from rlft_tui.jobs.checkpoints import ADAPTER, MANIFEST, STATE, find_last_good, remove_old, seal, verify
+from rlft_tui.jobs.checkpoints import (
+    ADAPTER,
+    MANIFEST,
+    STATE,
+    find_best,
+    find_last_good,
+    remove_old,
+    seal,
+    verify,
+)
 
 
 def write_checkpoint(root: Path, step: int, value: float = 1.0) -> Path:
@@ -75,7 +84,7 @@ def test_a_file_that_was_not_written_is_named(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path, 1)
     (folder / "rng_state.pth").unlink()
     with pytest.raises(RlftError, match=r"not written: rng_state\.pth"):
-        seal(folder, step=1, tokens=0)
+        seal(folder, step=1, tokens=0, required=(*ADAPTER, *STATE))
 
 
 def test_old_ones_go_but_never_for_an_unfinished_one(tmp_path: Path) -> None:
@@ -87,3 +96,35 @@ def test_old_ones_go_but_never_for_an_unfinished_one(tmp_path: Path) -> None:
         "checkpoint-3",
         "checkpoint-4",
     ]
+
+
+def test_the_best_one_stays_and_what_a_kill_left_goes(tmp_path: Path) -> None:
+    for step, measure in ((1, 0.5), (2, 0.9), (3, None), (4, 0.9), (5, 0.2), (6, 0.4)):
+        seal(write_checkpoint(tmp_path, step), step=step, tokens=0, measure=measure)
+    (write_checkpoint(tmp_path, 7) / "optimizer.pt").unlink()
+    best = find_best(tmp_path, highest=True)
+    assert best == (tmp_path / "checkpoint-2", 0.9)
+    assert find_best(tmp_path, highest=False) == (tmp_path / "checkpoint-5", 0.2)
+    remove_old(tmp_path, 2, best=best[0])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "checkpoint-2",
+        "checkpoint-5",
+        "checkpoint-6",
+        "checkpoint-7",
+    ]
+    seal(write_checkpoint(tmp_path, 8), step=8, tokens=0)
+    remove_old(tmp_path, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-8"]
+
+
+def test_sealing_again_after_a_kill_while_sealing(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path, 3)
+    (folder / f"{MANIFEST}.partial").write_text("{")
+    assert seal(folder, step=3, tokens=5) == verify(folder)
+
+
+def test_a_checkpoint_without_weights_is_none(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path, 1)
+    (folder / "adapter_model.safetensors").unlink()
+    with pytest.raises(RlftError, match="not written: weights"):
+        seal(folder, step=1, tokens=0)

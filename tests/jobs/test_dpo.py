@@ -14,6 +14,7 @@ from rlft_tui.jobs.checkpoints import MANIFEST, verify
 from rlft_tui.runs.run_event import number
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import ModelSource
+from tests.jobs import bare_trl
 from tests.jobs.conftest import Ended
 from tests.jobs.job_process import ROWS, dpo_folder, events, finish, of_kind, start, values, write_lines
 
@@ -88,6 +89,48 @@ def test_it_learns_what_was_chosen(runs: dict[str, Ended]) -> None:
     before, after = (values(found, "heldout/reward_accuracy")[step] for step in (0, 24))
     assert before == 0.5
     assert after == 1.0
+
+
+def test_the_losses_are_those_of_a_bare_trl_script(runs: dict[str, Ended]) -> None:
+    run = runs["whole"]
+    expected = bare_trl.bare_losses(run.folder, bare_trl.dpo)
+    assert list(values(run.events, "loss").values()) == pytest.approx(expected, abs=1e-4)
+
+
+def test_full_fine_tuning_goes_on_from_a_whole_model(tiny_model: Path, tmp_path: Path) -> None:
+    """Without a second model: the reference's log-probabilities are computed before the first step."""
+    folder = dpo_folder(
+        tmp_path / "full",
+        tiny_model,
+        adaptation="full",
+        learning_rate=1e-3,
+        max_steps=6,
+        checkpoint_every=2,
+        loss_type="robust",
+        label_smoothing=0.1,
+        sft_weight=0.2,
+        precompute_reference="on",
+    )
+    code, errors = finish(start("dpo", folder.root))
+    assert code == 0, errors
+    whole = events(folder)
+    expected = bare_trl.bare_losses(folder, bare_trl.dpo)
+    assert list(values(whole, "loss").values()) == pytest.approx(expected, abs=1e-4)
+    assert values(whole, "kl/sequence") == {}
+    verify(folder.model)
+    model = load_file(folder.model / "model.safetensors")
+
+    # As if it had been killed after step 5.
+    shutil.rmtree(folder.model)
+    shutil.rmtree(folder.checkpoints / "checkpoint-6")
+    code, errors = finish(start("dpo", folder.root))
+    assert code == 0, errors
+    again = events(folder)[len(whole) :]
+    assert list(values(again, "loss")) == [5, 6]
+    for key in ("loss", "heldout/margin", "heldout/reward_accuracy"):
+        assert values(again, key)[6] == pytest.approx(values(whole, key)[6], rel=1e-4, abs=1e-5), key
+    for name, tensor in load_file(folder.model / "model.safetensors").items():
+        torch.testing.assert_close(tensor, model[name], rtol=1e-4, atol=1e-6)
 
 
 def test_samples_come_from_the_policy_in_training(runs: dict[str, Ended]) -> None:
