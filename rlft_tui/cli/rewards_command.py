@@ -54,7 +54,7 @@ def list_(session: Session) -> None:
     ]
 
     def text() -> str:
-        shown = [(row["source"], row["kind"], _options(row["options"]), row["says"]) for row in rows]
+        shown = [(row["source"], row["kind"], " ".join(row["options"]), row["says"]) for row in rows]
         return table(("reward", "kind", "options", "what it rewards"), shown)
 
     session.show(rows, text)
@@ -197,12 +197,6 @@ def _given(session: Session, given: list[str], file: Path | None, run: str) -> T
             answers = [TrialText(each, p.prompt) for p in pairs for each in (p.response_a, p.response_b)]
             return TrialCase("answers of the workspace", tuple(answers))
     return EXAMPLES
-
-
-def _options(options: dict[str, Any]) -> str:
-    return " ".join(
-        f"{name}={str(value).lower() if value is False else value}" for name, value in options.items()
-    )
 
 
 def _plain(trial: Trial, case: TrialCase) -> dict[str, Any]:
