@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import typer
 
@@ -37,8 +38,17 @@ def exit_code(run: RunSummary) -> int:
     return 0 if run.status in ("finished", "stopped", "paused") else 1
 
 
-def follow_run(session: Session, client: WorkspaceClient, run_id: str) -> RunSummary:
-    """Progress lines on stderr until the run has ended; its last state."""
+def follow_run(
+    session: Session,
+    client: WorkspaceClient,
+    run_id: str,
+    *,
+    show: Callable[[WorkspaceClient, RunSummary, str], None] | None = None,
+) -> RunSummary:
+    """Progress lines on stderr until the run has ended; its last state.
+
+    ``show`` is given each line that is news in place of stderr.
+    """
     said = ""
     try:
         while True:
@@ -49,7 +59,10 @@ def follow_run(session: Session, client: WorkspaceClient, run_id: str) -> RunSum
             # The time left changes with every look; a line is news only for its other parts.
             news = line.rpartition("  ")[0] if line.endswith(" left") else line
             if news != said:
-                session.say(line)
+                if show is None:
+                    session.say(line)
+                else:
+                    show(client, run, line)
                 said = news
             time.sleep(_PAUSE)
     except KeyboardInterrupt:

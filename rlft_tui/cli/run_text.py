@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from rlft_tui.cli.session import duration, moment
+from rlft_tui.cli.session import duration, moment, table
+from rlft_tui.runs.compare_runs import RunComparison
 from rlft_tui.runs.run_status import RunSummary, Series
 
 
@@ -59,6 +61,22 @@ def points(series: Series) -> list[tuple[int, float | str | None]]:
         for step, mean, nonfinite in zip(series.steps, series.mean, series.nonfinite, strict=True)
         if mean is not None or nonfinite
     ]
+
+
+def comparison_text(comparison: RunComparison, runs: Sequence[RunSummary]) -> str:
+    """Settings that differ, the last metrics, and the training data beside that of the first run."""
+    head = ("setting", *(run.id for run in runs))
+    parts = [table(head, [(one.setting, *one.values) for one in comparison.settings], empty="Same settings.")]
+    keys = sorted({key for run in runs for key in run.metrics})
+    if keys:
+        rows = [(key, *(_number(run.metrics.get(key, "")) for run in runs)) for key in keys]
+        parts.append(table(("last value", *head[1:]), rows))
+    for one in comparison.data:
+        parts.append(
+            f"Training data of {one.run_id} beside {comparison.runs[0]}: {one.shared} shared, "
+            f"{one.apart} judged differently, {one.only_first} only in the first, {one.only_second} only here"
+        )
+    return "\n\n".join(parts)
 
 
 def progress_line(run: RunSummary) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,16 @@ from rlft_tui.cli.session import Session, fields, moment, table, write
 from rlft_tui.errors import RlftError
 
 app = noun("runs")
+
+Plot = Annotated[bool, typer.Option("--plot", help="Draw curves.")]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option("--metric", "-m", metavar="KEY", help="Which curves [default: the first four]"),
+]
+Smooth = Annotated[
+    float, typer.Option("--smooth", min=0.0, max=0.999, help="Weight of the past in a moving average.")
+]
+LogScale = Annotated[bool, typer.Option("--log", help="A logarithmic value axis.")]
 
 _EVERY_POINT = 1_000_000
 """Bins at most: up to so many steps every value comes as it was logged."""
@@ -51,6 +62,8 @@ def list_(session: Session) -> None:
     app,
     "rlft runs show dpo-1129-1740-abcd",
     "rlft runs show dpo-1129-1740-abcd --series loss --json",
+    "rlft runs show dpo-1129-1740-abcd --plot --metric loss --smooth 0.9",
+    "rlft runs show dpo-1129-1740-abcd --metric loss --picture loss.svg",
 )
 def show(
     session: Session,
@@ -58,13 +71,23 @@ def show(
     series: Annotated[
         str, typer.Option("--series", metavar="KEY", help="Add every value of one metric, by step.")
     ] = "",
+    plot: Plot = False,
+    metric: Metrics = None,
+    smooth: Smooth = 0.0,
+    log: LogScale = False,
+    picture: Annotated[
+        str, typer.Option("--picture", metavar="FILE", help="Write the metric's chart as .svg or .png.")
+    ] = "",
 ) -> None:
-    """Show one run: state, last and first metrics, how it ended."""
+    """Show one run: state, last and first metrics, how it ended; or its curves."""
     import msgspec
 
     from rlft_tui.cli.estimate_text import outcome_fields
     from rlft_tui.cli.run_text import points, run_fields, run_json
 
+    if plot or picture:
+        _show_plots(session, run_id, metric or [], smooth=smooth, log=log, picture=picture, plot=plot)
+        return
     with session.connect() as client:
         run = client.run(run_id)
         curves = client.series(run_id, [series], points=_EVERY_POINT) if series else ()
@@ -84,6 +107,23 @@ def show(
         return table(("step", series), values)
 
     session.show(value, text)
+
+
+def _show_plots(
+    session: Session, run_id: str, metrics: list[str], *, smooth: float, log: bool, picture: str, plot: bool
+) -> None:
+    from rlft_tui.cli.run_plot import picture_of, plots
+
+    with session.connect() as client:
+        run = client.run(run_id)
+        if picture:
+            if len(metrics) != 1:
+                raise RlftError("a picture shows one metric", remedy="Name it: --metric loss")
+            path = picture_of(client, run, metrics[0], picture, smoothing=smooth, log=log)
+            session.show({"picture": path}, path)
+        if plot:
+            text = plots(client, run, metrics, smoothing=smooth, log=log)
+            session.show({"plot": text}, text)
 
 
 @command(app, "rlft runs logs dpo-1129-1740-abcd", "rlft runs logs dpo-1129-1740-abcd --follow")
@@ -118,14 +158,32 @@ def logs(
                 time.sleep(0.3)
 
 
-@command(app, "rlft runs follow dpo-1129-1740-abcd")
-def follow(session: Session, run_id: RunId) -> None:
+@command(
+    app, "rlft runs follow dpo-1129-1740-abcd", "rlft runs follow dpo-1129-1740-abcd --plot --metric loss"
+)
+def follow(
+    session: Session,
+    run_id: RunId,
+    plot: Plot = False,
+    metric: Metrics = None,
+    smooth: Smooth = 0.0,
+    log: LogScale = False,
+) -> None:
     """Print a run's progress on stderr until it ends; the exit code is the run's (0 well, 1 failed)."""
     from rlft_tui.cli.run_progress import exit_code, follow_run
     from rlft_tui.cli.run_text import run_fields, run_json
 
     with session.connect() as client:
-        run = follow_run(session, client, run_id)
+        if plot:
+            from rlft_tui.cli.run_plot import LivePlot, plots
+
+            live = LivePlot(session, metric or [], smoothing=smooth, log=log)
+            run = follow_run(session, client, run_id, show=live.show)
+            if run.metrics and not session.json:
+                text = plots(client, run, metric or [], smoothing=smooth, log=log)
+                session.show({}, text + "\n")
+        else:
+            run = follow_run(session, client, run_id)
     session.show(run_json(run), lambda: fields(run_fields(run)))
     raise typer.Exit(exit_code(run))
 
@@ -150,3 +208,82 @@ def rm(
 
 
 add_run_control_commands(app)
+
+
+@command(app, "rlft runs compare dpo-1129-1740-abcd dpo-1129-1902-wxyz")
+def compare(
+    session: Session,
+    run_ids: Annotated[list[str], typer.Argument(metavar="RUN_ID...", help="Two runs or more.")],
+) -> None:
+    """Set runs beside the first: settings that differ, last metrics, training data row by row."""
+    from rlft_tui.cli.run_text import comparison_text
+
+    if len(run_ids) < 2:
+        raise RlftError("a comparison needs two runs", remedy="rlft runs list shows their ids")
+    with session.connect() as client:
+        runs = [client.run(run_id) for run_id in run_ids]
+        comparison = client.compare_runs(*run_ids)
+    import msgspec
+
+    session.show(msgspec.to_builtins(comparison), lambda: comparison_text(comparison, runs))
+
+
+@command(
+    app,
+    "rlft runs tag dpo-1129-1740-abcd baseline keep",
+    "rlft runs tag dpo-1129-1740-abcd --note 'with the new prompts'",
+    "rlft runs tag dpo-1129-1740-abcd --archive",
+)
+def tag(
+    session: Session,
+    run_id: RunId,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="[TAG...]", help="The run's tags.")] = None,
+    note: Annotated[str | None, typer.Option("--note", help="A note on the run.")] = None,
+    archive: Annotated[
+        bool | None, typer.Option("--archive/--no-archive", help="Leave it out of lists, or not.")
+    ] = None,
+) -> None:
+    """Tags, a note, or put a run away; without any of them, show what there is."""
+    changes: dict[str, object] = {}
+    if tags:
+        changes["tags"] = tags
+    if note is not None:
+        changes["note"] = note
+    if archive is not None:
+        changes["archived"] = archive
+    with session.connect() as client:
+        run = client.remark(run_id, **changes) if changes else client.run(run_id)
+    said = {"id": run.id, "tags": list(run.tags), "note": run.note, "archived": run.archived}
+    session.show(said, lambda: fields(list(said.items())))
+
+
+@command(
+    app,
+    "rlft runs import runs/Nov30_host",
+    "rlft runs import wandb/offline-run-20261130_101500-abcd1234",
+    "rlft runs import output/checkpoint-500/trainer_state.json",
+    "rlft runs import metrics.csv",
+    name="import",
+)
+def import_(
+    session: Session,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="File, or folder to look through.")],
+) -> None:
+    """Bring in runs of other programs: TensorBoard, W&B offline, trainer_state.json, CSV."""
+    import tempfile
+
+    from rlft_tui.runs.imports.read_foreign import read_foreign
+    from rlft_tui.runs.imports.store_import import write_upload
+
+    found = read_foreign(path)
+    made = []
+    with session.connect() as client, tempfile.TemporaryDirectory() as folder:
+        for run in found:
+            upload = Path(folder) / "run"
+            write_upload(run, upload)
+            made.append((client.import_run(upload), run))
+    said = [
+        {"id": one.id, "name": run.name, "source": run.source, "steps": one.step, "metrics": len(one.metrics)}
+        for one, run in made
+    ]
+    session.show(said, lambda: table(tuple(said[0]), [tuple(entry.values()) for entry in said]))

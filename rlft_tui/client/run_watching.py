@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rlft_tui.client.transport import LONG, Transport, segment
 from rlft_tui.runs.compare_runs import RunComparison
 from rlft_tui.runs.log_search import LogLevel, LogMatches
@@ -78,6 +80,10 @@ class RunWatching(Transport):
         """The run beside others: settings that differ, and their training data row by row."""
         path, query = f"/runs/{segment(run_id)}/comparison", {"other": list(others)}
         return self._request("GET", path, RunComparison, query=query, timeout=LONG)
+
+    def import_run(self, upload: Path) -> RunSummary:
+        """A run that another program made, from a file that ``write_upload`` has written."""
+        return self._post("/runs/import", RunSummary, content=upload, timeout=LONG)
 
     def remark(self, run_id: str, **changes: object) -> RunSummary:
         """Change what people say about a run: tags, note, archived, seen, snoozed."""

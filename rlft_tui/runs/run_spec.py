@@ -18,6 +18,7 @@ from rlft_tui.runs.specs.base import ModelSource, RunSpec, Sampling, model_field
 from rlft_tui.runs.specs.dpo import DpoSpec
 from rlft_tui.runs.specs.generate import GenerateSpec, GenerationPrompt
 from rlft_tui.runs.specs.grpo import GrpoSpec
+from rlft_tui.runs.specs.imported import ImportedSpec
 from rlft_tui.runs.specs.kto import KtoSpec
 from rlft_tui.runs.specs.ppo import PpoSpec
 from rlft_tui.runs.specs.reward import RewardSpec
@@ -44,7 +45,7 @@ __all__ = (
 
 _AnySpec = SftSpec | RewardSpec | DpoSpec | KtoSpec | PpoSpec | GrpoSpec | RlooSpec | GenerateSpec
 _adapter: TypeAdapter[RunSpec] = TypeAdapter(
-    Annotated[_AnySpec, Field(discriminator="method")], config=ConfigDict(defer_build=True)
+    Annotated[_AnySpec | ImportedSpec, Field(discriminator="method")], config=ConfigDict(defer_build=True)
 )
 
 SPECS: dict[str, type[RunSpec]] = {spec.model_fields["method"].default: spec for spec in get_args(_AnySpec)}

@@ -8,11 +8,13 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from rlft_tui.runs.compare_runs import RunComparison, compare_runs
+from rlft_tui.runs.imports.store_import import store_import
 from rlft_tui.runs.log_page import read_page
 from rlft_tui.runs.log_search import LogLevel, LogMatches, search_log
 from rlft_tui.runs.run_status import LogPage, RunSummary, Sample, SampleHead, Series
 from rlft_tui.server.replies import decode, reply
 from rlft_tui.server.services import Content, ServicesOf
+from rlft_tui.server.uploads import Upload
 
 router = APIRouter()
 _MOST_POINTS = 1_000_000
@@ -81,6 +83,12 @@ def log_lines(
     """Lines of the output that match; a long file takes several requests, each from ``searched`` on."""
     output = services.supervisor.folder(run_id).output
     return reply(search_log(output, text=text, level=level, start=start, backwards=backwards, limit=limit))
+
+
+@router.post("/runs/import", response_model=RunSummary)
+def import_run(services: ServicesOf, upload: Upload) -> Response:
+    """The body is what ``runs/imports/store_import.py`` writes: a description, then an event log."""
+    return reply(services.supervisor.summary(store_import(services.workspace.runs, upload)))
 
 
 @router.get("/runs/{run_id}/comparison", response_model=RunComparison)

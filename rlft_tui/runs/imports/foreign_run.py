@@ -1,0 +1,56 @@
+"""A run that another program logged, as rows of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from rlft_tui.runs.run_event import RunEvent, encode_event
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRow:
+    """What was logged at one step."""
+
+    step: int
+    t: float | None
+    """Unix seconds, where the log says."""
+    values: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignRun:
+    """One run of another program."""
+
+    name: str
+    source: str
+    """The kind of log: tensorboard, wandb, trainer_state or csv."""
+    rows: tuple[LoggedRow, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Its configuration, as far as the log has it."""
+
+
+def by_step(points: Iterable[tuple[int, float | None, str, float]]) -> tuple[LoggedRow, ...]:
+    """Single values (step, time, name, value) as one row a step, in the order of the steps."""
+    values: dict[int, dict[str, float]] = {}
+    times: dict[int, float | None] = {}
+    for step, t, key, value in points:
+        values.setdefault(step, {})[key] = value
+        times.setdefault(step, t)
+    return tuple(LoggedRow(step, times[step], values[step]) for step in sorted(values))
+
+
+def event_log(run: ForeignRun, now: float) -> Iterator[bytes]:
+    """The run as lines of an event log; rows without a time are put a second apart, up to ``now``."""
+    rows = run.rows
+    known = [row.t for row in rows if row.t is not None]
+    begin = min(known, default=now - len(rows))
+    last = rows[-1].step if rows else 0
+    start = {"method": "imported", "attempt": 1, "versions": {}, "device": "", "steps": last}
+    yield encode_event(RunEvent("start", begin, start))
+    t = begin
+    for row in rows:
+        t = row.t if row.t is not None else t + 1.0
+        yield encode_event(RunEvent("metrics", t, {"step": row.step, "values": row.values}))
+    yield encode_event(RunEvent("end", t, {"status": "finished"}))

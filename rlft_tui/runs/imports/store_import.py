@@ -1,0 +1,82 @@
+"""A foreign run as a run folder of the workspace."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rlft_tui.errors import RlftError
+from rlft_tui.ids import new_run_id
+from rlft_tui.runs.imports.foreign_run import ForeignRun, event_log
+from rlft_tui.runs.remarks import change_remarks
+from rlft_tui.runs.run_event import decode_event
+from rlft_tui.runs.run_folder import RunFolder
+from rlft_tui.runs.run_spec import write_spec
+from rlft_tui.runs.run_status import Exit
+from rlft_tui.runs.specs.imported import ImportedSpec
+
+
+def write_upload(run: ForeignRun, path: Path) -> None:
+    """The run as one file for the server: a line that describes it, then its event log."""
+    head = {"name": run.name, "source": run.source, "settings": run.settings}
+    with path.open("wb") as stream:
+        stream.write(json.dumps(msgspec.to_builtins(head)).encode() + b"\n")
+        stream.writelines(event_log(run, time.time()))
+
+
+def store_import(runs: Path, upload: Path) -> str:
+    """Make a run folder of such a file; the new run's id. Nothing is left behind when that fails."""
+    run_id = new_run_id("imported")
+    partial = runs / f".{run_id}"
+    try:
+        partial.mkdir(parents=True)
+        with upload.open("rb") as stream:
+            head = _head(stream.readline())
+            folder = RunFolder(partial)
+            spec = ImportedSpec(
+                id=run_id,
+                name=str(head.get("name", "")),
+                source=str(head.get("source", "")),
+                settings=_without_none(head.get("settings", {})),
+            )
+            write_spec(spec, folder.spec)
+            with folder.events.open("wb") as log:
+                shutil.copyfileobj(stream, log)
+        last = _last_line(folder.events)
+        folder.output.write_bytes(b"")
+        folder.write_exit(Exit(0, None, f"imported from {spec.source}", decode_event(last).t))
+        change_remarks(partial, {"tags": ["imported", spec.source], "note": spec.name})
+        partial.rename(runs / run_id)
+    except (OSError, ValueError) as error:
+        raise RlftError(f"the run was not imported: {error}") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return run_id
+
+
+def _head(line: bytes) -> dict[str, Any]:
+    head = json.loads(line)
+    if not isinstance(head, dict):
+        raise ValueError("its first line does not describe a run")
+    return head
+
+
+def _without_none(value: Any) -> Any:
+    """What TOML can hold: it has no null."""
+    if isinstance(value, dict):
+        return {str(key): _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_none(item) for item in value if item is not None]
+    return value
+
+
+def _last_line(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        size = stream.seek(0, 2)
+        stream.seek(max(0, size - 65536))
+        return stream.read().rstrip(b"\n").rpartition(b"\n")[2]
