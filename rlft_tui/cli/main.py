@@ -35,7 +35,7 @@ NOUNS: dict[str, str] = {
     "train": "Train a model: sft, reward, dpo, kto, ppo, grpo, rloo, presets.",
     "runs": "Runs: list, show, logs, follow, stop, pause, resume, cancel, move, kill, rm.",
     "rewards": "Rewards for answers: list, test, new.",
-    "models": "Models: list, pull, show, ratings.",
+    "models": "Models: list, pull, show, score, ratings.",
     "compare": "Answer one prompt with two models, side by side.",
     "backup": "Copy the workspace's data to a new folder in backups/.",
     "restore": "Put a backup back in place of the workspace's data.",

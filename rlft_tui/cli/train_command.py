@@ -57,14 +57,14 @@ _HELP: dict[str, str] = {
 }
 _MORE = """\
 Prints the run's id first. The run goes on when this command, the workbench or the connection
-ends. --model defaults to the workspace's default model, --dataset to the newest that fits.
-Flags go before --spec, --spec before --clone, --clone before --preset."""
+ends. The data is checked first, as by rlft data check: errors stop the launch, warnings need a
+yes (--yes, or an answer at the terminal). --model defaults to the workspace's default model,
+--dataset to the newest that fits. Flags go before --spec, --spec before --clone, --clone before
+--preset."""
 
 DryRun = Annotated[
     bool,
-    typer.Option(
-        "--dry-run", help="Take a few real steps, throw them away, say what the whole would take."
-    ),
+    typer.Option("--dry-run", help="Take a few real steps, throw them away, say what the whole would take."),
 ]
 Preset = Annotated[
     str,
@@ -73,6 +73,9 @@ Preset = Annotated[
 Clone = Annotated[str, typer.Option("--clone", metavar="RUN", help="Begin with the settings of this run.")]
 Toml = Annotated[
     bool, typer.Option("--toml", help="Print every setting with its meaning as TOML; start nothing.")
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Launch in spite of what the check of the data warns of.")
 ]
 
 
@@ -88,13 +91,23 @@ def _add(method: str) -> None:
         dry_run: DryRun = False,
         follow: Follow = False,
         now: Now = False,
+        yes: Yes = False,
         **given: Any,
     ) -> None:
         if dry_run:
             try_out(session, launch_values(session, method, given, preset=preset, clone=clone, spec=spec))
             return
         start(
-            session, method, given, preset=preset, clone=clone, spec=spec, toml=toml, follow=follow, now=now
+            session,
+            method,
+            given,
+            preset=preset,
+            clone=clone,
+            spec=spec,
+            toml=toml,
+            follow=follow,
+            now=now,
+            yes=yes,
         )
 
     train.__doc__ = f"{_HELP.get(method) or SPECS[method].__doc__}\n\n{_MORE}"
@@ -117,8 +130,10 @@ def start(
     toml: bool = False,
     follow: bool = False,
     now: bool = False,
+    yes: bool = False,
 ) -> None:
-    """Launch a training run, or print what it would be asked to do."""
+    """Launch a training run once it is proved, or print what it would be asked to do."""
+    from rlft_tui.cli.launch_proof import prove
     from rlft_tui.cli.run_progress import finish_launch
     from rlft_tui.runs.launch_values import complete
     from rlft_tui.runs.spec_toml import write_toml
@@ -132,6 +147,7 @@ def start(
             write_data(write_toml(method, values))
         return
     with session.connect() as client:
+        prove(session, client, values, yes=yes)
         run = client.launch({**values, "now": now})
         finish_launch(session, client, run, follow=follow)
 

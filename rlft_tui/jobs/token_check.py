@@ -202,8 +202,6 @@ class _Looking:
             )
         if report.unending:
             self._say_unending(rows)
-        if self.tokenizer.pad_token_id == self.tokenizer.eos_token_id and report.method != "reward":
-            report.warnings.append(f"padding and end of sequence are the same token, {report.eos_token}")
 
     def _why_dropped(self, longest: Lengths) -> tuple[str, str]:
         if self.report.method in ONLINE:

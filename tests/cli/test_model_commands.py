@@ -101,6 +101,14 @@ def test_a_data_set_is_checked_token_by_token_before_training(
     useless = rlft(*asked, "--max-length", "16")
     assert useless.code == 1
     assert "error: every prompt fills max_length" in useless.out
+    refused = rlft("train", "dpo", "--model", "tiny")
+    assert refused.code == 2
+    assert "warning: the chosen answer is the longer one" in refused.err
+    assert "nothing was launched: the warnings need a yes" in refused.err.splitlines()[-1]
+    hopeless = rlft("train", "dpo", "--model", "tiny", "--max-length", "16", "--yes")
+    assert hopeless.code == 2
+    assert "every prompt fills max_length (16 tokens)" in hopeless.err.splitlines()[-1]
+    assert client.runs() == ()
     unknown = rlft("data", "check", "first")
     assert unknown.code == 2
     assert "rlft models pull smollm2-135m" in unknown.err

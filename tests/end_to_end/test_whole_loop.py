@@ -55,7 +55,7 @@ def test_prompts_become_pairs_labels_a_model_and_pairs_again(rlft: Rlft, tmp_pat
 
     sides = ["--model-a", "tiny", "--model-b", "tiny", "--temperature-b", "1.5"]
     short = ["--max-new-tokens-a", "8", "--max-new-tokens-b", "8"]
-    made = rlft("pairs", "generate", *sides, *short, *small, "--follow").split()[0]
+    made = rlft("pairs", "generate", *sides, *short, *small, "--follow", "--yes").split()[0]
     assert rlft.json("runs", "show", made)["status"] == "finished"
     pairs = rlft.json("pairs", "list")["pairs"]
     assert len(pairs) == len(PROMPTS)
@@ -70,7 +70,7 @@ def test_prompts_become_pairs_labels_a_model_and_pairs_again(rlft: Rlft, tmp_pat
     assert "<|im_start|>" in rlft("data", "check", "first", "--model", "tiny")
 
     steps = ["--max-steps", "3", "--batch-size", "2", "--sample-every", "2", "--sampling-max-new-tokens", "4"]
-    trained = rlft("train", "dpo", "--model", "tiny", *steps, *small, "--follow").split()[0]
+    trained = rlft("train", "dpo", "--model", "tiny", *steps, *small, "--follow", "--yes").split()[0]
     run = rlft.json("runs", "show", trained, "--series", "loss")
     assert (run["status"], run["step"], run["dataset"]) == ("finished", 3, dataset["hash"])
     assert [step for step, _ in run["series"]] == [1, 2, 3]
