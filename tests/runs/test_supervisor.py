@@ -16,15 +16,17 @@ from rlft_tui.database.connection import Database, open_database
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError
 from rlft_tui.models.model import Model
 from rlft_tui.models.models_table import add_model, list_models
+from rlft_tui.models.policy_versions import read_versions
 from rlft_tui.pairs.pairs_table import count_pairs, pairs_page
 from rlft_tui.paths import Workspace
 from rlft_tui.runs.launcher import launch
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_status import ACTIVE, RunSummary, Series
+from rlft_tui.runs.tracker_packages import require_trackers
 from rlft_tui.server import curve_cache, followed_run
 from rlft_tui.server.supervisor import Supervisor
 from tests.conftest import wait_for
-from tests.runs.scripted import FINISHING, TRAINING, command, generate_spec, start_job, wait_for_end
+from tests.runs.scripted import FINISHING, TRAINING, command, dpo_spec, generate_spec, start_job, wait_for_end
 
 Opener = Callable[[], Supervisor]
 
@@ -367,3 +369,37 @@ def test_a_run_whose_files_are_garbled_hides_no_other_run_and_keeps_no_server_fr
         assert set(listed) == {good.id}
         with pytest.raises(RlftError):
             opened().summary("dpo-bad-1")
+
+
+def test_a_run_that_names_a_policy_makes_a_version_of_it(
+    place: Workspace, database: Database, opened: Opener, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "train.jsonl").write_text("{}\n" * 12)
+    (data / "heldout.jsonl").write_text("{}\n" * 3)
+    body = """
+start(steps=3)
+log.metrics(3, {"reward": 0.75, "reward_std": 0.1})
+for name in ("model", "policy"):
+    (folder.root / name).mkdir()
+    (folder.root / name / "config.json").write_text("{}")
+log.write("end", status="finished", model=str(folder.model))
+"""
+    launch(place.runs, dpo_spec("run-1", policy="nurse"), dataset=data, command=command(body))
+    supervisor = opened()
+    ended(supervisor, "run-1")
+    (version,) = read_versions(place.models, "nurse")
+    assert (version.version, version.feedback_count, version.training_steps) == ("v15", 15, 3)
+    assert (version.final_reward_mean, version.final_reward_std) == (0.75, 0.1)
+    assert {model.name: model.path for model in models(database)} == {
+        "run-1": str(place.runs / "run-1" / "model"),
+        "nurse-v15": str(place.models / "nurse" / "v15" / "policy"),
+    }
+
+
+def test_a_tracker_that_is_not_installed_is_named_before_anything_is_made() -> None:
+    require_trackers(("tensorboard",))
+    with pytest.raises(RlftError, match="the tracker no_such_tracker is not installed") as refused:
+        require_trackers(("no_such_tracker",))
+    assert "rlft_tui[trackers]" in refused.value.remedy
