@@ -92,7 +92,9 @@ class Decoding:
             position_ids=positions,
             past_key_values=self._cache,
             use_cache=True,
-            logits_to_keep=1,
+            # As a tensor: a slice of the states would not be contiguous, and torch would then multiply
+            # it row by row, with a copy of the whole output layer for every row.
+            logits_to_keep=torch.tensor([self._ids.shape[1] - 1], device=self.device),
         )
         rows = self.open
         chosen = draw(output.logits[:, -1, :].float(), rows, [self._random[id(row)] for row in rows])

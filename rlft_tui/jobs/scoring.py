@@ -48,8 +48,9 @@ def _batch_logps(model: Any, items: list[Scored]) -> list[float]:
         attention_mask=mask,
         position_ids=positions,
         use_cache=False,
-        logits_to_keep=answers + 1,
-    ).logits[:, -answers - 1 : -1]
+        # As a tensor: see Decoding.step.
+        logits_to_keep=torch.arange(width - answers - 1, width - 1, device=device),
+    ).logits
     targets = ids[:, -answers:]
     sums = []
     for row, target, item in zip(logits, targets, items, strict=True):
