@@ -71,11 +71,11 @@ def comparison_text(comparison: RunComparison, runs: Sequence[RunSummary]) -> st
     if keys:
         rows = [(key, *(_number(run.metrics.get(key, "")) for run in runs)) for key in keys]
         parts.append(table(("last value", *head[1:]), rows))
-    for one in comparison.data:
-        parts.append(
-            f"Training data of {one.run_id} beside {comparison.runs[0]}: {one.shared} shared, "
-            f"{one.apart} judged differently, {one.only_first} only in the first, {one.only_second} only here"
-        )
+    parts += [
+        f"Training data of {one.run_id} beside {comparison.runs[0]}: {one.shared} shared, "
+        f"{one.apart} judged differently, {one.only_first} only in the first, {one.only_second} only here"
+        for one in comparison.data
+    ]
     return "\n\n".join(parts)
 
 

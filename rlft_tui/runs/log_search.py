@@ -12,9 +12,13 @@ from rlft_tui.errors import RlftError
 from rlft_tui.runs.terminal_text import plain_text
 
 LogLevel = Literal["", "warnings", "errors", "tracebacks"]
-_TRACEBACK = rb"^[ \t]*Traceback \(most recent call last\)"
+_COLOUR = rb"\x1b\[[0-9;]*m"
+_MARGIN = rb"^(?:[ \t]|" + _COLOUR + rb")*"
+_TRACEBACK = _MARGIN + rb"Traceback \(most recent call last\)"
 _ERROR = (
-    rb"\b(?:ERROR|CRITICAL|FATAL)\b|^[ \t]*(?:\w+\.)*\w*(?:Error|Exception|Interrupt)(?::|$)|" + _TRACEBACK
+    rb"(?:\b|" + _COLOUR + rb")(?:ERROR|CRITICAL|FATAL)\b"
+    rb"|" + _MARGIN + rb"(?:\w+\.)*\w*(?:Error|Exception|Interrupt)(?::|$)"
+    rb"|" + _TRACEBACK
 )
 
 
@@ -33,7 +37,8 @@ class _Test:
 _ERROR_WORDS = (b"ERROR", b"CRITICAL", b"FATAL", b"Error", b"Exception", b"Interrupt", b"Traceback")
 _LEVELS: dict[LogLevel, _Test] = {
     "warnings": _Test(
-        re.compile(rb"\bWARN(?:ING)?\b|Warning: |" + _ERROR), (b"WARN", b"Warning: ", *_ERROR_WORDS)
+        re.compile(rb"(?:\b|" + _COLOUR + rb")WARN(?:ING)?\b|Warning: |" + _ERROR),
+        (b"WARN", b"Warning: ", *_ERROR_WORDS),
     ),
     "errors": _Test(re.compile(_ERROR), _ERROR_WORDS),
     "tracebacks": _Test(re.compile(_TRACEBACK), (b"Traceback (",)),

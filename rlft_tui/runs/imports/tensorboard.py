@@ -15,6 +15,7 @@ _VALUE, _TAG, _SIMPLE_VALUE, _TENSOR = 1, 1, 2, 8
 _DTYPE, _CONTENT, _FLOATS, _DOUBLES = 1, 4, 5, 6
 _FLOAT, _DOUBLE = 1, 2
 """TensorFlow's numbers of the two types that scalars have."""
+_ONE_NUMBER = ((_FLOAT, 4), (_DOUBLE, 8))
 
 Point = tuple[int, float | None, str, float]
 
@@ -84,9 +85,8 @@ def _tensor(message: bytes) -> float | None:
     for number, value in fields_of(message):
         if number == _DTYPE and isinstance(value, int):
             kind = value
-        elif number in (_FLOATS, _DOUBLES) and isinstance(value, bytes) and len(value) in (4, 8):
+        elif (number in (_FLOATS, _DOUBLES) and isinstance(value, bytes) and len(value) in (4, 8)) or (
+            number == _CONTENT and isinstance(value, bytes) and (kind, len(value)) in _ONE_NUMBER
+        ):
             return as_double(value)
-        elif number == _CONTENT and isinstance(value, bytes):
-            if (kind, len(value)) in ((_FLOAT, 4), (_DOUBLE, 8)):
-                return as_double(value)
     return None

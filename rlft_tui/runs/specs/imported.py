@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from rlft_tui.runs.specs.base import RunSpec
 
 
@@ -15,5 +17,5 @@ class ImportedSpec(RunSpec):
     """What the other program called it."""
     source: str = ""
     """The kind of log it was read from: tensorboard, wandb, trainer_state or csv."""
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
     """Its configuration, as far as the log has it."""

@@ -1,0 +1,145 @@
+"""Logs of other programs: written here byte by byte, read as runs."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from pathlib import Path
+
+import pytest
+
+from rlft_tui.errors import RlftError
+from rlft_tui.runs.imports.read_foreign import read_foreign
+
+
+def varint(value: int) -> bytes:
+    value &= (1 << 64) - 1
+    out = bytearray()
+    while True:
+        value, low = value >> 7, value & 0x7F
+        out.append(low | (0x80 if value else 0))
+        if not value:
+            return bytes(out)
+
+
+def field(number: int, value: int | float | bytes | str) -> bytes:
+    """A varint, a double or bytes as a protocol buffer field."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    if isinstance(value, float):
+        return varint(number << 3 | 1) + struct.pack("<d", value)
+    data = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def fixed32(number: int, value: float) -> bytes:
+    return varint(number << 3 | 5) + struct.pack("<f", value)
+
+
+def tf_event(step: int, t: float, *values: bytes) -> bytes:
+    return field(1, t) + field(2, step) + field(5, b"".join(field(1, value) for value in values))
+
+
+def tf_record(data: bytes) -> bytes:
+    return struct.pack("<Q", len(data)) + b"\0\0\0\0" + data + b"\0\0\0\0"
+
+
+def test_tensorboard_scalars_old_and_new_and_a_torn_end(tmp_path: Path) -> None:
+    folder = tmp_path / "Nov30_host"
+    folder.mkdir()
+    tensor = field(1, 1) + field(4, struct.pack("<f", 0.25))
+    events = [
+        tf_event(1, 100.0, field(1, "loss") + fixed32(2, 0.5), field(1, "reward") + fixed32(2, 1.0)),
+        tf_event(2, 101.0, field(1, "loss") + field(8, tensor)),
+        tf_event(2, 101.0, field(1, "picture") + field(4, b"pixels")),
+        b"\xff\xff",  # a damaged record costs no other
+        tf_event(3, 102.0, field(1, "loss") + fixed32(2, math.nan)),
+    ]
+    log = b"".join(map(tf_record, events)) + tf_record(events[0])[:20]
+    (folder / "events.out.tfevents.1.host").write_bytes(log)
+    (run,) = read_foreign(tmp_path)
+    assert (run.name, run.source) == ("Nov30_host", "tensorboard")
+    assert [(row.step, row.t) for row in run.rows] == [(1, 100.0), (2, 101.0), (3, 102.0)]
+    assert run.rows[0].values == {"loss": 0.5, "reward": 1.0}
+    assert run.rows[1].values == {"loss": 0.25}
+    assert math.isnan(run.rows[2].values["loss"])
+
+
+def leveldb(*records: bytes) -> bytes:
+    """W&B's file: its header, then records cut at blocks of 32 KiB."""
+    out = bytearray(b":W&B" + struct.pack("<HB", 0xBEE1, 0))
+    for record in records:
+        first, rest = True, record
+        while True:
+            left = 32768 - len(out) % 32768
+            if left < 7:
+                out += b"\0" * left
+                continue
+            piece, rest = rest[: left - 7], rest[left - 7 :]
+            kind = {(True, True): 1, (True, False): 2, (False, False): 3, (False, True): 4}[first, not rest]
+            out += struct.pack("<IHB", 0, len(piece), kind) + piece
+            first = False
+            if not rest:
+                break
+    return bytes(out)
+
+
+def item(key: str, value: object) -> bytes:
+    return field(1, field(1, key) + field(16, json.dumps(value)))
+
+
+def test_wandb_offline_history_and_config_over_block_ends(tmp_path: Path) -> None:
+    path = tmp_path / "run-abcd1234.wandb"
+    config = field(17, field(8, "sunny-dawn-1") + field(4, item("learning_rate", 1e-5)))
+    long = field(
+        2, item("note", "x" * 70_000) + item("loss", 0.5) + item("_step", 1) + item("_timestamp", 9.0)
+    )
+    rows = [field(2, item("loss", value) + item("_step", step)) for step, value in ((2, 0.25), (3, "NaN"))]
+    path.write_bytes(leveldb(config, long, *rows) + b"\x01\x02\x03")
+    (run,) = read_foreign(tmp_path)
+    assert (run.name, run.source, run.settings) == ("sunny-dawn-1", "wandb", {"learning_rate": 1e-5})
+    assert [(row.step, row.t, row.values.get("loss")) for row in run.rows[:2]] == [
+        (1, 9.0, 0.5),
+        (2, None, 0.25),
+    ]
+    assert math.isnan(run.rows[2].values["loss"])
+
+
+def test_trainer_state_and_csv(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint-4"
+    folder.mkdir()
+    history = [
+        {"step": 2, "loss": 0.5, "epoch": 0.5},
+        {"step": 4, "eval_loss": 0.4},
+        {"step": 4, "note": "x"},
+    ]
+    (folder / "trainer_state.json").write_text(json.dumps({"log_history": history, "max_steps": 4}))
+    (run,) = read_foreign(tmp_path)
+    assert [(row.step, row.values) for row in run.rows] == [
+        (2, {"loss": 0.5, "epoch": 0.5}),
+        (4, {"eval_loss": 0.4}),
+    ]
+    assert run.settings == {"max_steps": 4}
+    table = tmp_path / "log.csv"
+    table.write_text("\ufeffglobal_step,loss,who\n1,0.5,ada\n2,,bob\n3,inf,eve\n")
+    (run,) = read_foreign(table)
+    assert [(row.step, row.values) for row in run.rows] == [(1, {"loss": 0.5}), (3, {"loss": math.inf})]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("state.json", b"{}", "no log_history"),
+        ("log.csv", b"a,b\nx,y\n", "no numbers"),
+        ("run-x.wandb", b"nothing", "header"),
+        ("events.tfevents", b"short", "no metrics found"),
+    ],
+)
+def test_what_is_no_log_is_refused_in_one_line(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(RlftError, match=said):
+        read_foreign(path)
+    with pytest.raises(RlftError, match="no such file"):
+        read_foreign(tmp_path / "none")
