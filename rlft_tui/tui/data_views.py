@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from rlft_tui.datasets.dataset import Dataset
+from rlft_tui.datasets.dataset import KINDS, Dataset
+from rlft_tui.datasets.derive import METHOD_KINDS
 from rlft_tui.labels.preference import Preference
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Message, Prompt
@@ -62,6 +63,7 @@ VIEWS: dict[ViewName, DataView] = {
         "Data sets",
         (
             Column("name"),
+            Column("kind", 10),
             Column("hash", 12),
             Column("train", 7, right=True),
             Column("held out", 8, right=True),
@@ -85,7 +87,9 @@ def fetch_page(
         return page.pairs, page.total
     if view == "labels":
         return client.labels(offset=offset, limit=limit), client.label_stats().total
-    found = [one for one in client.datasets() if search.lower() in f"{one.name} {one.hash}".lower()]
+    found = [
+        one for one in client.datasets() if search.lower() in f"{one.name} {one.kind} {one.hash}".lower()
+    ]
     return found[offset : offset + limit], len(found)
 
 
@@ -102,7 +106,7 @@ def row_of(item: Item, now: float) -> Row:
         return [item.choice, sure, item.example_id, item.labeler_id, seconds, when]
     name = (item.name or "–", "heading")
     made = ago(item.created_at, now)
-    return [name, item.hash, f"{item.train_rows:,}", f"{item.heldout_rows:,}", made]
+    return [name, item.kind, item.hash, f"{item.train_rows:,}", f"{item.heldout_rows:,}", made]
 
 
 def detail_of(item: Item, pair: ResponsePair | None = None) -> str:
@@ -141,12 +145,15 @@ def _dataset_detail(item: Dataset) -> str:
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(item.created_at))
     rows = f"{counted(item.train_rows, 'row')} to train on, {item.heldout_rows:,} held out"
     left_out = "\n".join(f"- {count:,} × {reason}" for reason, count in item.left_out.items())
-    left = f"Left out:\n\n{left_out}" if left_out else "No verdict was left out."
+    left = f"Left out:\n\n{left_out}" if left_out else "Nothing was left out."
+    methods = [method for method, kinds in METHOD_KINDS.items() if item.kind in kinds]
+    holds = f"{item.kind}: {KINDS[item.kind]}. For rlft train {', '.join(methods)}."
     check = f"Look at the exact tokens before training:\n\n    rlft data check {item.hash}"
     return _joined(
         [
             f"**{item.name or item.hash}**",
             rows,
+            holds,
             left,
             check,
             _facts(hash=item.hash, path=item.path, made=made),

@@ -158,10 +158,17 @@ def test_a_data_set_is_built_from_the_form(workspace: Workspace, client: Workspa
             (built,) = client.datasets()
             assert (built.name, built.train_rows + built.heldout_rows) == ("mine", 10)
             await pilot.press("b")
+            await shows(app, "Build a data set", "for sft, reward, dpo, kto")
+            await pilot.press("tab", "tab", "right", "right")
+            await shows(app, "Winners and losers")
+            await pilot.press("enter")
+            await shows(app, "Data sets 2", "unpaired")
+            assert {built.kind for built in client.datasets()} == {"preference", "unpaired"}
+            await pilot.press("b")
             await shows(app, "Build a data set")
             await pilot.press("escape")
             await until(lambda: "Build a data set" not in text_of(app), "the form to close", app)
-            assert len(client.datasets()) == 1
+            assert len(client.datasets()) == 2
 
     drive(test)
 

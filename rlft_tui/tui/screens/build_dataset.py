@@ -1,8 +1,8 @@
-"""A small form: freeze the labels into a data set."""
+"""A small form: freeze the labels into a data set of one kind."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -11,14 +11,22 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from rlft_tui.datasets.dataset import DatasetSpec
+from rlft_tui.datasets.dataset import KINDS, DatasetKind, DatasetSpec
+from rlft_tui.datasets.derive import METHOD_KINDS
+from rlft_tui.tui.widgets.choice_line import ChoiceLine
 
+_BUILT_FROM: dict[str, str] = {
+    "preference": "What most verdicts on a pair say, and written answers over judged ones",
+    "sft": "Written answers, else the chosen one, and those of both-good ties",
+    "unpaired": "Winners and losers, both-good and both-bad ties, scored answers",
+    "prompts": "The prompts of the workspace and of its pairs",
+}
 MOST_HELD_OUT = 90
 """Percent, as in ``rlft data build``."""
 
 
 class BuildDatasetScreen(ModalScreen[DatasetSpec | None]):
-    """Name and held-out share; Enter builds, Escape leaves."""
+    """Name, kind and held-out share; Enter builds, Escape leaves."""
 
     DEFAULT_CSS = """
     BuildDatasetScreen { align: center middle; background: $background 60%; }
@@ -27,10 +35,12 @@ class BuildDatasetScreen(ModalScreen[DatasetSpec | None]):
     }
     BuildDatasetScreen Static { height: auto; }
     BuildDatasetScreen Input { margin-bottom: 1; border: none; height: 1; background: $boost; padding: 0 1; }
+    BuildDatasetScreen #holds { color: $text-muted; margin-bottom: 1; }
     BuildDatasetScreen #problem { color: $text-warning; text-style: bold; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave", id="build.leave", tooltip="Build nothing"),
+        Binding("enter", "build", "build", id="build.build", tooltip="Build it"),
     ]
 
     def compose(self) -> ComposeResult:
@@ -41,15 +51,28 @@ class BuildDatasetScreen(ModalScreen[DatasetSpec | None]):
             yield Input(id="name", compact=True)
             yield Static("Percent of the prompts held out for measuring", markup=False)
             yield Input("20", id="share", compact=True)
+            yield Static("What its rows are (left and right)", markup=False)
+            yield ChoiceLine([(kind, kind) for kind in KINDS], "preference", id="kind")
+            yield Static(id="holds", markup=False)
             yield Static(id="problem", markup=False)
 
     def on_mount(self) -> None:
         for field in self.query(Input):
             field.cursor_blink = False
         self.query_one("#name", Input).focus()
+        self._tell("preference")
+
+    @on(ChoiceLine.Changed)
+    def _chosen(self, event: ChoiceLine.Changed) -> None:
+        self._tell(event.value)
+
+    def _tell(self, kind: str) -> None:
+        """What the rows of a kind hold, and which methods train on them."""
+        methods = ", ".join(method for method, kinds in METHOD_KINDS.items() if kind in kinds)
+        self.query_one("#holds", Static).update(f"{_BUILT_FROM[kind]}; for {methods}")
 
     @on(Input.Submitted)
-    def _submitted(self) -> None:
+    def action_build(self) -> None:
         text = self.query_one("#share", Input).value.strip().removesuffix("%").strip()
         try:
             share = float(text)
@@ -62,7 +85,8 @@ class BuildDatasetScreen(ModalScreen[DatasetSpec | None]):
             self.query_one("#share", Input).focus()
             return
         name = self.query_one("#name", Input).value.strip()
-        self.dismiss(DatasetSpec(name=name, heldout_fraction=share / 100))
+        kind = cast(DatasetKind, self.query_one("#kind", ChoiceLine).value)
+        self.dismiss(DatasetSpec(name=name, heldout_fraction=share / 100, kind=kind))
 
     def action_leave(self) -> None:
         self.dismiss(None)
