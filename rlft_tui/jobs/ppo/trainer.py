@@ -88,7 +88,7 @@ class Trainer:
             epochs=spec.ppo_epochs,
             step_answers=spec.step_answers,
             pass_rows=spec.mini_batch_size,
-            pass_tokens=spec.pass_tokens,
+            pass_tokens=pass_tokens_of(spec, policy),
             clip=spec.cliprange,
             dual_clip=spec.dual_clip,
             clip_value=spec.cliprange_value,
@@ -117,7 +117,8 @@ class Trainer:
             )
         answers, judgements = [drawn[index] for index in kept], [said[index] for index in kept]
         with timed(seconds, "score"):
-            readings = read_all(self.policy, answers, rows=2 * spec.mini_batch_size, tokens=spec.pass_tokens)
+            tokens = self.learning.pass_tokens
+            readings = read_all(self.policy, answers, rows=2 * spec.mini_batch_size, tokens=tokens)
         scores = self.shaping.shape([one.total for one in judgements], [answer.ended for answer in answers])
         beta = self.controller.coefficient
         experience = make_experience(
@@ -169,6 +170,11 @@ class Trainer:
         self.shaping.restore(state["shaping"])
         self.done = state["done"]
         self.tokens = state["tokens"]
+
+
+def pass_tokens_of(spec: PpoSpec, policy: Policy) -> int:
+    """Tokens a pass, chosen by where it runs if the spec leaves it open."""
+    return spec.pass_tokens or (512 if policy.device.type == "cpu" else 8192)
 
 
 @contextmanager
