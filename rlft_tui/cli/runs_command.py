@@ -82,8 +82,9 @@ def show(
     """Show one run: state, last and first metrics, how it ended; or its curves."""
     import msgspec
 
-    from rlft_tui.cli.estimate_text import outcome_fields
     from rlft_tui.cli.run_text import points, run_fields, run_json
+    from rlft_tui.cli.session import duration
+    from rlft_tui.runs.estimate_text import outcome_lines
 
     if plot or picture:
         _show_plots(session, run_id, metric or [], smooth=smooth, log=log, picture=picture, plot=plot)
@@ -103,7 +104,8 @@ def show(
 
     def text() -> str:
         if not series:
-            return fields([*run_fields(run), *outcome_fields(outcome)])
+            took = outcome_lines(outcome, duration) if outcome else []
+            return fields([*run_fields(run), *took])
         return table(("step", series), values)
 
     session.show(value, text)

@@ -156,11 +156,19 @@ def try_out(session: Session, values: dict[str, Any]) -> None:
     """Print what the run would take; the estimate stays with the same run when it is launched."""
     import msgspec
 
-    from rlft_tui.cli.estimate_text import estimate_text
+    from rlft_tui.cli.session import duration, fields
+    from rlft_tui.runs.estimate_text import estimate_lines
+
+    stages: list[str] = []
+
+    def said(stage: str) -> None:
+        if stages[-1:] != [stage]:
+            stages.append(stage)
+            session.say(stage)
 
     with session.connect() as client:
-        estimate = client.dry_run(values, session.say)
-    session.show(msgspec.to_builtins(estimate), lambda: estimate_text(estimate))
+        estimate = client.dry_run(values, said)
+    session.show(msgspec.to_builtins(estimate), lambda: fields(estimate_lines(estimate, duration)))
 
 
 def launch_values(

@@ -383,7 +383,8 @@ class WorkspaceClient(RunWatching):
     def dry_run(self, values: dict[str, Any], said: Callable[[str], None] = lambda stage: None) -> Estimate:
         """Take a few real steps of the run that ``launch`` would start, and work out the rest.
 
-        ``said`` is told each stage as it begins. It takes as long as loading and eight steps do.
+        It takes as long as loading and eight steps do. ``said`` is told the stage again and again;
+        what it raises ends the dry run.
         """
         with self._stream(
             "POST",
@@ -392,16 +393,13 @@ class WorkspaceClient(RunWatching):
             content=msgspec.json.encode(values),
             headers={"content-type": "application/json"},
         ) as response:
-            told = ""
             for line in response.iter_lines():
                 record: dict[str, Any] = msgspec.json.decode(line)
                 if "estimate" in record:
                     return msgspec.convert(record["estimate"], Estimate)
                 if "error" in record:
                     raise RlftError(**record["error"])
-                if (stage := record["stage"]) != told:
-                    told = stage
-                    said(f"{stage} {record.get('detail', '')}".strip())
+                said(f"{record['stage']} {record.get('detail', '')}".strip())
         raise UnavailableError("the dry run broke off", remedy="See server.log in the workspace")
 
     def estimate(self, run_id: str) -> Outcome | None:
