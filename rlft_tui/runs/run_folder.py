@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from rlft_tui.errors import UnavailableError
 from rlft_tui.runs.queue_place import QueuePlace
 from rlft_tui.runs.run_status import Exit
 
@@ -135,7 +136,15 @@ class RunFolder:
         return place if place and place.attempts == (attempt.number if attempt else 0) else None
 
     def write_place(self, place: QueuePlace) -> None:
-        _write(self.queue, asdict(place))
+        """UnavailableError when the disk does not take it; the old place stands then."""
+        try:
+            _write(self.queue, asdict(place))
+        except OSError as error:
+            raise UnavailableError(
+                f"the place in line cannot be written: {error.strerror}",
+                where=str(self.queue),
+                remedy="Make room",
+            ) from None
 
     def read_attempt(self) -> Attempt | None:
         return _read(self.attempt, Attempt)

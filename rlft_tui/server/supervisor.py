@@ -296,21 +296,17 @@ class Supervisor:
             except (RlftError, OSError) as error:
                 self._complain(run.folder.id, f"its result is not registered yet: {error}")
                 return replace(summary, status="running", stage=f"registering the result: {error}")
-            if self._goes_on(run, summary):
-                summary = run.summary()
+            try:
+                if self.queue.resumes_by_itself(run, summary):
+                    summary = run.summary()
+            except (RlftError, OSError) as error:
+                self._complain(run.folder.id, f"it cannot be put in line yet: {error}")
+                return summary
             if summary.status not in ACTIVE:
                 run.settle(summary)
                 self._notices.heed(self._dressed(summary))
                 self._keep_recent(run.folder.id)
             return summary
-
-    def _goes_on(self, run: FollowedRun, summary: RunSummary) -> bool:
-        """Whether a run that has crashed was put in line again."""
-        try:
-            return self.queue.resumes_by_itself(run, summary)
-        except OSError as error:
-            self._complain(run.folder.id, f"it cannot be put in line: {error}")
-            return False
 
     def _register(self, run: FollowedRun, summary: RunSummary) -> RunSummary:
         """Bring pairs and model into the database as far as they are there."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,6 +26,7 @@ from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.server import run_queue
 from rlft_tui.server.supervisor import Supervisor
 from tests.conftest import wait_for
+from tests.runs.conftest import end_all
 from tests.runs.scripted import FINISHING, TRAINING, command, dpo_spec
 
 CRASHING = """
@@ -31,6 +34,13 @@ start()
 log.metrics(folder.read_attempt().number, {"loss": 1.0})
 os.kill(os.getpid(), signal.SIGSEGV)
 """
+WAITING = """
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+start()
+log.metrics(9, {"loss": 1.0})
+time.sleep(600)
+"""
+"""Ends when asked, without writing a word."""
 STUCK = """
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 start()
@@ -74,7 +84,7 @@ class Line:
         """Put a run in line, as a server's launch does."""
         self.bodies[run_id] = body
         spec = dpo_spec(run_id, model={"name": "base", "path": str(self.model)}, **more)
-        folders = [RunFolder(path) for path in self.place.runs.glob("*")]
+        folders = [RunFolder(path) for path in self.place.runs.glob("[!.]*")]
         places = [found for folder in folders if (found := folder.current_place()) is not None]
         return launcher.prepare(self.place.runs, spec, dataset=self.data, place=last_place(places, 0))
 
@@ -374,6 +384,44 @@ def test_on_a_full_disk_the_line_waits_and_says_so(line: Line, monkeypatch: pyte
     assert in_line(server) == ["a", "b"]
     monkeypatch.setattr(launcher, "check_disk", full)
     reaches(server, "b", "finished")
+
+
+@pytest.fixture
+def small_disk(line: Line, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """All run folders stand on a disk of two megabytes."""
+    runs = line.place.runs
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(runs)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    monkeypatch.setattr(launcher, "MINIMUM_FREE_MB", {"training": 0, "other": 0})
+    yield runs
+    line.close()
+    end_all(runs)
+    subprocess.run(["umount", "-l", str(runs)], check=True)
+
+
+def test_a_disk_that_fills_up_while_runs_wait_loses_none_of_them(line: Line, small_disk: Path) -> None:
+    line.add("going", WAITING)
+    for name in ("a", "b"):
+        line.add(name, FINISHING)
+    server = line.serve()
+    trains(server, "going")
+    filler = small_disk / ".filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as stream:
+        while True:
+            stream.write(b"x" * 4096)
+    with pytest.raises(UnavailableError, match="No space left"):
+        server.control.move("b", "first")
+    with pytest.raises(UnavailableError, match="cannot be written"):
+        line.add("c", FINISHING)
+    assert {path.name for path in small_disk.iterdir() if path.is_dir()} == {"going", "a", "b"}
+    assert in_line(server) == ["a", "b"]
+    server.control.stop("going")
+    wait_for(lambda: "No space left" in server.summary("a").stage, "the reason")
+    assert in_line(line.serve()) == ["a", "b"]
+    filler.unlink()
+    reaches(line.servers[-1], "b", "finished")
+    assert status(line.servers[-1], "a") == "finished"
 
 
 def test_deleting_a_waiting_run_takes_it_out_of_the_line(line: Line) -> None:

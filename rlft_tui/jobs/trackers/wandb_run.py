@@ -24,6 +24,8 @@ import wandb
 from rlft_tui.runs.specs.training import TrainingSpec
 
 HOST = "api.wandb.ai"
+STEP = "train/global_step"
+"""As transformers names it, so that runs of both stand on one axis."""
 
 
 class WandbRun:
@@ -40,7 +42,7 @@ class WandbRun:
             resume="allow",
         )
         # By their own step: W&B's counter may not go back, as a resumed run does.
-        self._run.define_metric("*", step_metric="step")
+        self._run.define_metric("*", step_metric=STEP)
 
     def row(
         self,
@@ -51,7 +53,7 @@ class WandbRun:
         epoch: float | None,
         tokens: int,
     ) -> None:
-        self._run.log({**values, "step": step, "tokens": tokens})
+        self._run.log({**values, STEP: step, "tokens": tokens})
 
     def close(self) -> None:
         self._run.finish()
