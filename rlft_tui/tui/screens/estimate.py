@@ -1,7 +1,8 @@
-"""What a dry run found: time, memory and disk of the whole run, before it is launched."""
+"""What a run would take, as its dry run found."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -16,20 +17,23 @@ from rlft_tui.tui import run_text
 if TYPE_CHECKING:
     from rlft_tui.runs.estimate import Estimate
 
-_NAME_WIDTH = 24
+_LABEL = 20
+_BAR = 24
+_SMALL = 0.005
+"""Share of the time below which a part is not worth a line."""
 
 
 class EstimateScreen(ModalScreen[bool]):
-    """Gives back whether to launch."""
+    """Gives back whether the settings that fit are to be taken over."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "launch", "launch", id="estimate.launch", tooltip="Launch the run"),
-        Binding("escape,n,q", "leave", "back", id="estimate.back", tooltip="Back to the form"),
+        Binding("u", "use", "use", id="estimate.use", tooltip="Take over the settings that fit"),
+        Binding("escape,enter,q", "leave", "back", id="estimate.back", tooltip="Back to the form"),
     ]
     DEFAULT_CSS = """
     EstimateScreen { align: center middle; background: $background 60%; }
     EstimateScreen > Vertical {
-        width: 90%; max-width: 90; height: auto; max-height: 90%;
+        width: 90%; max-width: 76; height: auto; max-height: 90%;
         background: $surface; border: round $primary; padding: 1 2;
     }
     EstimateScreen VerticalScroll { height: auto; max-height: 100%; }
@@ -42,26 +46,49 @@ class EstimateScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = "The whole run would take"
-            box.border_subtitle = "y launch · esc back to the form"
+            box.border_title = f"{run_text.counted(self._estimate.steps, 'step')} would take"
+            use = "u use the settings that fit · " if self._estimate.instead else ""
+            box.border_subtitle = f"{use}esc back to the form"
             with VerticalScroll():
-                yield Static(self._text())
+                yield Static(Content("\n").join(estimate_lines(self._estimate)))
 
-    def _text(self) -> Content:
-        from rlft_tui.runs.estimate_text import estimate_lines
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "use":
+            return bool(self._estimate.instead)
+        return super().check_action(action, parameters)
 
-        lines = []
-        for name, value in estimate_lines(self._estimate, run_text.duration):
-            if name == "note":
-                lines.append(Content.assemble(("! ", "bold $text-warning"), run_text.plain(value)))
-            else:
-                part = name.startswith(" ")
-                style = "$text-muted" if part or name == "measured" else "bold"
-                lines.append(Content.assemble((name.ljust(_NAME_WIDTH), "$text-muted"), (value, style)))
-        return Content("\n").join(lines)
-
-    def action_launch(self) -> None:
+    def action_use(self) -> None:
         self.dismiss(True)
 
     def action_leave(self) -> None:
         self.dismiss(False)
+
+
+def estimate_lines(estimate: Estimate) -> Iterator[Content]:
+    """Time by part with a bar each, memory, disk, and how it was measured; what does not fit first."""
+    for note in estimate.notes:
+        yield Content.assemble(("! ", "bold $text-warning"), run_text.plain(note))
+    spread = f"{run_text.duration(estimate.low_seconds)} to {run_text.duration(estimate.high_seconds)}"
+    yield _line("time", f"{run_text.duration(estimate.seconds)}  ({spread})", strong=True)
+    for part, seconds in estimate.parts.items():
+        share = seconds / estimate.seconds if estimate.seconds else 0.0
+        if share >= _SMALL:
+            bar = "━" * max(round(share * _BAR), 1)
+            yield _line(f"  {part}", f"{run_text.duration(seconds):>7}  {bar}")
+    yield _line("peak memory", run_text.megabytes(estimate.memory_mb), strong=True)
+    if estimate.cuda_memory_mb:
+        yield _line("peak GPU memory", run_text.megabytes(estimate.cuda_memory_mb), strong=True)
+    yield _line("disk", f"{run_text.megabytes(estimate.disk_mb)} at most", strong=True)
+    yield _line("  a checkpoint", run_text.megabytes(estimate.checkpoint_mb))
+    yield _line("  the result", run_text.megabytes(estimate.model_mb))
+    measured = f"{run_text.counted(estimate.measured_steps, 'step')} on {estimate.device}"
+    yield _line("measured", measured)
+    if estimate.beside:
+        beside = run_text.counted(estimate.beside, "other run")
+        yield _line("beside", f"{beside}: alone it may be quicker")
+
+
+def _line(label: str, value: str, *, strong: bool = False) -> Content:
+    return Content.assemble(
+        (f"{label:<{_LABEL}}", "$text-muted"), (run_text.plain(value), "bold" if strong else "")
+    )

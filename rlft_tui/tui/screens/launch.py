@@ -18,7 +18,9 @@ from rlft_tui.tui.widgets.choice_line import ChoiceLine
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
     from rlft_tui.datasets.dataset import DatasetCheck
+    from rlft_tui.runs.estimate import Estimate
     from rlft_tui.runs.run_status import RunSummary
+    from rlft_tui.tui.launch_form import LaunchForm
 
 FIELDS = "FieldRow Input, FieldRow Select, FieldRow ChoiceLine, Horizontal.head ChoiceLine"
 EDITED = "the edited settings"
@@ -35,6 +37,7 @@ class LaunchScreen(LaunchView):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "launch", id="launch.start", tooltip="Check the data, start, watch"),
+        Binding("ctrl+r", "estimate", "dry run", id="launch.estimate", tooltip="Time and memory, tried"),
         Binding("ctrl+g", "turn('method')", "method", id="launch.method", tooltip="Next method"),
         Binding("ctrl+n", "turn('begin')", "preset", id="launch.preset", tooltip="Next preset to begin with"),
         Binding("ctrl+o", "more", "all settings", id="launch.more", tooltip="All settings, or the first few"),
@@ -47,8 +50,10 @@ class LaunchScreen(LaunchView):
 
     def __init__(self) -> None:
         super().__init__()
-        self._draft = ""
-        """TOML that could not be taken, for the next time in the editor."""
+        self._drafts: dict[str, str] = {}
+        """By method: TOML that could not be taken, for the next time in the editor."""
+        self._trial = 0
+        """Number of the dry run that is waited for; one with another number ends."""
 
     @on(Input.Submitted)
     def action_next_field(self) -> None:
@@ -59,12 +64,16 @@ class LaunchScreen(LaunchView):
 
     def action_more(self) -> None:
         self.query_one("#form").toggle_class("-fewer")
+        self.run_worker(self._fill_rest(), group="fill-rest")
 
     def action_turn(self, line: str) -> None:
         self.query_one(f"#{line}", ChoiceLine).action_move(1)
 
     def action_leave(self) -> None:
-        self._doing = ""
+        self._trial += 1
+        if self._doing:
+            self._say("")
+            return
         self.bench.action_show_screen("runs")
 
     def action_copy(self) -> None:
@@ -80,44 +89,90 @@ class LaunchScreen(LaunchView):
         form = self.form
         if form is None:
             return
+        text = self._drafts.get(form.method) or write_toml(form.method, form.plain())
         try:
-            text = edit_text(
-                self.bench, self._draft or write_toml(form.method, form.plain()), f"{form.method}.toml"
-            )
-            self._draft = text
-            form.take(parse_toml(text, where="the edited settings"), where="the edited settings")
+            self._drafts[form.method] = edit_text(self.bench, text, f"{form.method}.toml")
+            form.take(parse_toml(self._drafts[form.method], where=EDITED), where=EDITED)
         except RlftError as error:
             self.bench.show_error(error)
-            if self._draft:
+            if form.method in self._drafts:
                 self.notify("ctrl+t opens your text again", timeout=10, markup=False)
         else:
-            self._draft = ""
+            del self._drafts[form.method]
             self._put_all(form)
+
+    def action_estimate(self) -> None:
+        """Take a few real steps in a run that is thrown away; asked for once more, or left, it ends."""
+        form = self.form
+        if form is None or form.method == "generate":
+            self.notify("A dry run is for training", timeout=3, markup=False)
+            return
+        if self._doing or self._stopped(self._check()):
+            return
+        values = form.values()
+        self._trial += 1
+        number = self._trial
+
+        def told(stage: str) -> None:
+            if number != self._trial:
+                raise RlftError("the dry run was given up")
+            self.app.call_from_thread(self._say, f"dry run: {stage} … (esc gives it up)")
+
+        def done(found: Estimate) -> None:
+            if number == self._trial:
+                self._estimated(form, found)
+
+        def failed(error: RlftError) -> None:
+            if number == self._trial:
+                self._refused(error)
+
+        self._say("dry run: starting … (esc gives it up)")
+        self.call(
+            lambda client: client.dry_run(values, told), done, failed=failed, group="estimate", retry=False
+        )
+
+    def _estimated(self, form: LaunchForm, found: Estimate) -> None:
+        from rlft_tui.runs.spec_fields import as_text
+        from rlft_tui.tui.screens.estimate import EstimateScreen
+
+        self._say("")
+
+        def answered(use: bool | None) -> None:
+            if use:
+                for name, value in found.instead.items():
+                    form.set(name, as_text(value))
+                self._put_all(form)
+
+        self.app.push_screen(EstimateScreen(found), answered)
 
     def action_start(self) -> None:
         """Look at the data, then launch; a wrong field is gone to instead."""
-        from rlft_tui.client.workspace_client import WorkspaceClient
-
         form = self.form
         if form is None or self._doing:
             return
-        errors = self._check()
-        if errors:
-            self._go_to_first(errors)
+        if self._stopped(self._check()):
             return
         values = form.values()
-        if form.method == "generate" or not hasattr(WorkspaceClient, "check_launch"):
-            self._launch(values, form.prompt_count if form.method == "generate" else 0)
+        if form.method == "generate":
+            self._launch(values, form.prompt_count)
             return
         self._say("looking at the data …")
         self.call(lambda client: client.check_launch(values), lambda found: self._checked(values, found),
                   failed=self._refused, group="start", retry=False)  # fmt: skip
 
-    def _go_to_first(self, errors: dict[str, str]) -> None:
+    def _stopped(self, errors: dict[str, str]) -> bool:
+        """Whether something is wrong; one is taken to it then."""
+        if errors:
+            self.run_worker(self._go_to_first(errors), group="go")
+        return bool(errors)
+
+    async def _go_to_first(self, errors: dict[str, str]) -> None:
+        """Into the first field that is wrong, wherever it stands."""
+        if not any(row.field.name in errors for row in self.query(FieldRow) if row.first):
+            self.query_one("#form").remove_class("-fewer")
+            await self._fill_rest()
         for row in self.query(FieldRow):
             if row.field.name in errors:
-                if not row.first:
-                    self.query_one("#form").remove_class("-fewer")
                 self.query_one(f"#{row.box_id}").focus()
                 return
 

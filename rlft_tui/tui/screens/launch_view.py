@@ -56,6 +56,8 @@ class LaunchView(WorkbenchScreen):
         self._doing = ""
         """What a launch is waiting for, as told in the state line."""
         self._behind_dialog = False
+        self._whole = False
+        """Whether the settings that do not come first are there too."""
 
     def body(self) -> Iterable[Widget]:
         methods = [(method, method) for method in METHODS]
@@ -113,23 +115,36 @@ class LaunchView(WorkbenchScreen):
                 form.set(field.name, wanted[field.name])
         if form.clone is None and settings.threads:
             form.typed.setdefault("threads", str(settings.threads))
-        first = first_fields(form.method)
-        names_first = {field.name for field in first}
-        rows: list[Widget] = [self._row(form, field, first=True) for field in first]
-        for theme, members in groupby(form.fields, key=lambda field: field.theme):
-            rest = [self._row(form, field, first=False) for field in members if field.name not in names_first]
-            rows += [ThemeLine(theme), *rest] if rest else []
         box = self.query_one("#form", FieldList)
         async with self.batch():
             await box.remove_children()
-            await box.mount_all(rows)
+            await box.mount_all(self._row(form, field, first=True) for field in first_fields(form.method))
+        self._whole = False
         self.query_one("#method", ChoiceLine).show([(each, each) for each in METHODS], form.method)
         self._show_begin(form)
         self._check()
-        box.set_class(self.size.height < TALL, "-fewer")
         self.query_one("#hint").display = self.size.width < WIDE
-        if not isinstance(self.focused, ChoiceLine) or self.focused.id not in ("method", "begin"):
+        if self.focused is not None and self.focused.id in ("method", "begin"):
+            self.on_descendant_focus()
+        else:
             self.query_one("#field-prompts" if form.method == "generate" else "#field-max_steps").focus()
+        box.set_class(self.size.height < TALL, "-fewer")
+        if not box.has_class("-fewer"):
+            await self._fill_rest()
+
+    async def _fill_rest(self) -> None:
+        """All other settings, theme after theme: the first ones are on the screen and can be typed in."""
+        form = self.form
+        if form is None or self._whole:
+            return
+        self._whole = True
+        box = self.query_one("#form", FieldList)
+        first = {field.name for field in first_fields(form.method)}
+        for theme, members in groupby(form.fields, key=lambda field: field.theme):
+            rows = [self._row(form, field, first=False) for field in members if field.name not in first]
+            if rows:
+                await box.mount_all([ThemeLine(theme), *rows])
+                self._check()
 
     def _row(self, form: LaunchForm, field: Any, *, first: bool) -> FieldRow:
         choices = tuple((each, each) for each in field.choices)
@@ -137,7 +152,7 @@ class LaunchView(WorkbenchScreen):
             choices = self.sources.choices(form.method, field)
         elif field.kind in ("names", "numbers"):
             choices = ()
-        return FieldRow(field, choices, form.text(field.name), first=first)
+        return FieldRow(form, field, choices, first=first)
 
     # where the settings begin
     def _show_begin(self, form: LaunchForm) -> None:
@@ -183,10 +198,9 @@ class LaunchView(WorkbenchScreen):
 
     def _take(self, widget: Widget, text: str) -> None:
         row = widget.parent
-        if self.form is None or not isinstance(row, FieldRow) or row.field not in self.form.fields:
-            return
-        self.form.set(row.field.name, text)
-        self._check()
+        if isinstance(row, FieldRow) and row.form is self.form:
+            row.form.set(row.field.name, text)
+            self._check()
 
     def _check(self) -> dict[str, str]:
         """Help or error at each field, the state line and the command below."""
@@ -225,17 +239,22 @@ class LaunchView(WorkbenchScreen):
 
     def on_descendant_focus(self) -> None:
         """The whole help of the field one is in: at its own line it may be cut."""
-        row = self.focused.parent if self.focused is not None else None
+        focused = self.focused
+        row = focused.parent if focused is not None else None
         if isinstance(row, FieldRow):
             bounds = f" [{row.field.bounds}]" if row.field.bounds else ""
             self._hint(f"{row.field.name}: {row.field.help}{bounds}")
-        elif self.focused is not None and self.focused.id == "method":
-            from rlft_tui.runs.run_spec import SPECS
-
-            if self.form is not None:
-                self._hint(f"{self.form.method}: {' '.join((SPECS[self.form.method].__doc__ or '').split())}")
-        elif self.focused is not None and self.focused.id == "begin":
+        elif focused is not None and focused.id == "method":
+            self._hint_about_method()
+        elif focused is not None and focused.id == "begin":
             self._hint_about_begin()
+
+    def _hint_about_method(self) -> None:
+        from rlft_tui.runs.run_spec import SPECS
+
+        if self.form is not None:
+            about = " ".join((SPECS[self.form.method].__doc__ or "").split())
+            self._hint(f"{self.form.method}: {about}")
 
     def _hint_about_begin(self) -> None:
         from rlft_tui.runs.presets.read_presets import preset

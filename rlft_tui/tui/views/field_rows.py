@@ -14,6 +14,7 @@ from rlft_tui.tui.widgets.choice_line import ChoiceLine, line_width
 
 if TYPE_CHECKING:
     from rlft_tui.runs.spec_fields import SpecField
+    from rlft_tui.tui.launch_form import LaunchForm
 
 BOX = 26
 """Cells of what is typed or chosen."""
@@ -61,60 +62,64 @@ class FieldRow(Horizontal):
     """
 
     def __init__(
-        self, field: SpecField, choices: tuple[tuple[str, str], ...], text: str, *, first: bool
+        self, form: LaunchForm, field: SpecField, choices: tuple[tuple[str, str], ...], *, first: bool
     ) -> None:
         """``choices``: label and value of what can be chosen; none for what is typed."""
         super().__init__(classes="first" if first else "rest")
+        self.form = form
+        """Whose field it is: a row may still report when another form is in front already."""
         self.field = field
         self.first = first
         self._choices = choices or (SWITCH if field.kind == "switch" else ())
-        self._text = text
-        self._note: tuple[str, bool] = ("", False)
+        self._text = form.text(field.name)
+        self._note = Static("", classes="note", markup=False)
+        self._said: tuple[str, bool] = ("", False)
+        self._box = self._made_box()
 
     @property
     def box_id(self) -> str:
         return "field-" + self.field.name.replace(".", "-")
 
-    def compose(self) -> ComposeResult:
-        yield Static(label(self.field), classes="label", markup=False)
+    def _made_box(self) -> Input | ChoiceLine | FieldChoice:
         named = self.field.kind in ("model", "dataset")
         if not self._choices and not named:
             box = Input(self._text, compact=True, id=self.box_id, select_on_focus=False)
             box.cursor_blink = False
-            yield box
-        elif not named and line_width([shown for shown, _ in self._choices]) <= BOX:
-            yield ChoiceLine(self._choices, self._text, id=self.box_id)
-        else:
-            known = self._text in [value for _, value in self._choices]
-            yield FieldChoice(
-                self._choices,
-                value=self._text if known else Select.NULL,
-                allow_blank=not known,
-                compact=True,
-                prompt="choose",
-                id=self.box_id,
-            )
-        yield Static("", classes="note", markup=False)
+            return box
+        if not named and line_width([shown for shown, _ in self._choices]) <= BOX:
+            return ChoiceLine(self._choices, self._text, id=self.box_id)
+        known = self._text in [value for _, value in self._choices]
+        return FieldChoice(
+            self._choices,
+            value=self._text if known else Select.NULL,
+            allow_blank=not known,
+            compact=True,
+            prompt="choose",
+            id=self.box_id,
+        )
+
+    def compose(self) -> ComposeResult:
+        yield Static(label(self.field), classes="label", markup=False)
+        yield self._box
+        yield self._note
 
     def put(self, text: str) -> None:
         """Show another value than the one typed, such as a preset's."""
-        if (box := next(iter(self.query(Input)), None)) is not None:
-            if box.value.strip() != text:
-                box.value = text
-        elif (line := next(iter(self.query(ChoiceLine)), None)) is not None:
-            line.show(self._choices, text)
+        if isinstance(self._box, Input):
+            if self._box.value.strip() != text:
+                self._box.value = text
+        elif isinstance(self._box, ChoiceLine):
+            self._box.show(self._choices, text)
         elif text in [value for _, value in self._choices]:
-            self.query_one(FieldChoice).value = text
+            self._box.value = text
 
     def tell(self, note: str, *, wrong: bool, changed: bool = False) -> None:
         """Show help, or the error in its place."""
         self.set_class(changed, "-changed")
-        line = next(iter(self.query(".note").results(Static)), None)
-        # A field may report its first value while the rows below it have not been filled yet.
-        if (note, wrong) == self._note or line is None:
+        if (note, wrong) == self._said:
             return
-        self._note = (note, wrong)
-        line.set_class(wrong, "-wrong")
-        line.update(f"✗ {note}" if wrong else note)
-        for box in self.query(Input):
-            box.set_class(wrong, "-wrong")
+        self._said = (note, wrong)
+        self._note.set_class(wrong, "-wrong")
+        self._note.update(f"✗ {note}" if wrong else note)
+        if isinstance(self._box, Input):
+            self._box.set_class(wrong, "-wrong")
