@@ -37,11 +37,13 @@ def command(
     name: str | None = None,
     more: Sequence[inspect.Parameter] = (),
     json: bool = True,
+    pass_on: bool = False,
 ) -> Callable[[Body], Body]:
     """Register a function whose first parameter is the Session.
 
     ``--workspace`` and ``--json`` are added to its own options, ``more`` too: those
-    reach the function through its ``**values``.
+    reach the function through its ``**values``. With ``pass_on`` flags that it does not know
+    are words for its last argument.
     """
 
     def register(body: Body) -> Body:
@@ -69,6 +71,7 @@ def command(
             cls=GroupedCommand,
             epilog=_epilog(examples),
             short_help=_first_line(body),
+            context_settings={"ignore_unknown_options": True} if pass_on else None,
         )(run)
         return body
 

@@ -33,7 +33,8 @@ NOUNS: dict[str, str] = {
     "rankings": "Orders of several answers: import, list, undo.",
     "data": "Frozen training sets, from labels or files: build, import, list, check, export.",
     "train": "Train a model: sft, reward, dpo, kto, ppo, grpo, rloo, presets.",
-    "runs": "Runs: list, show, logs, follow, stop, pause, resume, cancel, move, kill, rm.",
+    "runs": "Runs: list, show, logs, follow, rm, stop, pause, cancel, kill, move, resume, clone, compare, "
+    "tag, import.",
     "rewards": "Rewards for answers: list, test, new.",
     "models": "Models: list, pull, show, score, ratings.",
     "compare": "Answer one prompt with two models, side by side.",

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rlft_tui.cli.clone_command import add_clone_command
 from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.options import RunId
 from rlft_tui.cli.run_control_commands import add_run_control_commands
@@ -210,6 +211,7 @@ def rm(
 
 
 add_run_control_commands(app)
+add_clone_command(app)
 
 
 @command(app, "rlft runs compare dpo-1129-1740-abcd dpo-1129-1902-wxyz")

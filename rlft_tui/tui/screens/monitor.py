@@ -67,6 +67,8 @@ class MonitorScreen(WatchingScreen):
         Binding("u", "over", "runs", id="monitor.over", tooltip="Draw other runs over this one"),
         Binding("x", "stop", "stop", id="monitor.stop", tooltip="Save a checkpoint, verify it, end the run"),
         Binding("r", "resume", "resume", id="monitor.resume", tooltip="Go on from the last good checkpoint"),
+        Binding("n", "clone", "clone", id="monitor.clone",
+                tooltip="Launch form with this run's settings; the new run names it as its parent"),
         Binding("escape", "leave", "runs", id="monitor.leave", tooltip="Back to the list of runs"),
     ]  # fmt: skip
     DEFAULT_CSS = """
@@ -316,6 +318,10 @@ class MonitorScreen(WatchingScreen):
     @on(CurvesView.StepChosen)
     def _step_chosen(self, event: CurvesView.StepChosen) -> None:
         self.query_one(SamplesView).go_to(event.step)
+
+    def action_clone(self) -> None:
+        if self.run is not None:
+            self.bench.show_screen("launch", clone=self.run.id)
 
     def action_leave(self) -> None:
         self.bench.show_screen("runs")

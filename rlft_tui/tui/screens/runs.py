@@ -38,6 +38,8 @@ class RunsScreen(WatchingScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "monitor", id="runs.open", tooltip="Watch this run"),
         Binding("l", "launch", "launch", id="runs.launch", tooltip="Launch form for training or generating"),
+        Binding("n", "clone", "clone", id="runs.clone",
+                tooltip="Launch form with this run's settings; the new run names it as its parent"),
         Binding("x", "stop", "stop", id="runs.stop", tooltip="Save a checkpoint, verify it, end the run"),
         Binding(
             "p", "pause", "pause", id="runs.pause", tooltip="Save, free the device, keep the place in line"
@@ -198,12 +200,13 @@ class RunsScreen(WatchingScreen):
         """Only what the run under the cursor allows stands in the key bar."""
         if action == "compare":
             return len(self.list.marked) > 1 or (len(self.list.marked) == 1 and self.selected is not None)
-        if action in ("open", "stop", "pause", "resume", "move", "kill", "delete", *OF_ONE_RUN):
+        if action in ("open", "clone", "stop", "pause", "resume", "move", "kill", "delete", *OF_ONE_RUN):
             run = self.selected if self.is_mounted else None
             if run is None:
                 return False
             allowed = {
                 "open": True,
+                "clone": True,
                 **dict.fromkeys(OF_ONE_RUN, True),
                 "stop": run.status in ACTIVE,
                 "pause": run.status in PAUSABLE,
@@ -321,6 +324,10 @@ class RunsScreen(WatchingScreen):
 
     def action_launch(self) -> None:
         self.bench.show_screen("launch")
+
+    def action_clone(self) -> None:
+        if (run := self.selected) is not None:
+            self.bench.show_screen("launch", clone=run.id)
 
     def action_stop(self) -> None:
         run = self.selected
