@@ -26,7 +26,13 @@ class Grpo(Online[GrpoSpec]):
         return GRPOConfig, GRPOTrainer
 
     def own_arguments(self, spec: GrpoSpec) -> dict[str, Any]:
-        return {"beta": spec.beta, "loss_type": spec.loss_type, "scale_rewards": spec.scale_rewards}
+        return {
+            "beta": spec.beta,
+            "loss_type": spec.loss_type,
+            "importance_sampling_level": spec.importance,
+            "epsilon_high": spec.clip_high or None,
+            "scale_rewards": spec.scale_rewards,
+        }
 
 
 if __name__ == "__main__":

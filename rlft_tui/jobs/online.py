@@ -29,6 +29,7 @@ UNITS = {
     "entropy": "nats/token",
     "step_time": "s",
     **{f"completions/{part}_length": "tokens" for part in ("mean", "min", "max")},
+    "cispo_clip_ratio": "share of tokens",
     **{f"completions/{part}_terminated_length": "tokens" for part in ("mean", "min", "max")},
     "completions/clipped_ratio": "share of answers",
     "completions/distinct_2": "share",

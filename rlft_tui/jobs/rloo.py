@@ -26,7 +26,11 @@ class Rloo(Online[RlooSpec]):
         return RLOOConfig, RLOOTrainer
 
     def own_arguments(self, spec: RlooSpec) -> dict[str, Any]:
-        return {"beta": spec.beta, "normalize_advantages": spec.normalize_advantages}
+        return {
+            "beta": spec.beta,
+            "normalize_advantages": spec.normalize_advantages,
+            "reward_clip_range": (-spec.reward_clip, spec.reward_clip) if spec.reward_clip else None,
+        }
 
 
 if __name__ == "__main__":

@@ -107,3 +107,15 @@ def test_answers_of_a_step_are_whole_groups() -> None:
     with pytest.raises(RlftError, match="no multiple of generations"):
         parse_spec({**SPEC, "batch_size": 6, "generations": 4})
     assert {"grpo", "rloo"} <= set(SPECS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"loss_type": "cispo"}, "set it above 1"),
+        ({"loss_type": "luspo"}, 'needs importance = "sequence"'),
+    ],
+)
+def test_a_loss_that_would_do_nothing_sensible_is_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(RlftError, match=said):
+        parse_spec({**SPEC, **settings})

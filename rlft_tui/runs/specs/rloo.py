@@ -18,4 +18,6 @@ class RlooSpec(OnlineSpec):
     """Weight of the k1 KL estimate taken off each answer's reward, nats/sequence (Ahmadian et al., eq. 1)."""
     normalize_advantages: bool = False
     """Bring the advantages of a step to mean 0 and variance 1."""
+    reward_clip: float = Field(default=0.0, ge=0.0)
+    """Bound on the absolute value of an answer's reward, before the KL is taken off; 0 for none."""
     alarms: RlooAlarms = RlooAlarms()
