@@ -9,7 +9,7 @@ import torch
 
 from rlft_tui.datasets.rows import PromptRow
 from rlft_tui.jobs.decoding import Decoding, Row, answer_text, derived_seed, end_ids, prompt_ids
-from rlft_tui.jobs.reward_functions import RunRewards
+from rlft_tui.jobs.reward_functions import RunRewards, columns_of
 from rlft_tui.runs.specs.base import Sampling
 
 UNITS = {"heldout/answer_tokens": "tokens", "heldout/ended": "share"}
@@ -83,9 +83,3 @@ class HeldOutReward:
             while decoding.open:
                 decoding.step()
         return rows
-
-
-def columns_of(rows: Sequence[PromptRow]) -> dict[str, list[Any]]:
-    """The further columns of some rows, with None where a row has no such column."""
-    names = dict.fromkeys(name for row in rows for name in row.columns)
-    return {name: [row.columns.get(name) for row in rows] for name in names}

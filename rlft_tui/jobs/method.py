@@ -77,6 +77,9 @@ class Method(ABC, Generic[S]):
     units: Mapping[str, str] = MappingProxyType({})
     """Units of the metrics that only this method logs."""
 
+    def check(self, job: Job, spec: S, rows: Sequence[Any]) -> None:
+        """Raises RlftError for what is wrong and can be seen before anything slow is imported."""
+
     @abstractmethod
     def trainer(self, setup: Setup[S]) -> Any:
         """The TRL trainer, ready to train; RlftError when the rows are nothing to learn from."""

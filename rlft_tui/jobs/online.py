@@ -9,8 +9,9 @@ from typing import Any, ClassVar, TypeVar
 
 from rlft_tui.datasets.rows import Conversation, PromptRow
 from rlft_tui.errors import RlftError
+from rlft_tui.jobs.job import Job
 from rlft_tui.jobs.method import Measurer, Method, Reference, Rewarded, Rewarder, Setup
-from rlft_tui.jobs.reward_functions import ConversationScorer, RunRewards
+from rlft_tui.jobs.reward_functions import ConversationScorer, RunRewards, columns_of, try_rewards
 from rlft_tui.metrics.alarms.alarm import Alarm
 from rlft_tui.runs.specs.base import ModelSource, Sampling
 from rlft_tui.runs.specs.online import OnlineSpec
@@ -54,6 +55,9 @@ class Online(Method[O]):
         self.units = {**UNITS, "kl": self.kl_unit}
         self._rewards: RunRewards | None = None
         self._answers: Any = None
+
+    def check(self, job: Job, spec: O, rows: Sequence[PromptRow]) -> None:
+        try_rewards(spec.rewards, job.folder.rewards, rows)
 
     @abstractmethod
     def trainer_class(self) -> tuple[type[Any], type[Any]]:
@@ -123,8 +127,6 @@ class Online(Method[O]):
         def reward(
             prompts: Sequence[Conversation], texts: Sequence[str], token_ids: Sequence[Sequence[int]]
         ) -> list[Rewarded]:
-            from rlft_tui.jobs.heldout_reward import columns_of
-
             rows = [PromptRow(prompt, columns=columns.get(str(prompt), {})) for prompt in prompts]
             answers = [[{"role": "assistant", "content": text}] for text in texts]
             return rewards.reward(prompts, answers, token_ids, columns_of(rows))

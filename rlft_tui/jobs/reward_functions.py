@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from rlft_tui.datasets.rows import PromptRow
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.method import Rewarded
 from rlft_tui.rewards.built_in import build
@@ -24,6 +25,8 @@ from rlft_tui.rewards.source import parse_source
 from rlft_tui.runs.specs.base import ModelSource
 from rlft_tui.runs.specs.rewards import RewardPart, reward_names
 
+_MADE_UP = ("The answer is 42.", "")
+"""Answers that a function is first tried on."""
 Tell = Callable[[str, str], None]
 """Takes the name of a reward and what is wrong with one of its values."""
 
@@ -141,6 +144,34 @@ class RunRewards:
                 remedy="Correct it there and resume the run, or in the workspace and launch again",
             )
         return scores.rewards
+
+
+def try_rewards(parts: tuple[RewardPart, ...], folder: Path, rows: Sequence[PromptRow]) -> None:
+    """Call each function once, on made-up answers to the first rows; RlftError with the line of a fault.
+
+    It takes no model, so a mistake ends the run in its first second. Trained reward models are left out.
+    """
+    tried = tuple(part for part in parts if parse_source(part.source).kind != "model")
+    some = rows[: len(_MADE_UP)]
+    texts = _MADE_UP[: len(some)]
+    if not tried or not some:
+        return
+    RunRewards(tried, folder, load_model=_no_model).reward(
+        [row.prompt for row in some],
+        [[{"role": "assistant", "content": text}] for text in texts],
+        [list(text.encode()) for text in texts],
+        columns_of(some),
+    )
+
+
+def columns_of(rows: Sequence[PromptRow]) -> dict[str, list[Any]]:
+    """The further columns of some rows, with None where a row has no such column."""
+    names = dict.fromkeys(name for row in rows for name in row.columns)
+    return {name: [row.columns.get(name) for row in rows] for name in names}
+
+
+def _no_model(source: ModelSource) -> ConversationScorer:
+    raise RlftError("no reward model is loaded here", where=source.name)
 
 
 def _nothing(*values: Any) -> None:

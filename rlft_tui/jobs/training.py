@@ -32,6 +32,7 @@ def run_method(method: Method[S], arguments: list[str]) -> int:
 def train(job: Job, spec: S, method: Method[S]) -> int:
     # -- data: read and checked before anything slow is imported
     rows, heldout_rows = method_rows(job.folder.dataset, spec.method)
+    method.check(job, spec, rows)
 
     job.stage("starting", detail="loading torch, transformers and TRL")
     os.environ["TQDM_DISABLE"] = "1"

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from rlft_tui.datasets.rows import PromptRow
 from rlft_tui.errors import RlftError
-from rlft_tui.jobs.reward_functions import RunRewards
+from rlft_tui.jobs.reward_functions import RunRewards, try_rewards
 from rlft_tui.runs.specs.base import ModelSource
 from rlft_tui.runs.specs.rewards import RewardPart
 
@@ -144,3 +145,20 @@ def test_models_are_loaded_by_their_source(tmp_path: Path) -> None:
     part = RewardPart(source="model:judge", model=source)
     RunRewards((part,), tmp_path, load_model=load)
     assert seen == [source]
+
+
+def test_a_fault_is_found_before_any_model_is_loaded(tmp_path: Path) -> None:
+    folder = tmp_path / "rewards"
+    folder.mkdir()
+    (folder / "mine.py").write_text(
+        "def mine(completions, hint, **x):\n    return [float(h) for h in hint]\n"
+    )
+    rows = [
+        PromptRow([{"role": "user", "content": "?"}], columns={"hint": text}) for text in ("1", "two", "3")
+    ]
+    parts = tuple(RewardPart.model_validate(part) for part in ("mine.py", "length", "model:judge"))
+    try_rewards(parts, folder, rows[:1])
+    try_rewards(parts, folder, [])
+    with pytest.raises(RlftError) as caught:
+        try_rewards(parts, folder, rows)
+    assert "mine.py:2: ValueError" in str(caught.value)

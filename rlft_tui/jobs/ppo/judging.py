@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from rlft_tui.datasets.rows import PromptRow
-from rlft_tui.jobs.heldout_reward import columns_of
 from rlft_tui.jobs.method import Rewarded, Setup
 from rlft_tui.jobs.online import model_loader
 from rlft_tui.jobs.ppo.answers import Answer
-from rlft_tui.jobs.reward_functions import RunRewards
+from rlft_tui.jobs.reward_functions import RunRewards, columns_of
 from rlft_tui.metrics.alarms.alarm import Alarm
 
 

@@ -8,7 +8,7 @@ from rlft_tui.errors import RlftError
 from rlft_tui.jobs.answer_log import BEST, WORST
 from rlft_tui.jobs.checkpoints import ADAPTER, WHOLE, Checkpoint, find_best, find_last_good, remove_old
 from rlft_tui.jobs.event_callback import EventCallback, is_better_high
-from rlft_tui.jobs.heldout_reward import HeldOutReward, columns_of
+from rlft_tui.jobs.heldout_reward import HeldOutReward
 from rlft_tui.jobs.job import Job, say
 from rlft_tui.jobs.method import Rewarded, Setup
 from rlft_tui.jobs.online import UNITS
@@ -16,6 +16,7 @@ from rlft_tui.jobs.ppo.checkpoint import save_checkpoint
 from rlft_tui.jobs.ppo.judging import RewardJudge
 from rlft_tui.jobs.ppo.report import metrics, units
 from rlft_tui.jobs.ppo.trainer import Trainer, Update
+from rlft_tui.jobs.reward_functions import columns_of
 from rlft_tui.jobs.sampler import Sampler
 from rlft_tui.metrics.alarms.alarm import Alarm
 from rlft_tui.metrics.alarms.watch import Alarms
