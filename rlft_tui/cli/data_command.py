@@ -276,6 +276,7 @@ def _dataset_text(built: Dataset) -> str:
             ("hash", built.hash),
             ("name", built.name),
             ("kind", built.kind),
+            ("from", built.source),
             ("train", f"{built.train_rows} rows"),
             ("held out", f"{built.heldout_rows} rows"),
             ("left out", left_out),

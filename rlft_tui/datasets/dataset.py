@@ -55,6 +55,8 @@ class Dataset:
     left_out: dict[str, int] = field(default_factory=dict)
     """What was not used, counted by reason: tie, identical answers, empty answer, contradiction …"""
     kind: DatasetKind = "preference"
+    source: str = ""
+    """Name of the file it was imported from; empty for one built from labels."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from rlft_tui.datasets.derive import kinds_for, wrong_kind
 from rlft_tui.errors import ConflictError, NotFoundError
 
 _COLUMNS = "hash, name, path, train_rows, heldout_rows, created_at, left_out, kind"
+_READ = f"{_COLUMNS}, coalesce(spec ->> 'source', '')"
 SHORTEST_HASH = 4
 """Digits of a hash that are enough to name it."""
 
@@ -59,7 +60,7 @@ def add_dataset(connection: duckdb.DuckDBPyConnection, dataset: Dataset, spec: D
 
 def list_datasets(connection: duckdb.DuckDBPyConnection) -> tuple[Dataset, ...]:
     """Newest first."""
-    rows = connection.execute(f"select {_COLUMNS} from datasets order by created_at desc, hash").fetchall()
+    rows = connection.execute(f"select {_READ} from datasets order by created_at desc, hash").fetchall()
     return tuple(_dataset(row) for row in rows)
 
 
@@ -109,5 +110,5 @@ def dataset_by_name(connection: duckdb.DuckDBPyConnection, name_or_hash: str) ->
 
 
 def _dataset(row: tuple[Any, ...]) -> Dataset:
-    digest, name, path, train_rows, heldout_rows, created_at, left_out, kind = row
-    return Dataset(digest, name, path, train_rows, heldout_rows, created_at, orjson.loads(left_out), kind)
+    *facts, left_out, kind, source = row
+    return Dataset(*facts, orjson.loads(left_out), kind, source)

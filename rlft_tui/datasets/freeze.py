@@ -46,6 +46,7 @@ def freeze(
         created_at=now,
         left_out=selection.left_out,
         kind=spec.kind,
+        source=spec.source,
     )
     with database.reader() as connection:
         require_free_name(connection, spec.name, digest)

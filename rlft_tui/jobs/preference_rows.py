@@ -1,16 +1,13 @@
-"""Rows of a frozen data set, read and turned into the tokens that are trained on."""
+"""Comparisons and judged answers as the tokens that are trained on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from rlft_tui.datasets import dataset_files
 from rlft_tui.datasets.rows import Conversation, PreferenceRow
-from rlft_tui.errors import RlftError
 
-__all__ = ["Conversation", "PreferenceRow", "TokenRow", "read_rows", "tokenise", "tokenise_answer"]
+__all__ = ["Conversation", "PreferenceRow", "TokenRow", "tokenise", "tokenise_answer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +17,6 @@ class TokenRow:
     prompt: list[int]
     chosen: list[int]
     rejected: list[int]
-
-
-def read_rows(path: Path, *, required: bool = True) -> list[PreferenceRow]:
-    """Every comparison of a JSON lines file; RlftError names the first line that is none."""
-    rows = [row for row in dataset_files.read_rows(path, "preference") if isinstance(row, PreferenceRow)]
-    if required and not rows:
-        raise RlftError(
-            "there is no row to train on", where=str(path), remedy="Label more, then rlft data build"
-        )
-    return rows
 
 
 def tokenise(tokenizer: Any, row: PreferenceRow) -> TokenRow:

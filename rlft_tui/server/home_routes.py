@@ -26,7 +26,8 @@ def home(services: ServicesOf, labeler: str) -> Response:
     apart = services.statistics.answer("separations", "", separations_now, may_be_late=True)
     with services.database.reader() as connection:
         datasets = list_datasets(connection)
-        since = datasets[0].created_at if datasets else 0.0
+        frozen = (one.created_at for one in datasets if not one.source and one.kind != "prompts")
+        since = next(frozen, 0.0)
         labels, labels_since = count_current(connection, since)
         answer = Home(
             pairs=count_pairs(connection),

@@ -143,7 +143,8 @@ def pair_detail(pair: ResponsePair) -> str:
 
 def _dataset_detail(item: Dataset) -> str:
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(item.created_at))
-    rows = f"{counted(item.train_rows, 'row')} to train on, {item.heldout_rows:,} held out"
+    came = f", from {item.source}" if item.source else ""
+    rows = f"{counted(item.train_rows, 'row')} to train on, {item.heldout_rows:,} held out{came}"
     left_out = "\n".join(f"- {count:,} × {reason}" for reason, count in item.left_out.items())
     left = f"Left out:\n\n{left_out}" if left_out else "Nothing was left out."
     methods = [method for method, kinds in METHOD_KINDS.items() if item.kind in kinds]

@@ -30,7 +30,8 @@ STACK_BELOW = 110
 """Columns under which the details stand below the table."""
 IMPORT_HINT = (
     "In a shell: rlft prompts import FILE, rlft pairs import FILE (JSONL, CSV or Parquet), "
-    "rlft pairs generate. Bad lines are listed, good ones kept."
+    "rlft pairs generate; rlft data import FILE for data that needs no labels. "
+    "Bad lines are listed, good ones kept."
 )
 
 

@@ -160,10 +160,14 @@ class ModelsScreen(WatchingScreen):
         model = self.selected
         if model is None:
             return
-        if model.kind == "adapter":
+        if model.kind == "reward":
+            hint = f"A reward model writes no text. Score answers with it: rlft models score {model.name}"
+            self.notify(hint, markup=False)
+        elif model.kind == "adapter":
             self.bench.show_screen("compare", models=(model.base, model.name))
         else:
-            newest = next((m for m in self.models if m.base == model.name), model)
+            tuned = (m for m in self.models if m.base == model.name and m.kind == "adapter")
+            newest = next(tuned, model)
             self.bench.show_screen("compare", models=(model.name, newest.name))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
