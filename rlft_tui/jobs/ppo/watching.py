@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from rlft_tui.errors import RlftError
-from rlft_tui.jobs.answer_log import BEST, WORST
 from rlft_tui.jobs.checkpoints import ADAPTER, WHOLE, Checkpoint, find_best, find_last_good, remove_old
 from rlft_tui.jobs.event_callback import EventCallback, is_better_high
 from rlft_tui.jobs.heldout_reward import HeldOutReward
@@ -21,6 +20,7 @@ from rlft_tui.jobs.sampler import Sampler
 from rlft_tui.metrics.alarms.alarm import Alarm
 from rlft_tui.metrics.alarms.watch import Alarms
 from rlft_tui.runs.run_spec import Sampling
+from rlft_tui.runs.run_status import BEST, WORST
 
 
 class Watch:
