@@ -7,10 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 PREFERRED: tuple[str, ...] = (
+    "reward",
+    "heldout/reward",
     "loss",
     "rewards/margins",
     "rewards/accuracies",
     "kl/sequence",
+    "kl",
+    "completions/mean_length",
     "rewards/chosen",
     "rewards/rejected",
     "grad_norm",
