@@ -15,7 +15,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 OUTPUT = FOLDER.parent / "docs" / "benchmarks.md"
-SLOW = {"training_overhead", "eight_labellers", "import_pairs"}
+SLOW = {"training_overhead", "eight_labellers", "import_pairs", "million"}
 """Minutes each; run only when named."""
 
 
