@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rlft_tui.cli.session import Session
+from rlft_tui.errors import RlftError
 from rlft_tui.prompts.import_report import ImportReport
 
 _SHOWN = 20
@@ -10,7 +11,10 @@ _SHOWN = 20
 
 
 def show_report(session: Session, report: ImportReport, what: str) -> None:
-    """Counts on stdout; refused and doubtful lines with their reasons on stderr."""
+    """Counts on stdout; refused and doubtful lines with their reasons on stderr.
+
+    RlftError after that when every row was refused.
+    """
     for title, lines in (("refused", report.rejected), ("warning", report.warnings)):
         for entry in lines[:_SHOWN]:
             session.say(f"line {entry.line}: {title}: {entry.reason}")
@@ -25,3 +29,8 @@ def show_report(session: Session, report: ImportReport, what: str) -> None:
     if report.format:
         session.say(f"format: {report.format}")
     session.show(report, counts)
+    if report.refused and not report.imported and not report.duplicates:
+        raise RlftError(
+            f"nothing was imported: all {report.refused} rows were refused",
+            remedy="The lines above say why; rlft pairs import --help names the formats",
+        )

@@ -24,6 +24,7 @@ from rlft_tui.labels.preference import (
     BetterAnswer,
     HistoryEntry,
     LabelOperation,
+    ListedLabel,
     Preference,
     Progress,
     Revocation,
@@ -182,6 +183,10 @@ class WorkspaceClient(Transport):
     def labels(self, *, labeler: str = "", offset: int = 0, limit: int = 1000) -> tuple[Preference, ...]:
         """Current verdicts, oldest first."""
         return self._get("/labels", tuple[Preference, ...], labeler=labeler, offset=offset, limit=limit)
+
+    def listed_labels(self, *, offset: int = 0, limit: int = 100) -> tuple[ListedLabel, ...]:
+        """Everybody's current verdicts with their prompts, oldest first."""
+        return self._get("/labels/listed", tuple[ListedLabel, ...], offset=offset, limit=limit)
 
     def label_stats(self, *, labeler: str = "") -> LabelStats:
         return self._get("/labels/stats", LabelStats, labeler=labeler)

@@ -7,12 +7,14 @@ from typing import Any
 import duckdb
 
 from rlft_tui.errors import RlftError
-from rlft_tui.labels.preference import BetterAnswer, HistoryEntry, Mark, Preference
-from rlft_tui.labels.preferences_table import operations_by_id
+from rlft_tui.labels.preference import BetterAnswer, HistoryEntry, ListedLabel, Mark, Preference
+from rlft_tui.labels.preferences_table import list_current, operations_by_id
 
 KINDS = ("verdict", "skip", "flag", "written")
 """What history can be narrowed down to."""
 
+_PROMPT_SHOWN = 300
+"""Characters of a prompt in a table's row."""
 _OWN = {
     "verdict": """select id, example_id, created_at, reasoning as words, source = 'repeat' as aside
                   from preferences where labeler_id = $labeler""",
@@ -71,6 +73,20 @@ def list_history(
         assert isinstance(operation, Preference | Mark | BetterAnswer)
         entries.append(HistoryEntry(operation, prompt, revoked, superseded=gone and not revoked))
     return tuple(entries)
+
+
+def list_labels(
+    connection: duckdb.DuckDBPyConnection, labeler: str, offset: int, limit: int
+) -> tuple[ListedLabel, ...]:
+    """Current verdicts with what was asked, oldest first; of all labellers when ``labeler`` is empty."""
+    verdicts = list_current(connection, labeler, offset, limit)
+    rows = connection.execute(
+        f"""select id, left(prompt, {_PROMPT_SHOWN}) from examples
+            where id in (select unnest(cast(? as varchar[])))""",
+        [[one.example_id for one in verdicts]],
+    ).fetchall()
+    prompts = dict(rows)
+    return tuple(ListedLabel(one, prompts.get(one.example_id, "")) for one in verdicts)
 
 
 def list_written(
