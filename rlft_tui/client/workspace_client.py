@@ -119,14 +119,16 @@ class WorkspaceClient(Transport):
         exclude: tuple[str, ...] = (),
         view: QueueView = QueueView(),  # noqa: B008 - frozen
         peek: bool = False,
+        window: str = "",
     ) -> QueuePage:
         """The labeller's next pairs in a view, without those whose key is in ``exclude``.
 
-        With ``peek`` nothing changes by asking; else this is the labeller's view from now on.
+        With ``peek`` nothing changes by asking; else this is the labeller's view from now on. What
+        another ``window`` of theirs holds comes last.
 
         A verdict on an item takes over the item's ``source`` and ``arm``.
         """
-        asked = {"labeler": labeler, "limit": limit, "exclude": exclude, "peek": peek}
+        asked = {"labeler": labeler, "limit": limit, "exclude": exclude, "peek": peek, "window": window}
         return self._post("/queue", QueuePage, {**asked, **msgspec.to_builtins(view)})
 
     def queue_choices(self) -> QueueChoices:

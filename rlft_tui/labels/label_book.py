@@ -155,10 +155,11 @@ class LabelBook:
         exclude: Collection[str] = (),
         *,
         peek: bool = False,
+        window: str = "",
     ) -> tuple[list[Slot], Progress]:
         """The labeller's next pairs in a view and where they stand in it; unless one only peeks it
-        is their view from now on."""
-        return self._desks.next(labeler, view, limit, exclude, peek=peek)
+        is their view from now on. See ``LabelDesks.next``."""
+        return self._desks.next(labeler, view, limit, exclude, peek=peek, window=window)
 
     def next_ids(self, labeler: str, limit: int, exclude: tuple[str, ...]) -> tuple[list[str], Progress]:
         """The next of all pairs in random order."""

@@ -23,6 +23,7 @@ from rlft_tui.labels.label_queue import REPEAT_GAP, Slot, left_side
 from rlft_tui.labels.preference import Choice, Preference, Revocation
 from rlft_tui.labels.queue_reader import Shares
 from rlft_tui.labels.queue_view import Order, QueueView
+from rlft_tui.labels.window_holds import HELD_SECONDS, WindowHolds
 from rlft_tui.pairs.pairs_table import add_pairs
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.paths import Workspace
@@ -343,3 +344,35 @@ def test_a_view_that_makes_no_sense_is_refused() -> None:
     for view in (QueueView(models=("a", "b", "c")), QueueView(overlap=-1)):
         with pytest.raises(RlftError):
             view.checked()
+
+
+def test_two_windows_show_different_pairs_while_there_are_any(workspace: Workspace) -> None:
+    with opened(workspace, made(10), Shares(repeat=0.0)) as (book, _):
+
+        def ask(window: str, *held: str, limit: int = 4) -> list[str]:
+            return [slot.key for slot in book.next_slots("ada", PLAIN, limit, held, window=window)[0]]
+
+        first, second = ask("one"), ask("two")
+        assert len({*first, *second}) == 8
+        assert ask("one") == first, "opened again in the same terminal"
+        assert set(ask("")) == set(first), "who names no window takes what comes"
+        book.add(Preference(new_id(), first[0], "ada", "a"))
+        third = ask("one", *first[1:], limit=1)
+        assert not {*third} & {*first, *second}
+        everything = ask("two", *second, limit=6)
+        assert everything[0] not in {*first, *third}
+        assert {*everything[1:]} == {*first[1:], *third}, "at the end it shares"
+        assert [slot.key for slot in book.next_slots("bob", PLAIN, 10, (), window="three")[0]]
+
+
+def test_a_window_that_asks_no_more_holds_nothing() -> None:
+    now = 0.0
+    holds = WindowHolds(now=lambda: now)
+    holds.keep("ada", "one", ["p", "q"])
+    holds.keep("ada", "two", ["r"])
+    assert holds.elsewhere("ada", "two") == {"p", "q"}
+    assert holds.elsewhere("bob", "two") == frozenset()
+    holds.keep("ada", "one", ["q"])
+    assert holds.elsewhere("ada", "two") == {"q"}
+    now = HELD_SECONDS + 1
+    assert holds.elsewhere("ada", "two") == frozenset()

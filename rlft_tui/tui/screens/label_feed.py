@@ -15,6 +15,7 @@ from rlft_tui.tui.answer_pane import AnswerPane
 from rlft_tui.tui.label_text import end_text
 from rlft_tui.tui.screens.label_view import LabelView
 from rlft_tui.tui.server_link import LinkState
+from rlft_tui.tui.terminal import window_name
 
 SLOW_SECONDS = 0.4
 """A verdict that takes longer to store says so."""
@@ -51,6 +52,7 @@ class LabelFeed(LabelView):
             return
         self._asking = True
         labeler, held, view = self.session.labeler, self.session.held(), self.bench.queue_view
+        window = window_name()
 
         def received(page: QueuePage) -> None:
             if view == self.bench.queue_view:
@@ -60,7 +62,7 @@ class LabelFeed(LabelView):
                 self._refill()
 
         self.call(
-            lambda client: client.queue(labeler, limit=missing, exclude=held, view=view),
+            lambda client: client.queue(labeler, limit=missing, exclude=held, view=view, window=window),
             received,
             failed=self._not_received,
             group="queue",
