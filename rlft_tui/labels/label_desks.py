@@ -201,12 +201,12 @@ class LabelDesks:
             desk.queues[view] = queue
             while len(desk.queues) > _VIEWS:
                 del desk.queues[next(iter(desk.queues))]
-            is_stale = queue.stale or queue.is_reading
-        if is_stale:
+            is_ready = queue.is_ready
+        if not is_ready:
             self._read(queue, 0)
         return queue
 
-    def _read(self, queue: LabelQueue, wanted: int) -> None:
+    def _read(self, queue: LabelQueue, wanted: int, *, ahead: bool = False) -> None:
         """Read the database while verdicts go on; waits for a reading that is under way."""
         with self._lock:
             if queue.is_reading:
@@ -217,7 +217,7 @@ class LabelDesks:
             connection = stack.enter_context(self._database.reader())
             # The first statement fixes the snapshot, before the next verdict can be stored.
             preferences_table.touch(connection)
-            queue.begin_reading()
+            queue.begin_reading(ahead=ahead)
         try:
             with stack:
                 content = read_queue(connection, queue, self._shares, wanted)
@@ -238,7 +238,7 @@ class LabelDesks:
     def _read_ahead(self, queue: LabelQueue) -> None:
         try:
             if not queue.is_reading:
-                self._read(queue, 0)
+                self._read(queue, 0, ahead=True)
         except (RlftError, duckdb.Error):
             # Who asks next reads again, and is told what is wrong.
             log.exception("reading pairs ahead for %s", queue.labeler)

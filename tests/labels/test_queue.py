@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from rlft_tui.database.connection import Database, open_database
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.ids import new_id
-from rlft_tui.labels import preferences_table, reliability_table
+from rlft_tui.labels import label_desks, preferences_table, queue_reader, reliability_table
 from rlft_tui.labels.arm_saving import measured_arms
 from rlft_tui.labels.journal import PreferenceJournal
 from rlft_tui.labels.label_book import LabelBook
@@ -376,3 +377,34 @@ def test_a_window_that_asks_no_more_holds_nothing() -> None:
     assert holds.elsewhere("ada", "two") == {"q"}
     now = HELD_SECONDS + 1
     assert holds.elsewhere("ada", "two") == frozenset()
+
+
+def test_nobody_waits_while_more_pairs_are_read_ahead(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_reader, "REFILL", 20)
+    monkeypatch.setitem(label_desks.LOW, False, 15)
+    reading, go_on = threading.Event(), threading.Event()
+    with opened(workspace, made(60), Shares(repeat=0.0)) as (book, _):
+        slots, _ = book.next_slots("ada", PLAIN, 5)
+        read = label_desks.read_queue
+
+        def slow(*values: object) -> object:
+            reading.set()
+            assert go_on.wait(60)
+            return read(*values)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(label_desks, "read_queue", slow)
+        for slot in slots:
+            book.add(Preference(new_id(), slot.example_id, "ada", "a"))
+        fresh, _ = book.next_slots("ada", PLAIN, 1)
+        book.add(Preference(new_id(), fresh[0].example_id, "ada", "a"))
+        assert book.next_slots("ada", PLAIN, 1)[1].labelled == 6
+        assert reading.wait(60)
+        second, _ = book.next_slots("ada", PLAIN, 1)
+        book.add(Preference(new_id(), second[0].example_id, "ada", "a"))
+        assert book.progress("ada").labelled == 7, "answered before the reading has ended"
+        go_on.set()
+        rest = {slot.example_id for slot in book.next_slots("ada", PLAIN, 60)[0]}
+        assert len(rest) == 53
+        assert not rest & {slot.example_id for slot in (*slots, *fresh, *second)}
