@@ -20,9 +20,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks._workbench_pty import Workbench, isolated_workspace
+from benchmarks._workbench_pty import Workbench, isolated_workspace, sample_pairs
 from benchmarks.key_to_paint import SHOWN, SILENCE, percentile
 from rlft_tui.client.connection import connect
 from rlft_tui.client.workspace_client import WorkspaceClient
@@ -51,7 +52,7 @@ def main() -> None:
                 "| what | times | p50 ms | p95 ms | worst ms | server's CPU ms |\n|---|---|---|---|---|---|"
             )
             table = Table(client)
-            table.row("import", lambda: client.import_pairs(file.name, file, labeler="ada"))
+            label_while_importing(workspace, client, table, file)
             file.unlink()
             ask(client, table)
             workspace.settings.write_text('labeler = "ben"\ndaily_backups = 0\n')
@@ -135,6 +136,30 @@ def ask(client: WorkspaceClient, table: Table) -> None:
         table.row(name, call)
 
 
+def label_while_importing(workspace: Workspace, client: WorkspaceClient, table: Table, file: Path) -> None:
+    """The import, and verdicts ten times a second meanwhile."""
+    client.add_pairs(sample_pairs(5000, words=20))
+    ended = threading.Event()
+    spent: list[float] = []
+
+    def judge_on() -> None:
+        with connect(workspace) as other:
+            waiting = list(other.queue("carol", limit=200).items)
+            while not ended.wait(0.1):
+                begin = time.perf_counter()
+                judge(other, waiting.pop(0), "carol")
+                spent.append((time.perf_counter() - begin) * 1000)
+                if not waiting:
+                    waiting = list(other.queue("carol", limit=200).items)
+
+    with ThreadPoolExecutor(1) as pool:
+        judging = pool.submit(judge_on)
+        table.row("import", lambda: client.import_pairs(file.name, file, labeler="ada"))
+        ended.set()
+        judging.result()
+    table.show("verdict durable while that is imported", spent, 0)
+
+
 def label(client: WorkspaceClient, table: Table, order: Order, verdicts: int) -> None:
     """As the label screen does it: a verdict, then the pair that comes after the three held."""
     view = QueueView(order=order, repeats=True)
@@ -159,10 +184,10 @@ def label(client: WorkspaceClient, table: Table, order: Order, verdicts: int) ->
         table.show(f"{name}, {order}", spent, used)
 
 
-def judge(client: WorkspaceClient, item: QueueItem) -> None:
+def judge(client: WorkspaceClient, item: QueueItem, labeler: str = "ben") -> None:
     client.add_label(
         Preference(
-            *(new_id(), item.pair.id, "ben", "a"),
+            *(new_id(), item.pair.id, labeler, "a"),
             shown_first=item.left,
             source=item.source,
             arm=item.arm,
