@@ -23,6 +23,7 @@ SLOW = {
     "dry_run",
     "eight_labellers",
     "import_pairs",
+    "million",
 }
 """Minutes each; run only when named."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rlft_tui.cli.session import Session
+from rlft_tui.errors import RlftError
 from rlft_tui.prompts.import_report import ImportReport
 
 _SHOWN = 20
@@ -10,7 +11,10 @@ _SHOWN = 20
 
 
 def show_report(session: Session, report: ImportReport, what: str) -> None:
-    """Counts on stdout; refused and doubtful lines with their reasons on stderr."""
+    """Counts on stdout; refused and doubtful lines with their reasons on stderr.
+
+    RlftError after that when every row was refused.
+    """
     say_refused(session, report)
     counts = f"{report.imported} {what} imported of {report.read} read"
     counts += f", {report.duplicates} were there already" if report.duplicates else ""
@@ -20,6 +24,11 @@ def show_report(session: Session, report: ImportReport, what: str) -> None:
     if report.format:
         session.say(f"format: {report.format}")
     session.show(report, counts)
+    if report.refused and not report.imported and not report.duplicates:
+        raise RlftError(
+            f"nothing was imported: all {report.refused} rows were refused",
+            remedy="The lines above say why; rlft pairs import --help names the formats",
+        )
 
 
 def say_refused(session: Session, report: ImportReport) -> None:

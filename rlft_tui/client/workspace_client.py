@@ -25,6 +25,7 @@ from rlft_tui.labels.preference import (
     BetterAnswer,
     HistoryEntry,
     LabelOperation,
+    ListedLabel,
     Preference,
     Progress,
     Revocation,
@@ -121,14 +122,16 @@ class WorkspaceClient(RunWatching):
         exclude: tuple[str, ...] = (),
         view: QueueView = QueueView(),  # noqa: B008 - frozen
         peek: bool = False,
+        window: str = "",
     ) -> QueuePage:
         """The labeller's next pairs in a view, without those whose key is in ``exclude``.
 
-        With ``peek`` nothing changes by asking; else this is the labeller's view from now on.
+        With ``peek`` nothing changes by asking; else this is the labeller's view from now on. What
+        another ``window`` of theirs holds comes last.
 
         A verdict on an item takes over the item's ``source`` and ``arm``.
         """
-        asked = {"labeler": labeler, "limit": limit, "exclude": exclude, "peek": peek}
+        asked = {"labeler": labeler, "limit": limit, "exclude": exclude, "peek": peek, "window": window}
         return self._post("/queue", QueuePage, {**asked, **msgspec.to_builtins(view)})
 
     def queue_choices(self) -> QueueChoices:
@@ -185,6 +188,10 @@ class WorkspaceClient(RunWatching):
     def labels(self, *, labeler: str = "", offset: int = 0, limit: int = 1000) -> tuple[Preference, ...]:
         """Current verdicts, oldest first."""
         return self._get("/labels", tuple[Preference, ...], labeler=labeler, offset=offset, limit=limit)
+
+    def listed_labels(self, *, offset: int = 0, limit: int = 100) -> tuple[ListedLabel, ...]:
+        """Everybody's current verdicts with their prompts, oldest first."""
+        return self._get("/labels/listed", tuple[ListedLabel, ...], offset=offset, limit=limit)
 
     def label_stats(self, *, labeler: str = "") -> LabelStats:
         return self._get("/labels/stats", LabelStats, labeler=labeler)

@@ -18,7 +18,7 @@ import duckdb
 from rlft_tui.database.migrations import migrate
 from rlft_tui.database.place_table import relocate
 from rlft_tui.database.workspace_lock import WorkspaceLock
-from rlft_tui.errors import RlftError, UnavailableError
+from rlft_tui.errors import ConflictError, RlftError, UnavailableError
 from rlft_tui.paths import Workspace
 
 MEMORY_LIMIT = "400MB"
@@ -86,6 +86,21 @@ class Database(AbstractContextManager["Database"]):
                     self._checkpoint()
             finally:
                 self._writer_thread = None
+
+    @contextmanager
+    def write_beside(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A long transaction that keeps nobody from writing: only its commit waits for its turn.
+
+        ConflictError when another has stored the same keys meanwhile; nothing was stored then.
+        """
+        with self._cursor() as cursor:
+            try:
+                yield from _transaction(cursor, "begin transaction", self._writing)
+            except (duckdb.ConstraintException, duckdb.TransactionException) as error:
+                raise ConflictError(
+                    "the same rows were stored by another meanwhile; nothing was stored by this",
+                    remedy="Do it again",
+                ) from error
 
     @contextmanager
     def reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -230,11 +245,15 @@ def connect_file(path: Path) -> duckdb.DuckDBPyConnection:
     )
 
 
-def _transaction(cursor: duckdb.DuckDBPyConnection, begin: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def _transaction(
+    cursor: duckdb.DuckDBPyConnection, begin: str, turn: AbstractContextManager[object] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """``turn``: what is held during the commit alone."""
     cursor.execute(begin)
     try:
         yield cursor
-        cursor.execute("commit")
+        with turn or contextlib.nullcontext():
+            cursor.execute("commit")
     except BaseException:
         # The first error is the one to report; after a failed commit there is nothing to roll back.
         with contextlib.suppress(duckdb.Error):

@@ -55,16 +55,24 @@ def score_summary(
     return row[0], row[1], row[2], list(row[3] or ())
 
 
-_UNSCORED = """from (
-        select id, 'a' as side, response_a as response, source from examples
+_LONG = 40
+"""Characters from which an answer counts as written in without its text being read."""
+_SIDES = """
+        select id, '{side}' as side, source from examples where {length} > {long}
         union all
-        select id, 'b', response_b, source from examples) as answers
-    where not starts_with(source, 'ranking:') and trim(response) <> ''
-      and not exists (
-        select 1 from current_feedback as own
-        where own.labeler_id = $labeler and own.example_id = answers.id
-          and own.response = answers.response)"""
-"""An answer that stands on both sides, or is empty, is shown once or not at all."""
+        select id, '{side}', source from examples where {length} <= {long} and trim({response}) <> ''"""
+_BOTH = " union all ".join(
+    _SIDES.format(side=side, length=f"coalesce(length_{side}, 0)", response=f"response_{side}", long=_LONG)
+    for side in "ab"
+)
+_UNSCORED = f"""from ({_BOTH}) as answers
+    where not starts_with(source, 'ranking:') and (id, side) not in (
+        select examples.id, side from current_feedback as own
+        join examples on examples.id = own.example_id cross join (values ('a'), ('b')) as sides(side)
+        where own.labeler_id = $labeler
+          and own.response = case side when 'a' then response_a else response_b end)"""
+"""Answers that are not empty and have no standing score of the labeller. One that stands on both sides is
+scored on both. A million pairs' texts are never read: only those of pairs that have a score."""
 
 
 def unscored_answers(

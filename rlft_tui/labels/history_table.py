@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
 
 from rlft_tui.errors import RlftError
-from rlft_tui.labels.preference import BetterAnswer, HistoryEntry, Mark, Preference
-from rlft_tui.labels.preferences_table import operations_by_id
+from rlft_tui.labels.preference import BetterAnswer, HistoryEntry, ListedLabel, Mark, Preference
+from rlft_tui.labels.preferences_table import list_current, operations_by_id
 
 KINDS = ("verdict", "skip", "flag", "written")
 """What history can be narrowed down to."""
 
+_PROMPT_SHOWN = 300
+"""Characters of a prompt in a table's row."""
 _OWN = {
     "verdict": """select id, example_id, created_at, reasoning as words, source = 'repeat' as aside
                   from preferences where labeler_id = $labeler""",
@@ -24,9 +27,13 @@ _OWN = {
                   from better_answers where labeler_id = $labeler""",
 }
 _STANDING = """
-    select id from current_preferences where labeler_id = $labeler
-    union all select id from current_better_answers where labeler_id = $labeler
-    union all select id from marks where labeler_id = $labeler"""
+    select id from current_preferences
+    where labeler_id = $labeler and example_id in (select unnest($pairs::varchar[]))
+    union all
+    select id from current_better_answers
+    where labeler_id = $labeler and example_id in (select unnest($pairs::varchar[]))
+    union all
+    select id from marks where labeler_id = $labeler"""
 
 
 def list_history(
@@ -52,25 +59,58 @@ def list_history(
         matching = """where contains(lower(prompt), lower($search))
                          or contains(lower(words), lower($search))"""
     own = " union all ".join(_OWN[one] for one in KINDS if only in ("", one))
-    # The page is cut before it is joined where it can be: a million labels are not.
-    joined = "own left join examples on examples.id = own.example_id"
-    source = f"(select own.* from {joined} {matching})" if search else "own"
-    rows = connection.execute(
-        f"""with own as ({own}),
-            page as (select * from {source} order by created_at desc, id desc limit $limit offset $offset)
-            select page.id, coalesce(prompt, ''), page.id in (select target_id from revocations),
-                   not page.aside and page.id not in ({_STANDING})
-            from page left join examples on examples.id = page.example_id
-            order by page.created_at desc, page.id desc""",
+    # The page is cut before anything is joined to it where that can be: a million labels are not.
+    if search:
+        own = f"""select own.*, prompt from ({own}) as own
+                  left join examples on examples.id = own.example_id {matching}"""
+    page = connection.execute(
+        f"""select id, example_id, aside from ({own})
+            order by created_at desc, id desc limit $limit offset $offset""",
         values,
     ).fetchall()
-    found = {one.id: one for one in operations_by_id(connection, [row[0] for row in rows])}
+    pairs = list({row[1] for row in page})
+    prompts = dict(
+        connection.execute(
+            "select id, prompt from examples where id in (select unnest($1::varchar[]))", [pairs]
+        ).fetchall()
+    )
+    revoked = _among(connection, "select target_id from revocations", {}, page)
+    standing = _among(connection, _STANDING, {"labeler": labeler, "pairs": pairs}, page)
+    found = {one.id: one for one in operations_by_id(connection, [row[0] for row in page])}
     entries = []
-    for identity, prompt, revoked, gone in rows:
+    for identity, pair, aside in page:
         operation = found[identity]
         assert isinstance(operation, Preference | Mark | BetterAnswer)
-        entries.append(HistoryEntry(operation, prompt, revoked, superseded=gone and not revoked))
+        taken_back = identity in revoked
+        replaced = not (aside or taken_back or identity in standing)
+        entries.append(HistoryEntry(operation, prompts.get(pair, ""), taken_back, superseded=replaced))
     return tuple(entries)
+
+
+def _among(
+    connection: duckdb.DuckDBPyConnection, query: str, values: dict[str, Any], page: Sequence[Any]
+) -> set[str]:
+    """Which ids of the page are among those that the query gives."""
+    ids = [row[0] for row in page]
+    rows = connection.execute(
+        f"select * from ({query}) as found(id) where id in (select unnest($ids::varchar[]))",
+        {**values, "ids": ids},
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def list_labels(
+    connection: duckdb.DuckDBPyConnection, labeler: str, offset: int, limit: int
+) -> tuple[ListedLabel, ...]:
+    """Current verdicts with what was asked, oldest first; of all labellers when ``labeler`` is empty."""
+    verdicts = list_current(connection, labeler, offset, limit)
+    rows = connection.execute(
+        f"""select id, left(prompt, {_PROMPT_SHOWN}) from examples
+            where id in (select unnest(cast(? as varchar[])))""",
+        [[one.example_id for one in verdicts]],
+    ).fetchall()
+    prompts = dict(rows)
+    return tuple(ListedLabel(one, prompts.get(one.example_id, "")) for one in verdicts)
 
 
 def list_written(

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TypeVar
@@ -110,6 +110,7 @@ class LabelBook:
         self._journal = journal
         self._guard = guard
         self._lock = threading.RLock()
+        self._importing = threading.Lock()
         self._desks = LabelDesks(database, self._lock, shares)
         self._syncer = ThreadPoolExecutor(1, thread_name_prefix="journal")
 
@@ -130,6 +131,16 @@ class LabelBook:
                     if not preferences_table.is_stored(connection, operation):
                         raise
         return self._desks.progress(operation.labeler_id)
+
+    @contextmanager
+    def import_transaction(self) -> Iterator[LabelTransaction]:
+        """Store any number of pairs and their verdicts in one step, while verdicts are given all the time.
+
+        One import at a time. ConflictError when pairs of the same content were stored meanwhile.
+        """
+        with self._importing, self._writing(beside=True) as writing:
+            yield writing
+        self._desks.forget()
 
     @contextmanager
     def transaction(self, *, queues: bool = True) -> Iterator[LabelTransaction]:
@@ -155,10 +166,11 @@ class LabelBook:
         exclude: Collection[str] = (),
         *,
         peek: bool = False,
+        window: str = "",
     ) -> tuple[list[Slot], Progress]:
         """The labeller's next pairs in a view and where they stand in it; unless one only peeks it
-        is their view from now on."""
-        return self._desks.next(labeler, view, limit, exclude, peek=peek)
+        is their view from now on. See ``LabelDesks.next``."""
+        return self._desks.next(labeler, view, limit, exclude, peek=peek, window=window)
 
     def next_ids(self, labeler: str, limit: int, exclude: tuple[str, ...]) -> tuple[list[str], Progress]:
         """The next of all pairs in random order."""
@@ -224,12 +236,41 @@ class LabelBook:
             self._desks.stored(operation, target, before, after, queues)
 
     @contextmanager
-    def _writing(self) -> Iterator[LabelTransaction]:
+    def _writing(self, *, beside: bool = False) -> Iterator[LabelTransaction]:
         """A write whose operations stand in the journal before the database commits.
 
         Both are flushed at the same time, and only when both are on disk is the write
-        acknowledged: two flushes in a row would cost twice the wait.
+        acknowledged: two flushes in a row would cost twice the wait. With ``beside`` others write
+        until it comes to that; else the caller has the lock.
         """
+        self._check_in_place()
+        length: int | None = None
+        synced: Future[None] | None = None
+        database = self._database.write_beside if beside else self._database.write
+        with ExitStack() as turn:
+            try:
+                with database() as connection:
+                    with closing(LabelTransaction(connection, self._journal.path.parent)) as writing:
+                        yield writing
+                        if beside:
+                            turn.enter_context(self._lock)
+                            self._check_in_place()
+                        if not writing.is_empty():
+                            length = self._journal.append_lines(writing.lines())
+                    if length is not None:
+                        synced = self._syncer.submit(self._journal.sync)
+                if synced is not None:
+                    synced.result()
+            except BaseException:
+                if length is not None:
+                    if synced is not None:
+                        wait([synced])
+                    self._journal.cut_back(length)
+                    # The commit may have reached the disk all the same: read again what stands.
+                    self._desks.forget()
+                raise
+
+    def _check_in_place(self) -> None:
         self._guard()
         if not self._journal.is_in_place():
             raise UnavailableError(
@@ -237,26 +278,6 @@ class LabelBook:
                 where=str(self._journal.path),
                 remedy="Put it back, or restart the server: rlft server stop",
             )
-        length: int | None = None
-        synced: Future[None] | None = None
-        try:
-            with self._database.write() as connection:
-                with closing(LabelTransaction(connection, self._journal.path.parent)) as writing:
-                    yield writing
-                    if not writing.is_empty():
-                        length = self._journal.append_lines(writing.lines())
-                if length is not None:
-                    synced = self._syncer.submit(self._journal.sync)
-            if synced is not None:
-                synced.result()
-        except BaseException:
-            if length is not None:
-                if synced is not None:
-                    wait([synced])
-                self._journal.cut_back(length)
-                # The commit may have reached the disk all the same: read again what stands.
-                self._desks.forget()
-            raise
 
     def _checked(self, connection: duckdb.DuckDBPyConnection, operation: LabelOperation) -> Recorded:
         """The verdict, mark or written answer that the operation is, or takes back."""

@@ -19,6 +19,7 @@ from rlft_tui.labels.preference import LabelOperation, Mark, Preference, Progres
 from rlft_tui.labels.preferences_table import PairState
 from rlft_tui.labels.queue_reader import ACTIVE, Shares, read_queue
 from rlft_tui.labels.queue_view import QueueView
+from rlft_tui.labels.window_holds import WindowHolds
 
 log = logging.getLogger("rlft.server")
 LOW = {True: 30, False: 200}
@@ -56,6 +57,7 @@ class LabelDesks:
         self._desks: dict[str, Desk] = {}
         self._reading = threading.Condition(lock)
         self._background = ThreadPoolExecutor(1, thread_name_prefix="queue")
+        self._windows = WindowHolds()
         self._held: dict[str, dict[str, float]] = {}
         """Pair to who was given it where pairs are shared out, and when (monotonic)."""
 
@@ -71,23 +73,32 @@ class LabelDesks:
         exclude: Collection[str],
         *,
         peek: bool = False,
+        window: str = "",
     ) -> tuple[list[Slot], Progress]:
         """The labeller's next pairs and where they stand; from now on this is their view.
 
-        Who only peeks changes nothing: the pairs are not kept from others either.
+        Who only peeks changes nothing: the pairs are not kept from others either. ``window`` names one
+        of several through which the labeller works: pairs that another one of theirs holds come last.
         """
         queue = self._ready(labeler, view)
         without = frozenset(exclude)
         with self._lock:
             if not peek:
                 self._desk(labeler).view = view
-            slots = self._take(queue, limit, without, peek)
-            if len(slots) == limit or queue.is_complete:
-                self._fetch_ahead(queue)
-                return slots, queue.progress()
-        self._read(queue, limit + len(without))
+            elsewhere = self._windows.elsewhere(labeler, window) if window else frozenset()
+            slots = self._take(queue, limit, without | elsewhere, peek)
+        if len(slots) < limit and not queue.is_complete:
+            self._read(queue, limit + len(without | elsewhere))
+            with self._lock:
+                slots = self._take(queue, limit, without | elsewhere, peek)
         with self._lock:
-            return self._take(queue, limit, without, peek), queue.progress()
+            if len(slots) < limit and elsewhere:
+                taken = without | {slot.key for slot in slots}
+                slots += self._take(queue, limit - len(slots), taken, peek)
+            if window and not peek:
+                self._windows.keep(labeler, window, without | {slot.key for slot in slots})
+            self._fetch_ahead(queue)
+            return slots, queue.progress()
 
     def progress(self, labeler: str, view: QueueView | None = None) -> Progress:
         """Where the labeller stands in a view, or in the one they last asked for."""
@@ -190,12 +201,12 @@ class LabelDesks:
             desk.queues[view] = queue
             while len(desk.queues) > _VIEWS:
                 del desk.queues[next(iter(desk.queues))]
-            is_stale = queue.stale or queue.is_reading
-        if is_stale:
+            is_ready = queue.is_ready
+        if not is_ready:
             self._read(queue, 0)
         return queue
 
-    def _read(self, queue: LabelQueue, wanted: int) -> None:
+    def _read(self, queue: LabelQueue, wanted: int, *, ahead: bool = False) -> None:
         """Read the database while verdicts go on; waits for a reading that is under way."""
         with self._lock:
             if queue.is_reading:
@@ -206,7 +217,7 @@ class LabelDesks:
             connection = stack.enter_context(self._database.reader())
             # The first statement fixes the snapshot, before the next verdict can be stored.
             preferences_table.touch(connection)
-            queue.begin_reading()
+            queue.begin_reading(ahead=ahead)
         try:
             with stack:
                 content = read_queue(connection, queue, self._shares, wanted)
@@ -227,7 +238,7 @@ class LabelDesks:
     def _read_ahead(self, queue: LabelQueue) -> None:
         try:
             if not queue.is_reading:
-                self._read(queue, 0)
+                self._read(queue, 0, ahead=True)
         except (RlftError, duckdb.Error):
             # Who asks next reads again, and is told what is wrong.
             log.exception("reading pairs ahead for %s", queue.labeler)

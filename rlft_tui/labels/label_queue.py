@@ -121,15 +121,25 @@ class LabelQueue:
         self._content = QueueContent()
         self._last_repeat = -REPEAT_GAP
         self._changes: list[Callable[[], None]] | None = None
+        self._ahead = False
 
     # reading
     @property
     def is_reading(self) -> bool:
         return self._changes is not None
 
-    def begin_reading(self) -> None:
-        """From now on changes are kept for ``install``; call it with the snapshot taken."""
+    @property
+    def is_ready(self) -> bool:
+        """Whether what was read before still stands: not stale, and nobody waits for another reading."""
+        return not self.stale and (self._changes is None or self._ahead)
+
+    def begin_reading(self, *, ahead: bool = False) -> None:
+        """From now on changes are kept for ``install``; call it with the snapshot taken.
+
+        ``ahead``: only more pairs are wanted, and nobody has to wait for them.
+        """
         self._changes = []
+        self._ahead = ahead and not self.stale
         self.stale = False
 
     def install(self, content: QueueContent) -> None:

@@ -94,6 +94,15 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedLabel:
+    """A current verdict as one row of a table."""
+
+    verdict: Preference
+    prompt: str
+    """Its first characters; empty when the pair is not stored."""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """Where one labeller stands in the queue."""
 

@@ -30,8 +30,8 @@ from rlft_tui.labels.ranking import (
 )
 from rlft_tui.pairs.pairs_table import add_pairs, count_pairs, pair_digest
 
-HELD = 200
-"""Sets read at once."""
+PROMPTS = 2000
+"""Prompts of stored pairs looked at in one go: a million pairs hold more sets than anybody ranks."""
 
 
 class RankBook:
@@ -41,8 +41,12 @@ class RankBook:
         self._database = database
         self._labels = labels
         self._lock = threading.Lock()
-        self._gathered = -1
+        self._pairs = -1
         """Pairs that were stored when sets were last made of them."""
+        self._looked_at = 0
+        """Prompts of theirs that were looked at."""
+        self._more = True
+        """Whether there may be prompts that were not."""
 
     def add(self, ranking: Ranking) -> RankProgress:
         """Store a ranking, its pairs and their verdicts in one step. Safe to repeat."""
@@ -78,12 +82,17 @@ class RankBook:
     def next(self, labeler: str, limit: int, exclude: Collection[str] = ()) -> RankPage:
         """The labeller's next sets that are not in ``exclude``, each in an order of its own to be shown.
 
-        Prompts with three or more stored answers become sets when this is first asked, and again
-        after pairs were added.
+        Prompts with three or more stored answers become sets as they are needed, and all are looked
+        at again after pairs were added; ``remaining`` counts those that are sets by now.
         """
-        self._gather()
-        with self._database.reader() as connection:
-            found = rankings_table.unranked_sets(connection, labeler, limit + len(exclude))
+        wanted = limit + len(exclude)
+        more = self._gather()
+        while True:
+            with self._database.reader() as connection:
+                found = rankings_table.unranked_sets(connection, labeler, wanted)
+            if len(found) >= wanted or not more:
+                break
+            more = self._gather(further=True)
         items = [RankItem(one, shown_order(labeler, one)) for one in found if one.id not in exclude][:limit]
         return RankPage(tuple(items), self.progress(labeler))
 
@@ -91,16 +100,21 @@ class RankBook:
         with self._database.reader() as connection:
             return RankProgress(*rankings_table.count_rankings(connection, labeler))
 
-    def _gather(self) -> None:
+    def _gather(self, *, further: bool = False) -> bool:
+        """Make sets of the first prompts, or of ``further`` ones; whether there may be more."""
         with self._lock:
             with self._database.reader() as connection:
-                pairs = count_pairs(connection)
-                if pairs == self._gathered:
-                    return
-                sets = rankings_table.gather_sets(connection, time.time())
+                if (pairs := count_pairs(connection)) != self._pairs:
+                    self._pairs, self._looked_at, self._more = pairs, 0, True
+                if not self._more or (self._looked_at and not further):
+                    return self._more
+                sets, self._more = rankings_table.gather_sets(
+                    connection, time.time(), offset=self._looked_at, limit=PROMPTS
+                )
+                self._looked_at += PROMPTS
             if sets:
                 self.add_sets(sets)
-            self._gathered = pairs
+            return self._more
 
 
 def shown_order(labeler: str, answers: AnswerSet) -> tuple[int, ...]:

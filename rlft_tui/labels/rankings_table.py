@@ -29,27 +29,46 @@ def add_sets(connection: duckdb.DuckDBPyConnection, sets: Iterable[AnswerSet]) -
     return _count(connection, "select count(*) from answer_sets", {}) - before
 
 
-def gather_sets(connection: duckdb.DuckDBPyConnection, now: float) -> list[AnswerSet]:
+def gather_sets(
+    connection: duckdb.DuckDBPyConnection, now: float, *, offset: int, limit: int
+) -> tuple[list[AnswerSet], bool]:
     """Three to eight different answers that stored pairs hold to the same prompt, as sets.
 
-    Of more than eight the first ones in a fixed order. Pairs that a ranking made are left out.
+    Looks at ``limit`` prompts with two or more pairs, in an order that is random and fixed, after the
+    first ``offset``; tells also whether there may be more. Of more than eight answers the first ones in
+    a fixed order. Pairs that a ranking made are left out.
     """
     rows = connection.execute(
-        f"""with answers as (
-                select prompt, context::varchar as context, category, response_a as response, model_a as model
-                from examples where not starts_with(source, 'ranking:') and trim(response_a) <> ''
+        f"""with asked as materialized (
+                select prompt, context from (
+                    select prompt, context::varchar as context from examples
+                    where not starts_with(source, 'ranking:'))
+                group by prompt, context having count(*) >= 2
+                order by md5(prompt || context) limit $limit offset $offset),
+            found as materialized (
+                select examples.prompt, asked.context, category, response_a, response_b, model_a, model_b
+                from examples join asked
+                  on examples.prompt = asked.prompt and examples.context::varchar = asked.context
+                where not starts_with(source, 'ranking:')),
+            answers as (
+                select prompt, context, category, response_a as response, model_a as model from found
+                where trim(response_a) <> ''
                 union all
-                select prompt, context::varchar, category, response_b, model_b
-                from examples where not starts_with(source, 'ranking:') and trim(response_b) <> ''),
+                select prompt, context, category, response_b, model_b from found
+                where trim(response_b) <> ''),
             distinct_answers as (
                 select prompt, context, response, min(category) as category, min(model) as model
                 from answers group by prompt, context, response)
-            select prompt, context, min(category),
-                   list_slice(
-                       list({{'response': response, 'model': model}} order by md5(response)), 1, {MOST})
-            from distinct_answers group by prompt, context having count(*) >= {FEWEST}""",
+            select null, (select count(*) from asked)::varchar, null, null
+            union all
+            (select prompt, context, min(category),
+                    list_slice(
+                        list({{'response': response, 'model': model}} order by md5(response)), 1, {MOST})
+             from distinct_answers group by prompt, context having count(*) >= {FEWEST})""",
+        {"limit": limit, "offset": offset},
     ).fetchall()
-    return [_gathered(row, now) for row in rows]
+    looked_at = next(int(row[1]) for row in rows if row[0] is None)
+    return [_gathered(row, now) for row in rows if row[0] is not None], looked_at == limit
 
 
 def _gathered(row: Sequence[Any], now: float) -> AnswerSet:

@@ -11,7 +11,7 @@ from rlft_tui.labels import history_table, preferences_table
 from rlft_tui.labels.label_stats import LabelStats
 from rlft_tui.labels.label_stats_table import label_stats
 from rlft_tui.labels.operation_codec import operation_from, plain_history_entry
-from rlft_tui.labels.preference import BetterAnswer, HistoryEntry, Preference, Progress
+from rlft_tui.labels.preference import BetterAnswer, HistoryEntry, ListedLabel, Preference, Progress
 from rlft_tui.server.replies import decode, reply
 from rlft_tui.server.services import Content, ServicesOf
 
@@ -59,6 +59,17 @@ def labels(
 ) -> Response:
     with services.database.reader() as connection:
         return reply(preferences_table.list_current(connection, labeler, offset, limit))
+
+
+@router.get("/labels/listed", response_model=list[ListedLabel])
+def listed(
+    services: ServicesOf,
+    labeler: str = "",
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=0, le=10_000)] = 100,
+) -> Response:
+    with services.database.reader() as connection:
+        return reply(history_table.list_labels(connection, labeler, offset, limit))
 
 
 @router.get("/labels/stats", response_model=LabelStats)

@@ -39,7 +39,7 @@ def import_file(services: ServicesOf, upload: Upload, name: str, labeler: str, f
     Verdicts that come with rows are stored in the same step, under the annotator that a
     row names or else under ``labeler``.
     """
-    with services.labels.transaction() as writing:
+    with services.labels.import_transaction() as writing:
         sink = ImportedLabels(writing, labeler=labeler, name=name)
         found = import_pairs(writing.connection, name, upload, now=time.time(), form=form, sink=sink)
     services.database.checkpoint()

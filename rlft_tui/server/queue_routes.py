@@ -39,6 +39,8 @@ class QueueRequest:
     repeats: bool = False
     peek: bool = False
     """Only look: the labeller's view and what others are given stay as they are."""
+    window: str = ""
+    """Which of the labeller's windows asks; what another one holds comes last."""
 
     def view(self) -> QueueView:
         return QueueView(
@@ -58,7 +60,7 @@ def queue(services: ServicesOf, wanted: QueueRequest) -> Response:
         raise RlftError("a queue needs a labeler")
     limit = max(0, min(wanted.limit, _MOST_PAIRS))
     slots, progress = services.labels.next_slots(
-        wanted.labeler, wanted.view(), limit, wanted.exclude, peek=wanted.peek
+        wanted.labeler, wanted.view(), limit, wanted.exclude, peek=wanted.peek, window=wanted.window
     )
     with services.database.reader() as connection:
         pairs = {pair.id: pair for pair in pairs_by_ids(connection, [slot.example_id for slot in slots])}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rlft_tui.datasets.dataset import KINDS, Dataset
 from rlft_tui.datasets.derive import METHOD_KINDS
-from rlft_tui.labels.preference import Preference
+from rlft_tui.labels.preference import ListedLabel
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Message, Prompt
 from rlft_tui.tui.run_text import ago, counted, plain
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
 
 ViewName = Literal["prompts", "pairs", "labels", "datasets"]
-Item = Prompt | ResponsePair | Preference | Dataset
+
+Item = Prompt | ResponsePair | ListedLabel | Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ VIEWS: dict[ViewName, DataView] = {
         (
             Column("verdict", 7),
             Column("sure", 4, right=True),
-            Column("pair"),
+            Column("prompt"),
             Column("labeller", 12),
             Column("time", 6, right=True),
             Column("when", 9, right=True),
@@ -86,7 +87,7 @@ def fetch_page(
         page = client.pairs(offset=offset, limit=limit, search=search)
         return page.pairs, page.total
     if view == "labels":
-        return client.labels(offset=offset, limit=limit), client.label_stats().total
+        return client.listed_labels(offset=offset, limit=limit), client.label_stats().total
     found = [
         one for one in client.datasets() if search.lower() in f"{one.name} {one.kind} {one.hash}".lower()
     ]
@@ -99,11 +100,12 @@ def row_of(item: Item, now: float) -> Row:
         return [plain(item.prompt), item.category, str(len(item.context) or ""), item.source]
     if isinstance(item, ResponsePair):
         return [plain(item.prompt), item.category, item.model_a, item.model_b]
-    if isinstance(item, Preference):
-        sure = "" if item.confidence is None else str(item.confidence)
-        seconds = f"{item.time_spent_ms / 1000:.0f} s" if item.time_spent_ms else ""
-        when = ago(item.created_at, now)
-        return [item.choice, sure, item.example_id, item.labeler_id, seconds, when]
+    if isinstance(item, ListedLabel):
+        one = item.verdict
+        sure = "" if one.confidence is None else str(one.confidence)
+        seconds = f"{one.time_spent_ms / 1000:.0f} s" if one.time_spent_ms else ""
+        prompt = plain(item.prompt) or "(the pair is not stored)"
+        return [one.choice, sure, prompt, one.labeler_id, seconds, ago(one.created_at, now)]
     name = (item.name or "–", "heading")
     made = ago(item.created_at, now)
     return [name, item.kind, item.hash, f"{item.train_rows:,}", f"{item.heldout_rows:,}", made]
@@ -117,11 +119,12 @@ def detail_of(item: Item, pair: ResponsePair | None = None) -> str:
         )
     if isinstance(item, ResponsePair):
         return pair_detail(item)
-    if isinstance(item, Preference):
-        side = {"a": "a is better", "b": "b is better", "tie": "tie"}[item.choice]
-        verdict = f"**{side}**" + (f", confidence {item.confidence}" if item.confidence else "")
-        note = f"Note: {item.reasoning}" if item.reasoning else ""
-        seen = f"{item.labeler_id} ({item.source}) saw {item.shown_first} on the left"
+    if isinstance(item, ListedLabel):
+        one = item.verdict
+        side = {"a": "a is better", "b": "b is better", "tie": "tie"}[one.choice]
+        verdict = f"**{side}**" + (f", confidence {one.confidence}" if one.confidence else "")
+        note = f"Note: {one.reasoning}" if one.reasoning else ""
+        seen = f"{one.labeler_id} ({one.source}) saw {one.shown_first} on the left"
         parts = [verdict, note, seen]
         return _joined([*parts, pair_detail(pair) if pair is not None else ""])
     return _dataset_detail(item)

@@ -23,6 +23,7 @@ from rlft_tui.labels.preference import (
     Preference,
     Progress,
     Quality,
+    Recorded,
     Revocation,
     Side,
 )
@@ -295,7 +296,7 @@ class LabelSession:
         if self.phase == "undoing":
             self.phase = "judging" if self.current is not None else "finished"
 
-    def take_back(self, target: Preference | Mark) -> Revocation:
+    def take_back(self, target: Recorded) -> Revocation:
         """The revocation to store for an earlier operation."""
         revocation = Revocation(self._make_id(), target.id, self.labeler, created_at=self._now())
         self.pending = revocation
@@ -306,6 +307,14 @@ class LabelSession:
         self.pending = None
         self.progress = progress
         self._put_up(item, former, revising=False)
+
+    def unwritten(self, answer: BetterAnswer, progress: Progress) -> None:
+        """The revocation of a written answer is durable: its text is a draft again, no pair moves."""
+        self.pending = None
+        self.progress = progress
+        self.written.pop(answer.example_id, None)
+        self.unfinished[answer.example_id] = answer.text
+        self.cancel_undo()
 
     def revise(self, item: QueueItem, former: Preference | Mark | None, *, stands: bool) -> bool:
         """Put an earlier pair on screen; the one that was up waits behind it. False when busy."""
@@ -347,10 +356,9 @@ class LabelSession:
         self.phase = "painting"
 
 
-def last_standing(history: tuple[HistoryEntry, ...]) -> Preference | Mark | None:
-    """The newest verdict or mark that was not taken back; ``history`` is newest first."""
-    standing = (entry.operation for entry in history if not entry.revoked)
-    return next((one for one in standing if not isinstance(one, BetterAnswer)), None)
+def last_standing(history: tuple[HistoryEntry, ...]) -> Recorded | None:
+    """The newest verdict, mark or written answer not taken back; ``history`` is newest first."""
+    return next((entry.operation for entry in history if not entry.revoked), None)
 
 
 def progress_line(progress: Progress | None) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 import termios
 import threading
@@ -22,6 +23,14 @@ RESTORE = (
 GRACE_SECONDS = 2.0
 """How long an orderly exit may take after a signal; a terminal that is gone can block it for ever."""
 ENDING_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT)
+
+
+def window_name() -> str:
+    """This terminal's name, the same when the workbench is opened in it again; empty without a terminal."""
+    try:
+        return f"{socket.gethostname()} {os.ttyname(0)}"
+    except OSError:
+        return ""
 
 
 @contextlib.contextmanager

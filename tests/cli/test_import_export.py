@@ -125,8 +125,10 @@ def test_what_cannot_be_imported_is_told(rlft: Rlft, here: Workspace, tmp_path: 
     told = rlft("pairs", "import", file, "--format", "nonsense")
     assert told.code == 2
     assert "One of: auto" in told.err
-    wrong = rlft.well("pairs", "import", file, "--format", "lmarena")
+    wrong = rlft("pairs", "import", file, "--format", "lmarena")
     assert wrong.out == "0 pairs imported of 1 read, 1 refused\n"
+    assert wrong.code == 2
+    assert "nothing was imported: all 1 rows were refused" in wrong.err
     right = rlft.well("pairs", "import", file)
     assert right.out == "1 pairs imported of 1 read, 1 labels came with them\n"
     assert "format: trl" in right.err

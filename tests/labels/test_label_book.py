@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -341,3 +343,52 @@ def test_a_verdict_whose_journal_line_did_not_reach_the_disk_is_not_acknowledged
             book.add(verdict("pair-1"))
         assert workspace.journal.read_bytes() == before
         book.close()
+
+
+def test_verdicts_are_stored_while_an_import_is_under_way(workspace: Workspace) -> None:
+    with opened(workspace, 3) as (book, database):
+        imported = [verdict(f"new-{n}", labeler="eve") for n in range(3)]
+
+        def run(*, fail: bool) -> None:
+            with book.import_transaction() as writing:
+                add_pairs(writing.connection, make_pairs(3, prefix="new"))
+                assert writing.add_imported(imported) == 3
+                begun.set()
+                assert go_on.wait(60)
+                if fail:
+                    raise RuntimeError("the file ends in the middle")
+
+        for number, fail in enumerate((True, False)):
+            begun, go_on = threading.Event(), threading.Event()
+            with ThreadPoolExecutor(1) as pool:
+                done = pool.submit(run, fail=fail)
+                assert begun.wait(60)
+                assert book.add(verdict(f"pair-{number}")).labelled == number + 1
+                assert len(order(book)) == 2 - number, "what is imported is not offered yet"
+                go_on.set()
+                assert (done.exception() is not None) == fail
+            stored = {(labeler, pair) for labeler, pair, _ in current(database)}
+            assert ("ada", f"pair-{number}") in stored
+            assert (("eve", "new-0") in stored) == (not fail)
+        assert len(order(book)) == 4
+        assert workspace.journal.read_bytes().count(b"\n") == 2 + 3
+    with opened(workspace) as (book, database):
+        assert len(current(database)) == 5, "database and journal agree"
+
+
+def test_an_import_that_meets_the_same_pairs_stores_nothing(workspace: Workspace) -> None:
+    with opened(workspace) as (book, database):
+
+        def collide() -> None:
+            with book.import_transaction() as writing:
+                add_pairs(writing.connection, make_pairs(2))
+                writing.add_imported([verdict("pair-0", labeler="eve")])
+                with database.write() as connection:
+                    add_pairs(connection, make_pairs(1))
+
+        with pytest.raises(ConflictError, match="Do it again"):
+            collide()
+        assert current(database) == []
+        assert workspace.journal.read_bytes() == b""
+        book.add(verdict("pair-0"))
+        assert len(current(database)) == 1

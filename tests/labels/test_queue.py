@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from rlft_tui.database.connection import Database, open_database
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.ids import new_id
-from rlft_tui.labels import preferences_table, reliability_table
+from rlft_tui.labels import label_desks, preferences_table, queue_reader, reliability_table
 from rlft_tui.labels.arm_saving import measured_arms
 from rlft_tui.labels.journal import PreferenceJournal
 from rlft_tui.labels.label_book import LabelBook
@@ -23,6 +24,7 @@ from rlft_tui.labels.label_queue import REPEAT_GAP, Slot, left_side
 from rlft_tui.labels.preference import Choice, Preference, Revocation
 from rlft_tui.labels.queue_reader import Shares
 from rlft_tui.labels.queue_view import Order, QueueView
+from rlft_tui.labels.window_holds import HELD_SECONDS, WindowHolds
 from rlft_tui.pairs.pairs_table import add_pairs
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.paths import Workspace
@@ -343,3 +345,66 @@ def test_a_view_that_makes_no_sense_is_refused() -> None:
     for view in (QueueView(models=("a", "b", "c")), QueueView(overlap=-1)):
         with pytest.raises(RlftError):
             view.checked()
+
+
+def test_two_windows_show_different_pairs_while_there_are_any(workspace: Workspace) -> None:
+    with opened(workspace, made(10), Shares(repeat=0.0)) as (book, _):
+
+        def ask(window: str, *held: str, limit: int = 4) -> list[str]:
+            return [slot.key for slot in book.next_slots("ada", PLAIN, limit, held, window=window)[0]]
+
+        first, second = ask("one"), ask("two")
+        assert len({*first, *second}) == 8
+        assert ask("one") == first, "opened again in the same terminal"
+        assert set(ask("")) == set(first), "who names no window takes what comes"
+        book.add(Preference(new_id(), first[0], "ada", "a"))
+        third = ask("one", *first[1:], limit=1)
+        assert not {*third} & {*first, *second}
+        everything = ask("two", *second, limit=6)
+        assert everything[0] not in {*first, *third}
+        assert {*everything[1:]} == {*first[1:], *third}, "at the end it shares"
+        assert [slot.key for slot in book.next_slots("bob", PLAIN, 10, (), window="three")[0]]
+
+
+def test_a_window_that_asks_no_more_holds_nothing() -> None:
+    now = 0.0
+    holds = WindowHolds(now=lambda: now)
+    holds.keep("ada", "one", ["p", "q"])
+    holds.keep("ada", "two", ["r"])
+    assert holds.elsewhere("ada", "two") == {"p", "q"}
+    assert holds.elsewhere("bob", "two") == frozenset()
+    holds.keep("ada", "one", ["q"])
+    assert holds.elsewhere("ada", "two") == {"q"}
+    now = HELD_SECONDS + 1
+    assert holds.elsewhere("ada", "two") == frozenset()
+
+
+def test_nobody_waits_while_more_pairs_are_read_ahead(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_reader, "REFILL", 20)
+    monkeypatch.setitem(label_desks.LOW, False, 15)
+    reading, go_on = threading.Event(), threading.Event()
+    with opened(workspace, made(60), Shares(repeat=0.0)) as (book, _):
+        slots, _ = book.next_slots("ada", PLAIN, 5)
+        read = label_desks.read_queue
+
+        def slow(*values: object) -> object:
+            reading.set()
+            assert go_on.wait(60)
+            return read(*values)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(label_desks, "read_queue", slow)
+        for slot in slots:
+            book.add(Preference(new_id(), slot.example_id, "ada", "a"))
+        fresh, _ = book.next_slots("ada", PLAIN, 1)
+        book.add(Preference(new_id(), fresh[0].example_id, "ada", "a"))
+        assert book.next_slots("ada", PLAIN, 1)[1].labelled == 6
+        assert reading.wait(60)
+        second, _ = book.next_slots("ada", PLAIN, 1)
+        book.add(Preference(new_id(), second[0].example_id, "ada", "a"))
+        assert book.progress("ada").labelled == 7, "answered before the reading has ended"
+        go_on.set()
+        rest = {slot.example_id for slot in book.next_slots("ada", PLAIN, 60)[0]}
+        assert len(rest) == 53
+        assert not rest & {slot.example_id for slot in (*slots, *fresh, *second)}

@@ -8,9 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlft_tui.database.connection import open_database
 from rlft_tui.errors import RlftError
+from rlft_tui.labels import rank_book
+from rlft_tui.labels.journal import PreferenceJournal
+from rlft_tui.labels.label_book import LabelBook
 from rlft_tui.labels.operation_codec import journalled_from, plain_values
+from rlft_tui.labels.rank_book import RankBook
 from rlft_tui.labels.ranking import Ranking, answers_id, check_ranking, decompose, ranking_from
+from rlft_tui.pairs.pairs_table import add_pairs
+from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.paths import Workspace
 from rlft_tui.prompts.prompt import Message
 
 
@@ -103,3 +111,28 @@ def test_an_order_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(RlftError):
         check_ranking(Ranking("r", "Why?", responses, order, "ada"))
+
+
+def test_sets_are_made_of_some_prompts_at_a_time_until_all_are(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rank_book, "PROMPTS", 3)
+    pairs = [
+        ResponsePair(f"{n}{side}", f"Q{n}?", f"{side} one", f"{side} two") for n in range(8) for side in "ab"
+    ]
+    with open_database(workspace) as database:
+        labels = LabelBook(database, PreferenceJournal(workspace.journal))
+        book = RankBook(database, labels)
+        with database.write() as connection:
+            add_pairs(connection, pairs)
+        first = book.next("ada", 2)
+        assert (len(first.items), first.progress.remaining) == (2, 3)
+        seen = {item.answers.id for item in first.items}
+        while items := book.next("ada", 2, seen).items:
+            seen |= {item.answers.id for item in items}
+        assert len(seen) == 8
+        with database.write() as connection:
+            add_pairs(connection, [ResponsePair("new", "Q0?", "c one", "c two")])
+        fresh = [one.answers for one in book.next("ada", 20).items if one.answers.id not in seen]
+        assert [(one.prompt, len(one.responses)) for one in fresh] == [("Q0?", 6)]
+        labels.close()

@@ -14,6 +14,7 @@ from rlft_tui.runs.run_status import RunSummary, Status
 from rlft_tui.server.answers import Home
 from rlft_tui.tui.next_step import next_step
 from rlft_tui.tui.screens.home import loop_text, runs_text
+from rlft_tui.tui.widgets.row_window import RowWindow
 from tests.conftest import add_pairs
 from tests.tui.workbench import SIZES, drive, shows, text_of, until, workbench
 
@@ -113,7 +114,9 @@ def test_data_tables_show_what_is_stored_with_its_details(
             await shows(app, "Prompts 1 ", "Labels 1 ", "Data sets 0")
             await pilot.press("down")
             await pilot.press("right")
-            await shows(app, "Labels 1", pairs[2].id, "b is better, confidence 4", "clearer")
+            await shows(app, "Labels 1", "b is better, confidence 4", "clearer")
+            rows = app.screen.query_one(RowWindow)
+            await until(lambda: "Question 2 of" in rows.render_line(1).text, "the prompt in the row", app)
             await pilot.press("right")
             await shows(app, "Data sets 0", "Press b to build one")
             await pilot.press("right")

@@ -440,3 +440,78 @@ def test_keys_that_arrive_in_one_piece_mean_what_they_would_one_by_one(
             assert client.history("ada") == ()
 
     drive(test)
+
+
+def test_u_pressed_many_times_in_one_go_takes_back_as_many(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    add_pairs(client, 6)
+
+    async def test() -> None:
+        async with workbench(workspace, "label") as (app, pilot):
+            pairs = []
+            for _ in range(5):
+                pairs.append(await judging(app, pairs[-1] if pairs else ""))
+                await pilot.press("1")
+            await until(lambda: len(client.labels()) == 5, "five verdicts", app)
+            await pilot.press(*"uuu")
+            await until(lambda: len(client.labels()) == 2, "three taken back", app)
+            assert await judging(app) == pairs[2]
+            await pilot.press("1", "u")
+            await until(lambda: len(client.history("ada")) == 6, "the verdict", app)
+            await until(lambda: len(client.labels()) == 2, "and its undo", app)
+            assert await judging(app) == pairs[2]
+            await pilot.press(*"uuuuu")
+            await shows(app, "nothing to take back")
+            assert client.labels() == ()
+            assert await judging(app) == pairs[0]
+
+    drive(test)
+
+
+def test_u_takes_a_written_answer_back_and_keeps_its_text(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    add_pairs(client, 3)
+
+    async def test() -> None:
+        async with workbench(workspace, "label", (160, 45)) as (app, pilot):
+            first = await judging(app)
+            await pilot.press("1")
+            second = await judging(app, first)
+            await pilot.press("w")
+            await until(lambda: isinstance(app.screen, AnswerEditor), "the editor", app)
+            await pilot.press(*"mine", "ctrl+s")
+            await back(app)
+            await until(lambda: len(client.better_answers()) == 1, "the answer", app)
+            await pilot.press("u")
+            await until(lambda: client.better_answers() == (), "the answer taken back", app)
+            assert (await judging(app), len(client.labels())) == (second, 1)
+            await pilot.press("w")
+            await shows(app, "mine")
+            await pilot.press("escape")
+            await back(app)
+            await pilot.press("u")
+            await until(lambda: client.labels() == (), "the verdict taken back", app)
+            assert await judging(app, second) == first
+
+    drive(test)
+
+
+def test_the_history_shows_the_prompts_in_a_narrow_terminal(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    add_pairs(client, 2, prefix="a-name-of-some-length")
+
+    async def test() -> None:
+        async with workbench(workspace, "label", (80, 24)) as (app, pilot):
+            first = await judging(app)
+            await pilot.press("1")
+            await judging(app, first)
+            await pilot.press("r")
+            await listed(app, 1)
+            await shows(app, "of a-name-of-some-length?")
+            await pilot.press("x")
+            await shows(app, "taken back: left better")
+
+    drive(test)

@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from rlft_tui.datasets.dataset import Dataset, DatasetSpec
 from rlft_tui.errors import RlftError
-from rlft_tui.labels.preference import Preference
+from rlft_tui.labels.preference import ListedLabel
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.server.answers import Home
 from rlft_tui.tui.data_views import VIEWS, Item, ViewName, detail_of, fetch_page, row_of
@@ -160,12 +160,12 @@ class DataScreen(WorkbenchScreen):
         if item is None or item is self._shown:
             return
         self._shown = item
-        if isinstance(item, Preference):
+        if isinstance(item, ListedLabel):
             self._show_label(item)
         else:
             self.query_one("#detail", TextPane).show(detail_of(item))
 
-    def _show_label(self, item: Preference) -> None:
+    def _show_label(self, item: ListedLabel) -> None:
         def done(pair: ResponsePair) -> None:
             if self._shown is item:
                 self.query_one("#detail", TextPane).show(detail_of(item, pair))
@@ -175,7 +175,11 @@ class DataScreen(WorkbenchScreen):
                 self.query_one("#detail", TextPane).show(detail_of(item))
 
         self.call(
-            lambda client: client.pair(item.example_id), done, failed=without, group="detail", latest=True
+            lambda client: client.pair(item.verdict.example_id),
+            done,
+            failed=without,
+            group="detail",
+            latest=True,
         )
 
     @on(RowWindow.RowSelected)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 SHOWN = 500
 """Entries read at a time; a search reaches all of them."""
+NARROW = 100
+"""Columns under which there is no note, and no column of its own for what was taken back."""
 FILTERS = {"": "all", "verdict": "verdicts", "skip": "skipped", "flag": "flagged", "written": "written"}
 
 
@@ -161,8 +163,9 @@ class HistoryScreen(ModalScreen[HistoryEntry | None]):
 
 
 def _columns(width: int) -> Columns:
-    wide = width >= 100
-    columns: Columns = (("when", 12), ("what", 30), ("", 10), *((("note", 24),) if wide else ()))
+    columns: Columns = (("when", 12), ("what", 30), ("", 10), ("note", 24))
+    if width < NARROW:  # the prompt tells one entry from the others
+        columns = (("when", 8), ("what", 24))
     taken = sum(cells + 2 for _, cells in columns) + 1
     return fitting((*columns, ("prompt", max(12, width - taken - 1))), width)
 
@@ -172,9 +175,11 @@ def _line(entry: HistoryEntry, columns: Columns) -> Text:
     state, style = (
         ("taken back", "dim") if entry.revoked else ("replaced", "dim") if entry.superseded else ("", "")
     )
+    narrow = "" not in dict(columns)
+    words = f"{state}: {_words(operation)}" if state and narrow else _words(operation)
     values = {
-        "when": (_moment(operation.created_at), "dim"),
-        "what": (_words(operation), style or "bold"),
+        "when": (_moment(operation.created_at, narrow), "dim"),
+        "what": (words, style or "bold"),
         "": (state, "dim"),
         "note": (_note(operation), style),
         "prompt": (entry.prompt or "(the pair is not stored)", style),
@@ -197,8 +202,8 @@ def _note(operation: Recorded) -> str:
     return operation.reasoning if isinstance(operation, Preference) else operation.note
 
 
-def _moment(seconds: float) -> str:
+def _moment(seconds: float, narrow: bool) -> str:
     then = time.localtime(seconds)
     today = time.localtime()
     same_day = then[:3] == today[:3]
-    return time.strftime("%H:%M:%S" if same_day else "%d %b %H:%M", then)
+    return time.strftime("%H:%M:%S" if same_day else "%d %b" if narrow else "%d %b %H:%M", then)

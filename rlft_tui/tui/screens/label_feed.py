@@ -15,6 +15,7 @@ from rlft_tui.tui.answer_pane import AnswerPane
 from rlft_tui.tui.label_text import end_text
 from rlft_tui.tui.screens.label_view import LabelView
 from rlft_tui.tui.server_link import LinkState
+from rlft_tui.tui.terminal import window_name
 
 SLOW_SECONDS = 0.4
 """A verdict that takes longer to store says so."""
@@ -30,6 +31,8 @@ class LabelFeed(LabelView):
         self._asking = False
         self._slow: Timer | None = None
         self._again: Timer | None = None
+        self._undos = 0
+        """Times that undo was pressed and is still to be done."""
 
     # the queue
     def opened(self, **_: Any) -> None:
@@ -49,6 +52,7 @@ class LabelFeed(LabelView):
             return
         self._asking = True
         labeler, held, view = self.session.labeler, self.session.held(), self.bench.queue_view
+        window = window_name()
 
         def received(page: QueuePage) -> None:
             if view == self.bench.queue_view:
@@ -58,7 +62,7 @@ class LabelFeed(LabelView):
                 self._refill()
 
         self.call(
-            lambda client: client.queue(labeler, limit=missing, exclude=held, view=view),
+            lambda client: client.queue(labeler, limit=missing, exclude=held, view=view, window=window),
             received,
             failed=self._not_received,
             group="queue",
@@ -95,13 +99,18 @@ class LabelFeed(LabelView):
         if message.serial == self._serial and self._note_painted():
             self._refill()
             self._prefetch()
+            self._ready()
 
     def _show_end(self) -> None:
         self.add_class("-ended")
         self._set("#ended", end_text(self.session, self._names["label.undo"]))
         self._paint_status()
+        self._ready()
         if self._again is None:
             self._again = self.set_interval(LOOK_AGAIN_SECONDS, self._look_again)
+
+    def _ready(self) -> None:
+        """Keys count again: extend for what was asked for meanwhile."""
 
     def _look_again(self) -> None:
         if self.is_current and self.session.phase in ("finished", "empty"):
@@ -133,6 +142,7 @@ class LabelFeed(LabelView):
     def _store(self, operation: LabelOperation | None) -> None:
         if operation is None:
             return
+        self._undos = 0  # asked for before this: it is not about this one
         self._slow = self.set_timer(SLOW_SECONDS, self._say_slow)
         self.bench.label_writer.put(operation, self._stored, self._refused, self._delayed)
 

@@ -63,9 +63,17 @@ class LabelHistory(LabelAnswers):
 
     # undo
     def action_undo(self) -> None:
+        """Take the last one back. Pressed again before that is done, it counts: each press is one."""
         self._note_painted()
         if self.session.begin_undo():
             self._find_last(HISTORY)
+        elif self.session.phase in ("storing", "undoing", "painting"):
+            self._undos += 1
+
+    def _ready(self) -> None:
+        if self._undos and self.session.phase in ("judging", "finished", "empty"):
+            self._undos -= 1
+            self.action_undo()
 
     def _find_last(self, limit: int) -> None:
         labeler = self.session.labeler
@@ -83,11 +91,18 @@ class LabelHistory(LabelAnswers):
             lambda client: client.history(labeler, limit=limit), found, failed=self._cannot_undo, group="undo"
         )
 
-    def _take_back(self, target: Preference | Mark) -> None:
+    def _take_back(self, target: Recorded) -> None:
         labeler = self.session.labeler
 
         def stored(progress: Progress) -> None:
             self._settle()
+            if isinstance(target, BetterAnswer):
+                self.session.unwritten(target, progress)
+                self.notify("The written answer was taken back; w opens it as a draft")
+                self._paint_headings()
+                self._paint_status()
+                self._ready()
+                return
 
             def back(item: QueueItem) -> None:
                 self.session.bring_back(item, target, progress)
@@ -105,6 +120,7 @@ class LabelHistory(LabelAnswers):
 
     def _cannot_undo(self, error: RlftError) -> None:
         self._settle()
+        self._undos = 0
         self.session.pending = None
         self.session.cancel_undo()
         self.notify(str(error), severity="warning", markup=False)
