@@ -267,3 +267,34 @@ def test_lists_show_nothing_that_a_terminal_obeys(
         assert not any(character in shown for character in "\x1b\x9b\x7f\r\u202e")
     stored = rlft.well("prompts", "list", "--json").value["prompts"][0]["prompt"]
     assert stored == client.prompts().prompts[0].prompt
+
+
+def test_a_raw_file_becomes_a_data_set(rlft: Rlft, here: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "maths.csv"
+    file.write_text("question,final\nTwo plus two?,4\nThree plus three?,6\n,\n")
+    columns = ["--column", "prompt=question", "--column", "answer=final"]
+    done = rlft.well("data", "import", file, "--kind", "prompts", "--name", "maths", *columns, "--json").value
+    assert set(done) >= REPORT
+    assert (done["read"], done["imported"], [entry["line"] for entry in done["rejected"]]) == (3, 2, [4])
+    dataset = done["dataset"]
+    assert (dataset["kind"], dataset["name"], dataset["source"]) == ("prompts", "maths", "maths.csv")
+    assert (dataset["train_rows"], dataset["heldout_rows"]) == (1, 1)
+    rows = [
+        json.loads(line)
+        for side in ("train", "heldout")
+        for line in (Path(dataset["path"]) / f"{side}.jsonl").read_text().splitlines()
+    ]
+    assert sorted((row["prompt"][0]["content"], row["answer"]) for row in rows) == [
+        ("Three plus three?", "6"),
+        ("Two plus two?", "4"),
+    ]
+    again = rlft.well("data", "import", file, "--kind", "prompts", *columns)
+    assert again.err.splitlines()[-1] == "0 rows of 3 lines, 2 repeated or there already, 1 refused"
+    assert "prompts" in rlft.well("data", "list").out
+    for arguments, part in (
+        ((file, "--column", "question"), "not NAME=NAME: question"),
+        ((file, "--kind", "sft"), "no row of kind sft"),
+        ((tmp_path / "none.jsonl",), "no such file"),
+    ):
+        refused = rlft("data", "import", *arguments)
+        assert (refused.code, part in refused.err) == (2, True), refused.err

@@ -11,7 +11,7 @@ import pytest
 from rlft_tui.client.connection import connect
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.datasets.dataset import DatasetSpec
-from rlft_tui.errors import ConflictError
+from rlft_tui.errors import ConflictError, RlftError
 from rlft_tui.labels.preference import Preference
 from rlft_tui.models.model import Model
 from rlft_tui.paths import Workspace
@@ -99,3 +99,29 @@ def compare(workspace: Workspace, client: WorkspaceClient) -> None:
     assert is_alive(worker["pid"])
     kill_server(workspace)
     wait_for(lambda: not is_alive(worker["pid"]), "the worker to end with its server")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_reward_model_is_listed_as_such_scores_answers_and_writes_none(
+    client: WorkspaceClient, tiny: str
+) -> None:
+    settings = {"dataset": "first", "max_steps": 2, "batch_size": 2, "threads": 1, "precision": "fp32"}
+    client.launch({"id": "judge", "method": "reward", "model": tiny, **settings})
+    wait_for(lambda: client.run("judge").status not in ACTIVE, "the end", CHAIN_SECONDS)
+    assert client.run("judge").error == ""
+    assert {model.name: model.kind for model in client.models()} == {"tiny": "base", "judge": "reward"}
+
+    asked = {"role": "user", "content": "Hello?"}
+    scores = client.score(
+        "judge", [[asked, {"role": "assistant", "content": text}] for text in ("a", "b", "a")]
+    )
+    assert scores[0] == scores[2] != scores[1]
+    with pytest.raises(RlftError, match="tiny is no reward model"):
+        client.score("tiny", [[asked]])
+    with pytest.raises(RlftError, match="judge is a reward model, which writes no text"):
+        list(client.generate(GenerateRequest("Hello?", models=("judge",))))
+    with pytest.raises(RlftError, match="judge is a reward model"):
+        launch(client, "dpo-on-judge", "judge")
+    refused = client.check_launch({"id": "x", "method": "dpo", "model": "judge", "dataset": "first"})
+    assert "judge is a reward model" in refused.errors[0]
