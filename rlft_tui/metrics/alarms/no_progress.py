@@ -1,4 +1,4 @@
-"""Half of the steps are done, and the measure is where it began."""
+"""Half of the steps are done, and the measure is surely where it began."""
 
 from __future__ import annotations
 
@@ -7,44 +7,51 @@ from collections.abc import Iterator, Mapping
 from statistics import fmean, variance
 
 from rlft_tui.metrics.alarms.alarm import Alarm
+from rlft_tui.metrics.alarms.heldout_falling import HELD_OUT
 from rlft_tui.runs.specs.alarms import AlarmAction
 
-KEYS: tuple[tuple[str, int], ...] = (("reward", 1), ("loss", -1))
-"""What a run is for, and the direction in which it is better; the first one that is there counts."""
+KEYS: tuple[tuple[str, int, float], ...] = (("reward", 1, 0.1), ("loss", -1, 0.03))
+"""What a run is for, the direction in which it is better, and the share of its first value that is worth
+having; the first one that is there counts."""
 FEWEST = 16
 """Rows from which a trend can be told."""
-NO_TREND = 0.5
-"""Standard errors of the difference between the first and the last half of the rows seen.
-
-Of flat curves about 70 % are below it, of curves that rise by two standard errors 7 %."""
+LOOKS = (1 / 2, 5 / 8, 3 / 4)
+"""Shares of the steps at which it is judged: early enough that a new launch still saves time."""
+HELD_OUT_GAIN = 0.02
+"""Share of the first held-out measure by which a better one proves progress."""
 LN2 = math.log(2)
 
 
 class NoProgress:
-    """Judges once, while a new launch still saves half of the time."""
+    """An equivalence test: the gain's upper bound (two standard errors) is below what is worth having.
+
+    Noisy rows that cannot tell raise nothing.
+    """
 
     def __init__(self, steps: int, action: AlarmAction) -> None:
-        self.steps = steps
         self.action: AlarmAction = action
-        self._rows: dict[str, list[float]] = {key: [] for key, _ in KEYS}
-        self._judged = False
+        self._looks = [max(FEWEST, round(share * steps)) for share in LOOKS]
+        self._rows: dict[str, list[float]] = {key: [] for key, *_ in KEYS}
+        self._first: dict[str, float] = {}
+        self._held_out_better = False
 
     def observe(self, step: int, values: Mapping[str, float]) -> Iterator[Alarm]:
-        if self._judged:
+        if not self._looks:
             return
+        self._watch_held_out(values)
         for key, rows in self._rows.items():
             if math.isfinite(value := values.get(key, math.nan)):
                 rows.append(value)
-        if step < max(FEWEST, self.steps // 2):
+        if step < self._looks[0]:
             return
-        found = next(((key, sign) for key, sign in KEYS if len(self._rows[key]) >= FEWEST), None)
-        if found is None:
+        while self._looks and step >= self._looks[0]:
+            del self._looks[0]
+        found = next((one for one in KEYS if len(self._rows[one[0]]) >= FEWEST), None)
+        if found is None or self._held_out_better:
             return
-        self._judged = True
-        key, sign = found
-        rows = self._rows[key]
-        if gain(rows, sign) < NO_TREND:
-            first, last = fmean(rows[: len(rows) // 2]), fmean(rows[len(rows) // 2 :])
+        key, sign, worth = found
+        first, last, error = halves(self._rows[key])
+        if sign * (last - first) + 2 * error < worth * abs(first):
             ln2 = " (ln 2, where it begins)" if abs(last - LN2) < 0.01 else ""
             yield Alarm(
                 "no progress",
@@ -54,11 +61,17 @@ class NoProgress:
                 self.action,
             )
 
+    def _watch_held_out(self, values: Mapping[str, float]) -> None:
+        for key, sign in HELD_OUT:
+            value = values.get(key, math.nan)
+            if math.isfinite(value):
+                first = self._first.setdefault(key, value)
+                self._held_out_better |= sign * (value - first) > HELD_OUT_GAIN * abs(first)
 
-def gain(rows: list[float], sign: int) -> float:
-    """How much better the second half is than the first, in standard errors of the difference (Welch)."""
+
+def halves(rows: list[float]) -> tuple[float, float, float]:
+    """Means of the first and the last half, and the standard error of their difference (Welch 1947)."""
     half = len(rows) // 2
     before, after = rows[:half], rows[half:]
-    difference = sign * (fmean(after) - fmean(before))
     error = math.sqrt(variance(before) / len(before) + variance(after) / len(after))
-    return difference / error if error > 0 else math.copysign(math.inf, difference) if difference else 0.0
+    return fmean(before), fmean(after), error
