@@ -71,7 +71,7 @@ def load_policy(spec: TrainingSpec, dtype: Any) -> Any:
             load_in_4bit=spec.quantization == "nf4",
             load_in_8bit=spec.quantization == "int8",
             full_finetuning=full,
-            local_files_only=True,
+            use_gradient_checkpointing="unsloth" if spec.gradient_checkpointing else False,
         )
     except (OSError, ValueError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -81,6 +81,8 @@ def load_policy(spec: TrainingSpec, dtype: Any) -> Any:
     lora = spec.lora
     if lora.kind == "dora":
         raise RlftError("backend unsloth knows no dora", remedy="Set lora.kind to lora or rslora")
+    from rlft_tui.jobs.trainable import linear_layers
+
     targets = [name.strip() for name in lora.targets.split(",")]
     return FastLanguageModel.get_peft_model(
         model,
@@ -88,7 +90,7 @@ def load_policy(spec: TrainingSpec, dtype: Any) -> Any:
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         use_rslora=lora.kind == "rslora",
-        target_modules="all-linear" if lora.targets.strip() == "auto" else targets,
+        target_modules=linear_layers(model) if lora.targets.strip() == "auto" else targets,
         use_gradient_checkpointing="unsloth" if spec.gradient_checkpointing else False,
         random_state=spec.seed,
     )
