@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
-from rlft_tui.datasets.dataset import Dataset, DatasetCheck
+from rlft_tui.datasets.dataset import Dataset, DatasetCheck, DatasetKind
 from rlft_tui.datasets.dataset_files import HELDOUT, TRAIN, folder_hash, read_rows
 from rlft_tui.datasets.derive import rows_for
 from rlft_tui.datasets.mixed_order import mixed_order, one_sided_batches
@@ -37,17 +38,24 @@ def check_dataset(dataset: Dataset, method: str = "", *, batch_size: int = 0) ->
     folder = Path(dataset.path)
     try:
         found = folder_hash(folder)
-        train, heldout = (list(read_rows(folder / name, dataset.kind)) for name in (TRAIN, HELDOUT))
-        if method:
-            train = rows_for(method, dataset.kind, train, where=f"data set {dataset.hash}")
-            heldout = rows_for(method, dataset.kind, heldout)
+        checked = _check_files(folder, found, dataset.kind, method, batch_size)
     except RlftError as error:
         return DatasetCheck((f"its files cannot be read: {error}",), ())
+    if found != dataset.hash:
+        return DatasetCheck((f"its files were changed: their hash is {found}",), ()) + checked
+    return checked
+
+
+@lru_cache(maxsize=32)
+def _check_files(folder: Path, digest: str, kind: DatasetKind, method: str, batch_size: int) -> DatasetCheck:
+    """Remembered, because a launch asks again what the form has asked; the digest is that of the files."""
+    train, heldout = (list(read_rows(folder / name, kind)) for name in (TRAIN, HELDOUT))
+    if method:
+        train = rows_for(method, kind, train, where=f"data set {digest}")
+        heldout = rows_for(method, kind, heldout)
     checked = check_rows(train, heldout)
     if method == "kto" and batch_size > 1:
         checked += DatasetCheck((), tuple(_one_sided_batches(train, batch_size)))
-    if found != dataset.hash:
-        return DatasetCheck((f"its files were changed: their hash is {found}",), ()) + checked
     return checked
 
 
