@@ -32,9 +32,10 @@ def save_values(
 ) -> Path:
     """Every value of these metrics of these runs (id, keys) as one CSV file."""
     path = file_of(folder, runs[0][0], name, ".csv")
+    partial = path.with_suffix(".partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8", newline="") as stream:
+        with partial.open("w", encoding="utf-8", newline="") as stream:
             write_csv(
                 stream,
                 (
@@ -44,6 +45,7 @@ def save_values(
                     for one in client.series(run_id, list(keys), points=EVERY_POINT)
                 ),
             )
+        partial.replace(path)
     except OSError as error:
         raise RlftError(f"the values were not written: {error.strerror}", where=str(path)) from None
     return path

@@ -1,0 +1,145 @@
+"""Event logs that no job should write: the run stays readable, and what is wrong is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rlft_tui.runs.run_event import EventReader, RunEvent, encode_event
+from rlft_tui.runs.run_folder import RunFolder
+from rlft_tui.runs.run_spec import parse_spec, write_spec
+from rlft_tui.server import followed_run
+from rlft_tui.server.followed_run import FollowedRun
+
+
+def row(step: int, t: float = 0.0, **values: object) -> bytes:
+    return encode_event(RunEvent("metrics", t, {"step": step, "values": values}))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "dpo-test")
+    folder.root.mkdir()
+    model = {"name": "m", "path": "/m"}
+    spec = parse_spec({"id": "dpo-test", "method": "dpo", "model": model, "dataset": "d", "max_steps": 9})
+    write_spec(spec, folder.spec)
+    return folder
+
+
+def loss(run: FollowedRun) -> list[float | None]:
+    run.read_events()
+    (series,) = run.curves.series(["loss"], 100)
+    return series.mean
+
+
+def test_torn_lines_foreign_values_and_nan_cost_only_themselves(folder: RunFolder) -> None:
+    good = [row(1, loss=0.5), row(2, loss="NaN"), row(3, loss=0.3)]
+    bad = [b"{torn\n", b"\xff\xfe\x00\n", b"[]\n", b'{"v":1,"t":"now","kind":"metrics"}\n', b"\n"]
+    odd = [
+        b'{"v":1,"t":4,"kind":"metrics","step":"four","values":{"loss":9}}\n',
+        b'{"v":1,"t":4,"kind":"metrics","step":4,"values":[1,2]}\n',
+        b'{"v":1,"t":4,"kind":"metrics","step":4,"values":{"loss":0.2,"text":"x","list":[1]},"units":3}\n',
+        b'{"v":1,"t":4,"kind":"metrics","step":99999999999999999999,"values":{"loss":1}}\n',
+        b'{"v":1,"t":4,"kind":"unheard of","what":{"ever":1}}\n',
+        b'{"v":1,"t":5,"kind":"metrics","step":5,"values":{"loss":NaN}}\n',
+    ]
+    folder.events.write_bytes(b"".join(line for pair in zip(good, bad, strict=False) for line in pair))
+    with folder.events.open("ab") as stream:
+        stream.writelines([*bad[3:], *odd, b'{"v":1,"t":6,"kind":"metr'])
+    run = FollowedRun(folder)
+    assert loss(run) == [0.5, None, 0.3, 0.2, None]
+    assert run.summary().trouble == "4 lines of the event log cannot be read"
+    with folder.events.open("ab") as stream:
+        stream.write(b'ics","step":6,"values":{"loss":0.1}}\n')
+    assert loss(run)[-1] == 0.1
+
+
+def test_a_log_that_is_cut_or_replaced_is_read_again_and_that_is_told(folder: RunFolder) -> None:
+    folder.events.write_bytes(row(1, loss=0.5) + row(2, loss=0.4))
+    run = FollowedRun(folder)
+    assert loss(run) == [0.5, 0.4]
+    folder.events.write_bytes(row(1, loss=0.9))
+    assert loss(run) == [0.9]
+    assert "replaced or cut" in run.summary().trouble
+
+
+def test_steps_that_go_back_are_put_in_order_and_told_but_not_those_of_a_new_attempt(
+    folder: RunFolder,
+) -> None:
+    folder.events.write_bytes(b"".join(row(step, loss=float(step)) for step in (1, 5, 3, 4)))
+    run = FollowedRun(folder)
+    assert loss(run) == [1.0, 3.0, 4.0, 5.0]
+    assert run.summary().trouble == "steps went back 1 times"
+    with folder.events.open("ab") as stream:
+        stream.write(encode_event(RunEvent("start", 9.0, {"attempt": 2})))
+        stream.write(row(3, loss=-3.0))
+    assert loss(run) == [1.0, -3.0]
+    assert run.summary().trouble == "steps went back 1 times"
+
+
+def test_a_clock_that_jumps_takes_no_time_away(folder: RunFolder) -> None:
+    times = (100.0, 110.0, 50.0, 60.0)
+    folder.events.write_bytes(b"".join(row(step, t, loss=1.0) for step, t in enumerate(times)))
+    run = FollowedRun(folder)
+    run.read_events()
+    (elapsed,) = run.curves.series(["@elapsed"], 10)
+    assert elapsed.mean == [0.0, 10.0, 10.0, 20.0]
+    assert "@elapsed" not in [series.key for series in run.curves.series([], 10)]
+
+
+def test_ten_thousand_metrics_and_a_sample_of_a_megabyte(folder: RunFolder) -> None:
+    values = {f"metric/{number}": float(number) for number in range(10_000)}
+    sample = {"step": 1, "index": 0, "prompt": "p", "completion": "word " * 200_000, "reward": "NaN"}
+    content = [encode_event(RunEvent("metrics", 1.0, {"step": 1, "values": values}))]
+    content += [encode_event(RunEvent("sample", 1.0, sample)), row(2, loss=0.5)]
+    folder.events.write_bytes(b"".join(content))
+    run = FollowedRun(folder)
+    assert loss(run) == [0.5]
+    assert len(run.summary().metrics) == 10_001
+    (kept,) = run.samples.at(1)
+    assert len(kept.completion) < 210_000
+    assert "800,000 more characters stand in events.jsonl" in kept.completion
+    assert kept.reward is None
+
+
+def test_batches_hold_what_single_events_hold(folder: RunFolder) -> None:
+    lines = [
+        row(1, loss=0.5),
+        b"{torn\n",
+        row(2, loss=0.4),
+        encode_event(RunEvent("stage", 2.0, {"name": "x"})),
+    ]
+    folder.events.write_bytes(b"".join(lines) + row(3, loss=0.3)[:-5])
+    batches = EventReader(folder.events)
+    found = list(batches.read_batches())
+    assert [[each.step for each in part] if isinstance(part, list) else part.kind for part in found] == [
+        [1],
+        [2],
+        "stage",
+    ]
+    single = EventReader(folder.events)
+    assert len(list(single.read())) == 3
+    assert (batches.offset, batches.unreadable) == (single.offset, 1)
+
+
+def test_an_active_runs_copy_is_gone_on_from_and_a_changed_log_is_read_again(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed_run, "SMALLEST_LOG", 1)
+    log = row(1, 10.0, loss=0.5) + row(2, 11.0, loss=0.4)
+    folder.events.write_bytes(log)
+    first = FollowedRun(folder)
+    first.read_events()
+    with folder.events.open("ab") as stream:
+        stream.write(row(3, 12.0, loss=0.3))
+    second = FollowedRun(folder)
+    assert loss(second) == [0.5, 0.4, 0.3]
+    assert (second.state.step, second.state.metrics, second.state.first) == (3, {"loss": 0.3}, {"loss": 0.5})
+    (elapsed,) = second.curves.series(["@elapsed"], 10)
+    assert elapsed.mean == [0.0, 1.0, 2.0]
+    folder.events.write_bytes(log.replace(b"0.5", b"0.7").replace(b"0.4", b"0.6"))
+    assert loss(FollowedRun(folder)) == [0.7, 0.6]
+    (folder.root / "curves.cache").write_bytes(json.dumps({}).encode())
+    assert loss(FollowedRun(folder)) == [0.7, 0.6]
