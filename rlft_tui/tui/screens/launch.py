@@ -86,6 +86,7 @@ class LaunchScreen(LaunchView):
         from rlft_tui.runs.spec_toml import parse_toml, write_toml
         from rlft_tui.tui.outside_editor import edit_text
 
+        self._take_all()
         form = self.form
         if form is None:
             return
@@ -102,7 +103,8 @@ class LaunchScreen(LaunchView):
             self._put_all(form)
 
     def action_estimate(self) -> None:
-        """Take a few real steps in a run that is thrown away; asked for once more, or left, it ends."""
+        """Take a few real steps in a run that is thrown away; left meanwhile, it ends."""
+        self._take_all()
         form = self.form
         if form is None or form.method == "generate":
             self.notify("A dry run is for training", timeout=3, markup=False)
@@ -147,6 +149,7 @@ class LaunchScreen(LaunchView):
 
     def action_start(self) -> None:
         """Look at the data, then launch; a wrong field is gone to instead."""
+        self._take_all()
         form = self.form
         if form is None or self._doing:
             return

@@ -103,6 +103,7 @@ class LaunchView(WorkbenchScreen):
         return self._forms.setdefault(method, LaunchForm(method, preset=preset))
 
     async def _fill(self, form: LaunchForm, wanted: dict[str, str]) -> None:
+        self._take_all()
         self.form = form
         settings = self.bench.settings
         for field in form.fields:
@@ -172,6 +173,7 @@ class LaunchView(WorkbenchScreen):
         form = self.form
         if form is None or event.value == CLONE:
             return
+        self._take_all()
         form.begin_with(event.value)
         self._show_begin(form)
         self._put_all(form)
@@ -198,9 +200,15 @@ class LaunchView(WorkbenchScreen):
 
     def _take(self, widget: Widget, text: str) -> None:
         row = widget.parent
-        if isinstance(row, FieldRow) and row.form is self.form:
+        if isinstance(row, FieldRow):
             row.form.set(row.field.name, text)
-            self._check()
+            if row.form is self.form:
+                self._check()
+
+    def _take_all(self) -> None:
+        """What was typed right before a key that acts on it may not have been announced yet."""
+        for row in self.query(FieldRow):
+            row.form.set(row.field.name, row.text)
 
     def _check(self) -> dict[str, str]:
         """Help or error at each field, the state line and the command below."""

@@ -103,6 +103,12 @@ class FieldRow(Horizontal):
         yield self._box
         yield self._note
 
+    @property
+    def text(self) -> str:
+        """What stands in the box now."""
+        value = self._box.value
+        return value if isinstance(value, str) else ""
+
     def put(self, text: str) -> None:
         """Show another value than the one typed, such as a preset's."""
         if isinstance(self._box, Input):
