@@ -263,17 +263,20 @@ class Supervisor:
             for gone in self._runs.keys() - folders.keys():
                 del self._runs[gone]
             new = folders.keys() - self._runs.keys() - self._launching
+        found: dict[str, FollowedRun] = {}
         for name in sorted(new):
             try:
-                run = FollowedRun(RunFolder(folders[name]))
+                found[name] = FollowedRun(RunFolder(folders[name]))
             except Exception as error:
                 # One bad folder must not keep the server from starting, nor the others from being listed.
                 self._unreadable[name] = str(error)
                 self._complain(name, f"cannot be read: {error}")
                 continue
             self._unreadable.pop(name, None)
+        if found:
+            # All at once: the queue must not start one before it knows of those that are active.
             with self._lock:
-                self._runs.setdefault(name, run)
+                self._runs = {**found, **self._runs}
             self._news.set()
 
     def _try_summary(self, run: FollowedRun) -> RunSummary | None:
