@@ -51,6 +51,8 @@ class DryRuns:
         self._supervisor = supervisor
         self._command = list(command) or [sys.executable, "-P", "-m", "rlft_tui.jobs.dry_run"]
         self._turn = asyncio.Lock()
+        self._wanted: set[Path] = set()
+        """Folders of dry runs that go on or wait; whatever else is there a killed server left behind."""
 
     def prepare(self, values: dict[str, Any]) -> RunFolder:
         """The folder of a run that may be tried; RlftError says why it may not."""
@@ -62,9 +64,9 @@ class DryRuns:
             raise RlftError(f"there is no dry run of rlft {command_of(spec.method)}")
         require_training_stack()
         root = self._workspace.runs / TRIED
-        if not self._turn.locked() and root.is_dir():
-            # What a server that was killed left behind.
-            for folder in root.iterdir():
+        self._wanted.add(root / spec.id)
+        for folder in root.iterdir() if root.is_dir() else ():
+            if folder not in self._wanted and folder.name[0] != ".":
                 shutil.rmtree(folder, ignore_errors=True)
         return launcher.prepare(root, spec, dataset=request.dataset, rewards=self._workspace.rewards)
 
@@ -78,6 +80,7 @@ class DryRuns:
                     async for line in lines:
                         yield self._kept(folder, line)
         finally:
+            self._wanted.discard(folder.root)
             shutil.rmtree(folder.root, ignore_errors=True)
 
     async def _steps(self, folder: RunFolder) -> AsyncGenerator[bytes, None]:
