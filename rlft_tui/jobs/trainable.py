@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from peft import LoraConfig, PeftModel
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, BitsAndBytesConfig
+from transformers.modeling_layers import GenericForSequenceClassification
 
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.model_check import check_model_folder
@@ -59,6 +60,9 @@ def load_model(path: str, head: Head, dtype: torch.dtype, device: str, quantizat
     factory: Any = AutoModelForCausalLM
     if head == "score":
         factory, options["num_labels"] = AutoModelForSequenceClassification, 1
+        # That the checkpoint lacks a score head is the very reason to train one: no news for the log.
+        expected: Any = GenericForSequenceClassification
+        expected._keys_to_ignore_on_load_missing = [r"^score\.weight$"]
     if quantization != "none":
         options["quantization_config"] = quantization_config(quantization, dtype)
         options["device_map"] = {"": device}

@@ -15,6 +15,8 @@ from rlft_tui.runs.run_spec import TrainingSpec
 from rlft_tui.server.model_sources import resolve_model
 from rlft_tui.server.token_checks import check_tokens
 
+_NO_SETTINGS = ("now", "prompt_rows")
+"""What a launch takes besides the spec."""
 MOST_ROWS = 2000
 """Rows of each file whose tokens are looked at before a launch; ``rlft data check`` looks at all."""
 
@@ -51,7 +53,8 @@ def check_launch(database: Database, values: dict[str, Any], machine: Machine) -
     """The same for the values that ``launch`` takes; whatever forbids the launch is among the errors."""
     missing = tuple(f"{name}: {line}" for name, line in cannot_run(values, machine).items())
     try:
-        spec = check_values({"dataset": "latest", **values}, where="run")
+        settings = {name: value for name, value in values.items() if name not in _NO_SETTINGS}
+        spec = check_values({"dataset": "latest", **settings}, where="run")
         if not isinstance(spec, TrainingSpec):
             return DatasetCheck(missing)
         found = check_data(
