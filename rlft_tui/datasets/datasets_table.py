@@ -110,5 +110,6 @@ def dataset_by_name(connection: duckdb.DuckDBPyConnection, name_or_hash: str) ->
 
 
 def _dataset(row: tuple[Any, ...]) -> Dataset:
-    *facts, left_out, kind, source = row
-    return Dataset(*facts, orjson.loads(left_out), kind, source)
+    digest, name, path, train_rows, heldout_rows, created_at, left_out, kind, source = row
+    left = orjson.loads(left_out)
+    return Dataset(digest, name, path, train_rows, heldout_rows, created_at, left, kind, source)
