@@ -94,7 +94,8 @@ def detail(run: RunSummary, width: int, now: float) -> Text:
     result = f" → {run.output_model}" if run.output_model else ""
     named = f"{run.dataset_name} ({run.dataset})" if run.dataset_name else run.dataset
     data = f" · data set {named}" if run.dataset else ""
-    started = f"started {run_text.ago(run.started or run.created, now)}"
+    verb = "queued" if run.status == "queued" and not run.step else "started"
+    started = f"{verb} {run_text.ago(run.started or run.created, now)}"
     tags = "".join(f" #{tag}" for tag in run.tags)
     lines.append(run_text.cut(run_text.plain(f"{run.model}{result}{data} · {started}{tags}"), width) + "\n")
     if run.status in ACTIVE:

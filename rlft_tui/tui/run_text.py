@@ -138,6 +138,9 @@ def headline(run: RunSummary) -> str:
 
 def when(run: RunSummary, now: float) -> str:
     """Time left of an active run, end of another."""
+    if run.status == "queued":
+        # Its place stands beside the status, the reason below the table.
+        return "waiting"
     if run.status in ACTIVE:
         if run.status == "running" and run.seconds_left is not None:
             return f"{duration(run.seconds_left)} left"
