@@ -24,7 +24,7 @@ from rlft_tui.tui.app import RlftApp
 from rlft_tui.tui.screenshot import save_png, svg_of
 
 FOLDER = Path(__file__).parent / "pictures"
-WIDE, SMALL = (132, 40), (80, 24)
+WIDE, SMALL, LARGE = (132, 40), (80, 24), (200, 60)
 QUESTION = "Why does bread rise?"
 DEADLINE = 180.0
 
@@ -50,9 +50,15 @@ async def picture(
     screen: str,
     size: tuple[int, int],
     ready: Callable[[str], bool],
+    *,
+    keys: tuple[str, ...] = (),
+    then: str = "",
     **arguments: object,
 ) -> None:
-    """Open one screen, wait until it is ready and save what it shows."""
+    """Open one screen, wait until it is ready and save what it shows.
+
+    ``keys`` are pressed first, until ``then`` is shown.
+    """
     settings = replace(read_settings(workspace.settings), labeler="ada")
     app = RlftApp(workspace, settings, screen="home")
     async with app.run_test(size=size, notifications=True) as pilot:
@@ -61,8 +67,29 @@ async def picture(
             await until(pilot, lambda text: "blind" in text)
             await pilot.press("ctrl+r")
         await until(pilot, ready)
+        if keys:
+            await pilot.press(*keys)
+            await until(pilot, lambda text: then in text)
         save_png(svg_of(app, title="rlft"), FOLDER / f"{name}.png")
         await app.link.close()
+
+
+async def watching(workspace: Workspace, suffix: str, size: tuple[int, int], run_id: str) -> None:
+    """The monitor's views of one run."""
+
+    def drawn(text: str) -> bool:
+        return "loss" in text
+
+    views: tuple[tuple[str, tuple[str, ...], str], ...] = (
+        ("monitor", (), ""),
+        ("curve", ("e", "z", "tab", "left", "shift+left"), "one chart"),
+        ("samples", ("s", "d"), "diff with step"),
+        ("output", ("o",), "KB"),
+    )
+    for name, keys, then in views:
+        await picture(
+            workspace, f"{name}{suffix}", "monitor", size, drawn, keys=keys, then=then, run_id=run_id
+        )
 
 
 async def take(workspace: Workspace) -> None:
@@ -70,14 +97,13 @@ async def take(workspace: Workspace) -> None:
     with connect(workspace) as client:
         run = next(run for run in client.runs() if run.method == "dpo" and run.status == "finished")
         tuned: Model = next(model for model in client.models() if model.run_id == run.id)
+    for suffix, size in (("", WIDE), ("-80x24", SMALL), ("-200x60", LARGE)):
+        await watching(workspace, suffix, size, run.id)
     for suffix, size in (("", WIDE), ("-80x24", SMALL)):
         await picture(workspace, f"home{suffix}", "home", size, lambda text: "pairs" in text)
         await picture(workspace, f"label{suffix}", "label", size, lambda text: "left" in text)
         await picture(workspace, f"data{suffix}", "data", size, lambda text: "prompt" in text.lower())
         await picture(workspace, f"runs{suffix}", "runs", size, lambda text: run.id in text)
-        await picture(
-            workspace, f"monitor{suffix}", "monitor", size, lambda text: "loss" in text, run_id=run.id
-        )
         await picture(workspace, f"models{suffix}", "models", size, lambda text: tuned.name in text)
         await picture(
             workspace,

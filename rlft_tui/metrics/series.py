@@ -36,7 +36,8 @@ class RunCurves:
     def restore(self, curves: Sequence[Curve], last_t: float | None = None) -> None:
         """Take curves that were kept elsewhere in place of all others."""
         self._curves = {curve.key: curve for curve in curves}
-        self._elapsed = self._curves.pop(ELAPSED, None) or Curve(ELAPSED)
+        self._elapsed = self._curves.pop(ELAPSED, Curve(ELAPSED))
+        self._elapsed.unit = "s"
         self._seconds = self._elapsed.values[-1] if self._elapsed.values else 0.0
         self._last_t, self._last_step, self.went_back = last_t, None, 0
 

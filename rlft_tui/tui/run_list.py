@@ -117,7 +117,7 @@ class RunList:
         return sorted(runs, key=orders[self.sort], reverse=self.backwards)  # type: ignore[arg-type]
 
     def _names(self, run: RunSummary) -> list[str]:
-        names = {
+        names: dict[str, list[str]] = {
             "method": [run.method],
             "data set": [data_name(run) or "no data set"],
             "model": [run.model],

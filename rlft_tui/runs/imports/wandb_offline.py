@@ -24,7 +24,9 @@ _RUN_CONFIG, _DISPLAY_NAME = 4, 8
 
 def read_wandb(path: Path) -> ForeignRun:
     """History and configuration of a .wandb file; what is torn at its end is left out."""
-    name, settings, rows = path.stem.removeprefix("run-"), {}, []
+    name = path.stem.removeprefix("run-")
+    settings: dict[str, Any] = {}
+    rows: list[LoggedRow] = []
     for record in _records(path):
         try:
             for kind, message in fields_of(record):

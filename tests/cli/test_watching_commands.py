@@ -1,0 +1,70 @@
+"""Curves in plain text, pictures, remarks, comparison and import from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rlft_tui.paths import Workspace
+from rlft_tui.runs.run_event import EventWriter
+from tests.cli.run_rlft import Rlft
+from tests.tui.run_folders import begin, dpo_folder, end_well, train
+
+FIRST, SECOND = "dpo-1129-1710-aaaa", "dpo-1129-1720-bbbb"
+
+
+def two_runs(workspace: Workspace) -> None:
+    for name in (FIRST, SECOND):
+        folder = dpo_folder(workspace, name)
+        log = EventWriter(folder.events)
+        begin(log)
+        train(log, 1, 40, nan_at=7)
+        log.close()
+        end_well(folder)
+
+
+def test_plots_pictures_remarks_and_comparison(rlft: Rlft, here: Workspace, tmp_path: Path) -> None:
+    two_runs(here)
+    shown = rlft.well("runs", "show", FIRST, "--plot", "-m", "loss", "--smooth", "0.9")
+    title, *rows = shown.out.rstrip("\n").split("\n")
+    assert title.startswith("loss")
+    assert "1 NaN or infinite" in title
+    assert "smoothed 0.9" in title
+    assert rows[-1].split() == ["0", "10", "20", "30", "40"] or rows[-1].split()[0] == "0"
+    assert any("⠀" < character <= "⣿" for character in shown.out)
+    assert "\x1b" not in shown.out
+    picture = tmp_path / "loss.svg"
+    rlft.well("runs", "show", FIRST, "-m", "loss", "--picture", str(picture))
+    assert picture.read_text().startswith("<svg")
+    refused = rlft("runs", "show", FIRST, "--picture", str(picture))
+    assert refused.code == 2
+    assert "one metric" in refused.err
+    refused = rlft("runs", "show", FIRST, "--plot", "-m", "lss")
+    assert refused.code == 2
+    assert "Did you mean loss" in refused.err
+    followed = rlft.well("runs", "follow", FIRST, "--plot", "-m", "loss")
+    assert "loss" in followed.out
+    tagged = rlft.well("runs", "tag", FIRST, "good", "--note", "n", "--archive", "--json").value
+    assert tagged == {"id": FIRST, "tags": ["good"], "note": "n", "archived": True}
+    compared = rlft.well("runs", "compare", FIRST, SECOND, "--json").value
+    assert compared["runs"] == [FIRST, SECOND]
+    assert compared["settings"] == []
+    refused = rlft("runs", "compare", FIRST)
+    assert refused.code == 2
+    assert "two runs" in refused.err
+
+
+def test_an_imported_run_is_listed_drawn_and_cannot_be_resumed(
+    rlft: Rlft, here: Workspace, tmp_path: Path
+) -> None:
+    table = tmp_path / "metrics.csv"
+    table.write_text("step,loss\n1,0.5\n2,nan\n3,0.3\n")
+    (made,) = rlft.well("runs", "import", str(table), "--json").value
+    assert (made["source"], made["steps"], made["metrics"]) == ("csv", 3, 1)
+    shown = rlft.well("runs", "show", made["id"], "--series", "loss", "--json").value
+    assert shown["series"] == [[1, 0.5], [2, "NaN"], [3, 0.3]]
+    assert (shown["status"], shown["tags"], shown["note"]) == ("finished", ["imported", "csv"], "metrics")
+    assert rlft("runs", "resume", made["id"]).code == 2
+    refused = rlft("runs", "import", str(tmp_path / "none"))
+    assert refused.code == 2
+    assert "no such file" in refused.err
+    assert not [path for path in here.runs.iterdir() if path.name.startswith(".")]
