@@ -8,12 +8,16 @@ import time
 import pytest
 
 from rlft_tui.paths import Workspace
+from rlft_tui.runs import launcher
+from rlft_tui.runs.queue_place import QueuePlace
 from rlft_tui.runs.run_event import EventWriter
 from rlft_tui.runs.run_status import Exit
 from rlft_tui.tui.list_pane import ListPane
 from rlft_tui.tui.screens.launch import LaunchScreen
 from rlft_tui.tui.screens.monitor import MonitorScreen
 from rlft_tui.tui.screens.runs import RunsScreen
+from tests.runs.conftest import end_all
+from tests.runs.scripted import TRAINING, dpo_spec, start_job
 from tests.tui.bench import SIZES, front, page, shows, until, vanishes, workbench
 from tests.tui.run_folders import (
     begin,
@@ -139,3 +143,33 @@ def test_an_empty_workspace_says_how_to_begin(workspace: Workspace) -> None:
             assert "Traceback" not in page(pilot)
 
     asyncio.run(scenario())
+
+
+def test_the_line_is_changed_and_a_run_paused_and_killed_by_keys(workspace: Workspace) -> None:
+    going = start_job(workspace.runs, TRAINING, "dpo-1")
+    for order, name in ((1.0, "dpo-2"), (2.0, "dpo-3")):
+        launcher.prepare(
+            workspace.runs, dpo_spec(name), dataset=workspace.datasets, place=QueuePlace(order, 0, 0.0)
+        )
+
+    async def scenario() -> None:
+        async with workbench(workspace, "runs") as pilot:
+            await shows(pilot, "… queued 1", "… queued 2", "▶ running", "2 of 2 in line")
+            await pilot.press("K")
+            await shows(pilot, "1 of 2 in line")
+            await pilot.press("p")
+            await shows(pilot, "‖ paused", "r puts it back in line")
+            await pilot.press("down", "x")
+            await shows(pilot, "take dpo-2 out of the line?")
+            await pilot.press("y")
+            await shows(pilot, "■ stopped")
+            await pilot.press("down", "X")
+            await shows(pilot, "kill dpo-1, losing what came after its last checkpoint?")
+            await pilot.press("y")
+            await shows(pilot, "✗ killed", "killed on request")
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        end_all(workspace.runs)
+    assert not launcher.is_active(going)
