@@ -148,13 +148,14 @@ class _Reading:
             found = pair.pair
             try:
                 self._check_length(len(found.prompt) + len(found.response_a) + len(found.response_b))
+                verdicts = [_verdict_of(pair, place) for place in range(len(pair.verdicts))]
             except RowError as error:
                 self._reject(pair.line, str(error))
                 return
-            if not pair.verdicts:
+            if not verdicts:
                 self._reject(pair.line, "no answer is said to be better")
-            for place in range(len(pair.verdicts)):
-                yield replace(_verdict_of(pair, place), margin=margin)
+            for verdict in verdicts:
+                yield replace(verdict, margin=margin)
 
     def _once(self, verdicts: Iterator[Verdict]) -> Iterator[Verdict]:
         """The same verdict of the same person on the same pair counts once."""
@@ -195,14 +196,17 @@ class _Reading:
 
 
 def _verdict_of(row: PairRow, place: int) -> Verdict:
-    """A verdict of an imported pair, its texts cleaned."""
+    """A verdict of an imported pair, its texts cleaned; RowError when nothing is left of the prompt."""
     pair, said = row.pair, row.verdicts[place]
+    prompt = clean_text(pair.prompt)
+    if not prompt:
+        raise RowError("the prompt is empty")
     return Verdict(
         example_id=pair.id,
         labeler_id=said.labeler,
         choice=said.choice,
         confidence=said.confidence,
-        prompt=clean_text(pair.prompt),
+        prompt=prompt,
         context=tuple(Message(turn.role, clean_text(turn.content)) for turn in pair.context),
         response_a=clean_text(pair.response_a),
         response_b=clean_text(pair.response_b),

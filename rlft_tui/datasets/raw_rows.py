@@ -43,7 +43,7 @@ def parse_completion(values: dict[str, Any]) -> CompletionRow:
     else:
         prompt, completion = _prompt(values), _answer(values)
     row = CompletionRow(_cleaned(prompt), _cleaned(completion), "", category)
-    _require(row.completion)
+    _require(row.prompt, row.completion)
     return CompletionRow(row.prompt, row.completion, _identity(row.prompt, row.completion), category)
 
 
@@ -52,7 +52,7 @@ def parse_judged(values: dict[str, Any]) -> JudgedRow:
     prompt, completion = _cleaned(_prompt(values)), _cleaned(_answer(values))
     if len(completion) != 1:
         raise RowError(f"the answer has {len(completion)} messages where one is judged")
-    _require(completion)
+    _require(prompt, completion)
     score = number(values.get("score"), "score")
     if not is_blank(values.get("label")):
         label: bool | None = truth(values["label"], "label")
@@ -71,6 +71,7 @@ def parse_judged(values: dict[str, Any]) -> JudgedRow:
 def parse_prompt_row(values: dict[str, Any]) -> PromptRow:
     """A prompt with every further column, for the rewards. RowError."""
     prompt = _cleaned(_prompt(values))
+    _require(prompt, [])
     used = {*_TAKEN, *CONVERSATIONS}
     # "answer" is what a reward compares with; of the other columns only TRL's own names are dropped.
     columns = {
@@ -149,7 +150,9 @@ def _cleaned(turns: list[Message]) -> Conversation:
     return [{"role": turn.role, "content": clean_text(turn.content)} for turn in turns]
 
 
-def _require(completion: Conversation) -> None:
+def _require(prompt: Conversation, completion: Conversation) -> None:
+    if not prompt[-1]["content"]:
+        raise RowError("the prompt is empty")
     if any(turn["role"] == "assistant" and not turn["content"] for turn in completion):
         raise RowError("an answer is empty")
 

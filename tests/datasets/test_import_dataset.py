@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from rlft_tui.database.connection import Database, open_database
 from rlft_tui.datasets.dataset import DatasetImport, DatasetSpec
 from rlft_tui.datasets.dataset_files import read_rows
 from rlft_tui.datasets.import_dataset import import_dataset
-from rlft_tui.datasets.rows import CompletionRow, JudgedRow, PreferenceRow, PromptRow, Row
+from rlft_tui.datasets.raw_rows import clean_text, parse_completion, parse_judged, parse_prompt_row
+from rlft_tui.datasets.rows import CompletionRow, JudgedRow, PreferenceRow, PromptRow, Row, texts
 from rlft_tui.errors import RlftError
 from rlft_tui.paths import Workspace
+from rlft_tui.prompts.messages import RowError
 
 
 @pytest.fixture
@@ -91,6 +95,7 @@ def test_preferences_of_any_known_format_with_their_margin(importing: Importing)
         {"prompt": "3", "response_a": "x", "response_b": "y", "choice": "tie"},
         {"prompt": "4", "response_a": "x", "response_b": "y"},
         {"prompt": "5", "chosen": "same", "rejected": "same"},
+        {"prompt": "\0", "chosen": "good", "rejected": "bad"},
     ]
     done, found = importing(rows, kind="preference")
     assert [
@@ -102,6 +107,7 @@ def test_preferences_of_any_known_format_with_their_margin(importing: Importing)
     assert [(entry.line, entry.reason) for entry in done.report.rejected] == [
         (5, "no answer is said to be better"),
         (6, "no answer is said to be better"),
+        (7, "the prompt is empty"),
     ]
 
 
@@ -187,3 +193,40 @@ def test_a_file_without_a_usable_row_is_one_line(importing: Importing, workspace
     with pytest.raises(RlftError, match="held-out share is 1"):
         importing([{"prompt": "p", "completion": "a"}], kind="sft", heldout_fraction=1.0)
     assert list(workspace.datasets.glob("*")) == []
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["role", "content", "from", "value", "x"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+NAMES = [
+    "prompt",
+    "messages",
+    "completion",
+    "answer",
+    "label",
+    "score",
+    "chosen",
+    "rejected",
+    "question",
+    "x",
+]
+
+
+@example({"prompt": "\0", "completion": "a", "label": True})
+@given(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6))
+def test_any_row_is_read_or_refused(values: dict[str, Any]) -> None:
+    for parse in (parse_completion, parse_judged, parse_prompt_row):
+        try:
+            row = parse(values)
+        except RowError:
+            continue
+        assert row.prompt[-1]["role"] == "user"
+        assert row.prompt[-1]["content"].strip()
+        if isinstance(row, CompletionRow):
+            assert row.completion[0]["role"] == row.completion[-1]["role"] == "assistant"
+        assert all(text == clean_text(text) for text in texts(row))
