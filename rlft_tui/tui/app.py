@@ -74,6 +74,7 @@ class RlftApp(App[int]):
     CSS = """
     Toast { background: $panel; }
     * { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
+    Input { scrollbar-size-horizontal: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(

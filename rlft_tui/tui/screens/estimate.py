@@ -81,7 +81,7 @@ def estimate_lines(estimate: Estimate) -> Iterator[Content]:
     yield _line("disk", f"{run_text.megabytes(estimate.disk_mb)} at most", strong=True)
     yield _line("  a checkpoint", run_text.megabytes(estimate.checkpoint_mb))
     yield _line("  the result", run_text.megabytes(estimate.model_mb))
-    measured = f"{run_text.counted(estimate.measured_steps, 'step')} on {estimate.device}"
+    measured = f"{run_text.counted(estimate.measured_steps, 'step')} on {run_text.plain(estimate.device)}"
     yield _line("measured", measured)
     if estimate.beside:
         beside = run_text.counted(estimate.beside, "other run")
@@ -89,6 +89,4 @@ def estimate_lines(estimate: Estimate) -> Iterator[Content]:
 
 
 def _line(label: str, value: str, *, strong: bool = False) -> Content:
-    return Content.assemble(
-        (f"{label:<{_LABEL}}", "$text-muted"), (run_text.plain(value), "bold" if strong else "")
-    )
+    return Content.assemble((f"{label:<{_LABEL}}", "dim"), (value, "bold" if strong else ""))

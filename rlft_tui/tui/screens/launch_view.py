@@ -56,6 +56,8 @@ class LaunchView(WorkbenchScreen):
         self._doing = ""
         """What a launch is waiting for, as told in the state line."""
         self._behind_dialog = False
+        self._errors: dict[str, str] = {}
+        self._hinted = ""
         self._whole = False
         """Whether the settings that do not come first are there too."""
 
@@ -215,18 +217,17 @@ class LaunchView(WorkbenchScreen):
         form = self.form
         if form is None:
             return {}
-        errors = {**unrunnable(form, self.sources.machine), **form.errors()}
+        self._errors = errors = {**unrunnable(form, self.sources.machine), **form.errors()}
         better = notes(form, self.sources.datasets)
         for row in self.query(FieldRow):
             name = row.field.name
             note = errors.get(name) or better.get(name) or row.field.help
-            row.tell(
-                note,
-                wrong=name in errors,
-                changed=name in form.typed and row.field.kind not in ("model", "dataset"),
-            )
+            changed = name in form.typed and row.field.kind not in ("model", "dataset")
+            row.tell(note, wrong=name in errors, changed=changed)
         self._tell_state(errors)
         self.query_one("#command", Static).update(Content(f"$ {form.command()}"))
+        if self.focused is not None and isinstance(self.focused.parent, FieldRow):
+            self.on_descendant_focus()
         return errors
 
     def _tell_state(self, errors: dict[str, str]) -> None:
@@ -251,7 +252,10 @@ class LaunchView(WorkbenchScreen):
         row = focused.parent if focused is not None else None
         if isinstance(row, FieldRow):
             bounds = f" [{row.field.bounds}]" if row.field.bounds else ""
-            self._hint(f"{row.field.name}: {row.field.help}{bounds}")
+            wrong = self._errors.get(row.field.name)
+            self._hint(
+                f"✗ {row.field.name} {wrong}" if wrong else f"{row.field.name}: {row.field.help}{bounds}"
+            )
         elif focused is not None and focused.id == "method":
             self._hint_about_method()
         elif focused is not None and focused.id == "begin":
@@ -278,4 +282,6 @@ class LaunchView(WorkbenchScreen):
             self._hint("defaults: the method's own. ← → choose a preset.")
 
     def _hint(self, text: str) -> None:
-        self.query_one("#hint", Static).update(text)
+        if text != self._hinted:
+            self._hinted = text
+            self.query_one("#hint", Static).update(text)

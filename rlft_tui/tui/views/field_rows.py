@@ -53,6 +53,7 @@ class FieldRow(Horizontal):
     FieldRow { height: 1; }
     FieldRow > .label { width: 17; padding-left: 1; color: $text-muted; }
     FieldRow > Input, FieldRow > Select, FieldRow > ChoiceLine { width: 26; }
+    FieldRow.-wide > Input { width: 44; }
     FieldRow.-changed > .label { color: $text; text-style: bold; }
     FieldRow:focus-within > .label { color: $text-accent; text-style: bold; }
     FieldRow > .note { width: 1fr; padding-left: 2; color: $text-muted;
@@ -66,6 +67,7 @@ class FieldRow(Horizontal):
     ) -> None:
         """``choices``: label and value of what can be chosen; none for what is typed."""
         super().__init__(classes="first" if first else "rest")
+        self.set_class(field.kind == "names" and not field.choices, "-wide")
         self.form = form
         """Whose field it is: a row may still report when another form is in front already."""
         self.field = field
