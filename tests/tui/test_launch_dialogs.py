@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-import pytest
 from textual.widgets import Input
 
 from rlft_tui.client.workspace_client import WorkspaceClient
@@ -50,16 +49,15 @@ def test_an_estimate_says_what_takes_the_time_and_what_does_not_fit_first() -> N
     assert any("1 other run" in line for line in lines)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 def test_clone_proof_and_dry_run_from_the_form(
-    workspace: Workspace, client: WorkspaceClient, tiny_models: tuple[str, str], size: tuple[int, int]
+    workspace: Workspace, client: WorkspaceClient, tiny_models: tuple[str, str]
 ) -> None:
     label(client, 4)
     client.build_dataset(DatasetSpec(name="first"))
     dpo_folder(workspace, "dpo-one", steps=7)
 
     async def scenario() -> None:
-        async with workbench(workspace, "runs", size) as pilot:
+        async with workbench(workspace, "runs") as pilot:
             await shows(pilot, "dpo-one")
             await pilot.press("n")
             await shows(pilot, "begin with", "dpo-one", "$ rlft train dpo --clone dpo-one")

@@ -12,7 +12,7 @@ from rlft_tui.datasets.dataset import DatasetSpec
 from rlft_tui.paths import Workspace
 from rlft_tui.tui.screens.launch import LaunchScreen
 from rlft_tui.tui.views.field_rows import FieldRow
-from tests.tui.bench import SIZES, front, page, shows, until, workbench
+from tests.tui.bench import front, page, shows, until, workbench
 from tests.tui.conftest import label
 
 
@@ -23,18 +23,14 @@ def _dataset(client: WorkspaceClient, tiny_models: tuple[str, str]) -> None:
 
 
 @pytest.mark.usefixtures("_dataset")
-@pytest.mark.parametrize("size", SIZES)
-def test_up_and_down_go_from_field_to_field_and_the_hint_goes_along(
-    workspace: Workspace, size: tuple[int, int]
-) -> None:
+def test_up_and_down_go_from_field_to_field_and_the_hint_goes_along(workspace: Workspace) -> None:
     async def scenario() -> None:
-        async with workbench(workspace, "launch", size) as pilot:
+        async with workbench(workspace, "launch") as pilot:
             await shows(pilot, "Ready: ctrl+s")
             screen = front(pilot, LaunchScreen)
             assert screen.form is not None
-            if size == (80, 24):
-                await pilot.press("ctrl+o")
-                await shows(pilot, "output name")
+            await pilot.press("ctrl+o")
+            await shows(pilot, "output name")
             count = len(screen.form.fields)
             await until(pilot, lambda: len(screen.query(FieldRow)) == count, "all settings")
             names = [row.box_id for row in screen.query(FieldRow)]
@@ -46,8 +42,7 @@ def test_up_and_down_go_from_field_to_field_and_the_hint_goes_along(
                 assert screen.focused.is_on_screen
             screen.query_one(f"#{names[-2]}").focus()
             await pilot.press("down")
-            if size == (80, 24):
-                await shows(pilot, "trackers: Where the metrics go")
+            await shows(pilot, "trackers: Where the metrics go")
             screen.query_one(f"#{names[2]}").focus()
             for name in (names[1], names[0], "begin", "method"):
                 await pilot.press("up")
