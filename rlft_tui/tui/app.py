@@ -174,12 +174,14 @@ class RlftApp(App[int]):
         from rlft_tui.tui.screens.base import WorkbenchScreen
 
         places: dict[str, list[BindingType]] = {}
+        modes = dict(MODES)
         for key in SCREENS:
             kind = await asyncio.to_thread(screen_class, key)
-            own = [*self.BINDINGS, *WorkbenchScreen.BINDINGS, *kind.BINDINGS]
+            own = [*self.BINDINGS, *WorkbenchScreen.BINDINGS, *kind.all_bindings()]
+            modes |= kind.key_modes()
             places[key] = own if kind.DIGITS_SWITCH else [_without_digit(binding) for binding in own]
         places["label"] = in_layout(places["label"], self.settings.layout)
-        checked = check_keymap(self.settings.keymap, places, MODES)
+        checked = check_keymap(self.settings.keymap, places, modes)
         self.keys = whole_keymap(self.settings.layout, checked.usable)
         self.set_keymap(self.keys)
         if isinstance(self.screen, WorkbenchScreen):

@@ -39,6 +39,8 @@ class WorkbenchScreen(Screen[None]):
     """Whether 1–7 change the screen; False where digits mean something here (then g1–g7 and F1–F7 do)."""
     CHANGES_KEYS: ClassVar[frozenset[str]] = frozenset({"leader"})
     """Actions after which keys mean something else: done before the next key is looked at."""
+    PARTS: ClassVar[Mapping[str, tuple[type[Widget], ...]]] = {}
+    """Widgets with keys of their own, by mode: keys of two modes are never in use at once."""
     MIN_SIZE: ClassVar[tuple[int, int]] = (40, 10)
     """Smaller than this (columns, rows) the screen only says that the terminal is too small."""
     AUTO_FOCUS = ""
@@ -66,6 +68,25 @@ class WorkbenchScreen(Screen[None]):
     def bench(self) -> RlftApp:
         """The app, typed."""
         return cast("RlftApp", self.app)
+
+    @classmethod
+    def key_modes(cls) -> dict[str, str]:
+        """The mode of each binding that a part of the screen has, by id."""
+        return {
+            binding.id: f"{cls.KEY}.{mode}"
+            for mode, kinds in cls.PARTS.items()
+            for kind in kinds
+            for binding in kind.BINDINGS
+            if isinstance(binding, Binding) and binding.id is not None
+        }
+
+    @classmethod
+    def all_bindings(cls) -> list[BindingType]:
+        """Its own bindings and those of its parts."""
+        return [
+            *cls.BINDINGS,
+            *(each for kinds in cls.PARTS.values() for kind in kinds for each in kind.BINDINGS),
+        ]
 
     # layout
     def compose(self) -> ComposeResult:

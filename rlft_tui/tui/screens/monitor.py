@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -29,6 +29,7 @@ from rlft_tui.tui.views.curves_view import CurvesView
 from rlft_tui.tui.views.log_view import LogView
 from rlft_tui.tui.views.run_view import RunView
 from rlft_tui.tui.views.samples_view import SamplesView
+from rlft_tui.tui.widgets.chart import Chart
 
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
@@ -45,6 +46,12 @@ class MonitorScreen(WatchingScreen):
     """Two lines on the run, what went wrong if anything did, and one of four views."""
 
     KEY = "monitor"
+    PARTS: ClassVar[Mapping[str, tuple[type[Widget], ...]]] = {
+        "curves": (CurvesView, Chart),
+        "samples": (SamplesView,),
+        "output": (LogView,),
+        "alerts": (AlertsView,),
+    }
     HELP = "The run goes on when this screen, the server or the connection ends."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "view('curves')", "curves", show=False, id="monitor.curves",

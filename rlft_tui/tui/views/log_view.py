@@ -39,6 +39,8 @@ class _Jump:
     level: LogLevel
     start: int
     backwards: bool
+    around: bool = False
+    """When there is nothing, look from the end of the output too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,9 @@ class LogView(RunView, can_focus=True):
         if ask is None or ask is not self._ask:
             return
         self._ask = None
+        if found is None and ask.around and ask.start >= 0:
+            self._jump(_Jump(ask.text, ask.level, -1, backwards=True))
+            return
         if found is None:
             direction = "before here" if ask.backwards else "after here"
             self.notify(f"No line {direction} with {ask.text or ask.level}", severity="warning", markup=False)
@@ -324,7 +329,8 @@ class LogView(RunView, can_focus=True):
         self.focus_inside()
         if self._text:
             # From the end upwards: what a reader of a log looks for has mostly just happened.
-            self._jump(_Jump(self._text, self.level, self._page.end if self._page else -1, backwards=True))
+            start = self._page.end if self._page else -1
+            self._jump(_Jump(self._text, self.level, start, backwards=True, around=True))
 
     def on_key(self, event: events.Key) -> None:
         box = self.query_one("#log-search", Input)
