@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from rlft_tui.errors import RlftError
 from rlft_tui.tui import run_text
 from rlft_tui.tui.launch_sources import prompt_rows
+from rlft_tui.tui.screens.estimate import EstimateScreen
 from rlft_tui.tui.screens.launch_view import LaunchView
-from rlft_tui.tui.views.field_rows import FieldRow
+from rlft_tui.tui.screens.proof import ProofScreen
+from rlft_tui.tui.views.field_rows import FieldChoice, FieldRow
 from rlft_tui.tui.widgets.choice_line import ChoiceLine
 
 if TYPE_CHECKING:
@@ -35,6 +39,9 @@ class LaunchScreen(LaunchView):
         "Settings come from the run's spec; a preset or a run that was cloned is where they begin. "
         "The line at the bottom is the command that does the same."
     )
+    PARTS: ClassVar[Mapping[str, tuple[type[Widget], ...]]] = {
+        "list": (FieldChoice,), "line": (ChoiceLine,), "proof": (ProofScreen,), "estimate": (EstimateScreen,),
+    }  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "launch", id="launch.start", tooltip="Check the data, start, watch"),
         Binding("ctrl+r", "estimate", "dry run", id="launch.estimate", tooltip="Time and memory, tried"),
@@ -97,7 +104,8 @@ class LaunchScreen(LaunchView):
         except RlftError as error:
             self.bench.show_error(error)
             if form.method in self._drafts:
-                self.notify("ctrl+t opens your text again", timeout=10, markup=False)
+                key = self.key_of("launch.edit", "ctrl+t")
+                self.notify(f"{key} opens your text again", timeout=10, markup=False)
         else:
             del self._drafts[form.method]
             self._put_all(form)
@@ -135,7 +143,6 @@ class LaunchScreen(LaunchView):
 
     def _estimated(self, form: LaunchForm, found: Estimate) -> None:
         from rlft_tui.runs.spec_fields import as_text
-        from rlft_tui.tui.screens.estimate import EstimateScreen
 
         self._say("")
 
@@ -180,8 +187,6 @@ class LaunchScreen(LaunchView):
                 return
 
     def _checked(self, values: dict[str, Any], found: DatasetCheck) -> None:
-        from rlft_tui.tui.screens.proof import ProofScreen
-
         if not self._doing:
             return  # one has gone elsewhere meanwhile
         if not found.errors and not found.warnings:

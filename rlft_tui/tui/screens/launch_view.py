@@ -244,7 +244,11 @@ class LaunchView(WorkbenchScreen):
         elif errors:
             line.update(f"{run_text.counted(len(errors), 'field')} to put right")
         else:
-            line.update("Ready: ctrl+s launches")
+            line.update(f"Ready: {self.key_of('launch.start', 'ctrl+s')} launches")
+
+    def key_of(self, binding: str, default: str) -> str:
+        """The key that a binding has in the key map in use."""
+        return self.bench.keys.get(binding, default).partition(",")[0]
 
     def on_descendant_focus(self) -> None:
         """The whole help of the field one is in: at its own line it may be cut."""
