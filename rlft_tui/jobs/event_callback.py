@@ -142,7 +142,7 @@ class EventCallback(TrainerCallback):
                 step=state.global_step,
                 tokens=self.tokens,
                 required=(*self.weights, *STATE),
-                measure=self._measure_of(state.global_step),
+                measure=self.measure_of(state.global_step),
             )
         except RlftError as error:
             self.job.log.write(
@@ -157,7 +157,7 @@ class EventCallback(TrainerCallback):
         best = find_best(folder, highest=is_better_high(self.spec.keep_best)) if self.spec.keep_best else None
         remove_old(folder, self.spec.keep_checkpoints, best=best[0] if best else None)
 
-    def _measure_of(self, step: int) -> float | None:
+    def measure_of(self, step: int) -> float | None:
         """The metric that the best checkpoint is chosen by, where it was logged at this very step."""
         return self._logged[1].get(self.spec.keep_best) if self._logged[0] == step else None
 
