@@ -37,7 +37,7 @@ def generate(job: Job, spec: GenerateSpec) -> int:
     from rlft_tui.jobs.model_loading import choose_device, device_name, set_threads
 
     set_threads(spec.threads)
-    device = choose_device()
+    device = choose_device(spec.device)
     job.started(spec, len(prompts), device_name(device))
     if pending:
         job.stage("loading", detail=spec.model_a.name)

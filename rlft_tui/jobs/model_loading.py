@@ -13,13 +13,17 @@ from transformers.utils import logging as transformers_logging
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.jobs.model_check import check_model_folder, check_safetensors_size
 from rlft_tui.jobs.tokenizer_loading import from_pretrained, load_tokenizer
-from rlft_tui.runs.specs.base import Precision
+from rlft_tui.runs.specs.base import Device, Precision
 
 transformers_logging.disable_progress_bar()
 
 
-def choose_device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def choose_device(wanted: Device = "auto") -> str:
+    """``cuda`` or ``cpu``; UnavailableError where a GPU is wanted and there is none."""
+    there = torch.cuda.is_available()
+    if wanted == "cuda" and not there:
+        raise UnavailableError("device cuda needs a GPU, and torch finds none", remedy="Set device to auto")
+    return "cuda" if there and wanted != "cpu" else "cpu"
 
 
 def device_name(device: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import rlft_tui.runs.presets.read_presets as presets
-from rlft_tui.errors import NotFoundError
+from rlft_tui.errors import NotFoundError, UnavailableError
 from rlft_tui.runs.launch_values import check_values, layered
 from rlft_tui.runs.presets.read_presets import PRESETS, preset
 from rlft_tui.runs.run_spec import SPECS, TRAINING_METHODS, TrainingSpec
@@ -31,7 +31,7 @@ def test_each_preset_makes_a_valid_spec_of_each_method(method: str) -> None:
     assert (production.max_steps, production.batch_size) == (5000, 16)
     assert (production.adaptation, production.lora.r) == ("lora", 16)
     assert (low.adaptation, low.lora.r, low.gradient_accumulation) == ("lora", 4, 4)
-    assert (high.adaptation, high.batch_size) == ("full", 32)
+    assert (high.adaptation, high.batch_size, high.device) == ("full", 32, "cuda")
 
 
 def test_supervised_production_is_qlora_as_it_is_usually_trained() -> None:
@@ -64,3 +64,14 @@ def test_a_preset_names_only_settings_that_there_are(name: str) -> None:
 def test_a_preset_that_is_not_there_names_the_nearest() -> None:
     with pytest.raises(NotFoundError, match="Did you mean production"):
         preset("dpo", "prodution")
+
+
+def test_a_run_that_wants_a_gpu_is_refused_where_there_is_none() -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is one here")
+    from rlft_tui.jobs.model_loading import choose_device
+
+    assert choose_device("auto") == choose_device("cpu") == "cpu"
+    with pytest.raises(UnavailableError, match="device cuda needs a GPU"):
+        choose_device("cuda")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Device = Literal["auto", "cpu", "cuda"]
 
 
 class Spec(BaseModel):
@@ -74,6 +75,8 @@ class RunSpec(Spec):
     method: str
     precision: Precision = "auto"
     """auto takes bf16 where the CPU or GPU has it, else fp32; fp16 needs a GPU."""
+    device: Device = "auto"
+    """Where it computes: auto takes the GPU where there is one; cuda wants one, cpu leaves it alone."""
     threads: int = Field(default=0, ge=0)
     """CPU threads; 0 leaves the choice to torch."""
     seed: int = 0
