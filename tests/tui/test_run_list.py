@@ -39,8 +39,8 @@ def test_filters_by_words_fields_and_values() -> None:
     ])  # fmt: skip
     for text, found in {
         "": ["a", "b", "c"], "loss<0.3": ["b"], "loss>=0.5": ["a"], "loss<": ["a", "b", "c"],
-        "tag:good": ["a"], "status:failed": ["b"], "data:help": ["b"], "note": ["c"], "dpo loss<1": ["a", "b"],
-        "kl<1": [], "lora tag:go": ["a"],
+        "tag:good": ["a"], "status:failed": ["b"], "data:help": ["b"], "note": ["c"],
+        "dpo loss<1": ["a", "b"], "kl<1": [], "lora tag:go": ["a"],
     }.items():  # fmt: skip
         runs.filter = text
         assert ids(runs) == found, text
@@ -73,7 +73,7 @@ def test_sorts_best_first_groups_by_tag_and_puts_away() -> None:
 
 def test_a_glance_has_course_and_best_value() -> None:
     low, high = [3.0, None, 0.5], [5.0, None, 2.0]
-    falling = Series("loss", "", 1, [0, 1, 2], [4.0, None, 1.0], low, high, gap, 3)
+    falling = Series("loss", "", 1, [0, 1, 2], [4.0, None, 1.0], low, high, [0, 1, 0], 3)
     assert glance(falling).spark == "█ ▁"
     assert glance(falling).best == 0.5
     assert lower_is_better("heldout/perplexity")

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from rlft_tui.errors import RlftError
-from rlft_tui.runs.log_search import LogLevel, LogLine
+from rlft_tui.runs.log_search import LogLevel, LogLine, LogMatches
 from rlft_tui.runs.run_status import LogPage, RunSummary
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow
@@ -140,7 +140,8 @@ class LogView(RunView, can_focus=True):
             await self._read_lines(link, run)
         elif self.where == "end":
             await self._follow(link, run)
-        self.set_class(self.where == "list", "-list")
+        if self.where == "list":
+            self.add_class("-list")
 
     async def _follow(self, link: ServerLink, run: RunSummary) -> None:
         tail = self.tail
@@ -193,12 +194,7 @@ class LogView(RunView, can_focus=True):
         """The nearest matching line; a long file is searched piece by piece, and another key stops it."""
         start = ask.start
         while ask is self._ask:
-            at = start
-            found = await link.call(
-                lambda client: client.log_lines(
-                    run.id, text=ask.text, level=ask.level, start=at, backwards=ask.backwards, limit=1
-                )
-            )
+            found = await self._search_once(link, run, ask, start)
             if found.lines:
                 self._progress = ""
                 return found.lines[0]
@@ -209,6 +205,14 @@ class LogView(RunView, can_focus=True):
             self.post_message(self.NewsWanted())
         self._progress = ""
         return None
+
+    @staticmethod
+    async def _search_once(link: ServerLink, run: RunSummary, ask: _Jump, start: int) -> LogMatches:
+        return await link.call(
+            lambda client: client.log_lines(
+                run.id, text=ask.text, level=ask.level, start=start, backwards=ask.backwards, limit=1
+            )
+        )
 
     async def _read_lines(self, link: ServerLink, run: RunSummary) -> None:
         level = self.level
@@ -238,7 +242,11 @@ class LogView(RunView, can_focus=True):
     # drawing
     def _show(self, page: LogPage, at: int) -> None:
         self._page, self._at = page, at
-        self.set_class(False, "-list")
+        if self.has_class("-list"):
+            # A hidden pane has no width to lay out a text in.
+            self.set_class(False, "-list")
+            self.call_after_refresh(self._show, page, at)
+            return
         pane = self.query_one(TextPane)
         marks: tuple[MarkedPiece, ...] = ()
         if at >= page.start:
