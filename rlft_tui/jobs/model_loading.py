@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
-from rlft_tui.errors import NotFoundError, RlftError
+from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.jobs.model_check import check_model_folder, check_safetensors_size
 from rlft_tui.jobs.tokenizer_loading import from_pretrained, load_tokenizer
 from rlft_tui.runs.specs.base import Device, Precision
