@@ -104,6 +104,7 @@ async def take(workspace: Workspace) -> None:
         await picture(workspace, f"label{suffix}", "label", size, lambda text: "left" in text)
         await picture(workspace, f"data{suffix}", "data", size, lambda text: "prompt" in text.lower())
         await picture(workspace, f"runs{suffix}", "runs", size, lambda text: run.id in text)
+        await picture(workspace, f"launch{suffix}", "launch", size, lambda text: "Ready" in text)
         await picture(workspace, f"models{suffix}", "models", size, lambda text: tuned.name in text)
         await picture(
             workspace,
