@@ -81,6 +81,10 @@ class RunWatching(Transport):
         path, query = f"/runs/{segment(run_id)}/comparison", {"other": list(others)}
         return self._request("GET", path, RunComparison, query=query, timeout=LONG)
 
+    def usage(self) -> tuple[Series, ...]:
+        """What machine and active runs used in the last hours, by second; empty at the first question."""
+        return self._get("/usage", tuple[Series, ...])
+
     def import_run(self, upload: Path) -> RunSummary:
         """A run that another program made, from a file that ``write_upload`` has written."""
         return self._post("/runs/import", RunSummary, content=upload, timeout=LONG)

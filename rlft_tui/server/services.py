@@ -20,6 +20,7 @@ from rlft_tui.server.lifecycle import WorkspaceGuard
 from rlft_tui.server.remote_listener import RemoteListener
 from rlft_tui.server.statistics_memo import StatisticsMemo
 from rlft_tui.server.supervisor import Supervisor
+from rlft_tui.server.usage_history import UsageHistory
 
 
 @dataclass(slots=True)
@@ -41,6 +42,8 @@ class Services:
     warnings: list[str] = field(default_factory=list)
     statistics: StatisticsMemo = field(init=False)
     dry_runs: DryRuns = field(init=False)
+    usage: UsageHistory = field(init=False)
+    """What machine and runs use."""
     remote: RemoteListener | None = None
     """The TCP port, closed until somebody asks for it."""
     end: Callable[[str], None] = lambda reason: None
@@ -48,6 +51,7 @@ class Services:
 
     def __post_init__(self) -> None:
         self.statistics = StatisticsMemo(self.database)
+        self.usage = UsageHistory(self.workspace.root, self.supervisor.job_pids)
         self.dry_runs = DryRuns(self.workspace, self.settings, self.database, self.supervisor)
 
 

@@ -105,6 +105,13 @@ class Supervisor:
         active = (run.folder.id for run in self._unsettled() if launcher.is_active(run.folder))
         return launching + tuple(active)
 
+    def job_pids(self) -> dict[str, int]:
+        """The process of each run's job that is at work."""
+        attempts = {run_id: self._run(run_id).folder.read_attempt() for run_id in self.active_runs()}
+        return {
+            run_id: attempt.job_pid for run_id, attempt in attempts.items() if attempt and attempt.job_pid
+        }
+
     def is_needed(self) -> bool:
         """Whether a run is active or waits to be."""
         return bool(self.active_runs() or self.queue.waiting())

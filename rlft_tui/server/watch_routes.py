@@ -85,6 +85,12 @@ def log_lines(
     return reply(search_log(output, text=text, level=level, start=start, backwards=backwards, limit=limit))
 
 
+@router.get("/usage", response_model=list[Series])
+def usage(services: ServicesOf) -> Response:
+    """Processor, memory, disk and GPU of the machine and of active runs, by second."""
+    return reply(services.usage.series())
+
+
 @router.post("/runs/import", response_model=RunSummary)
 def import_run(services: ServicesOf, upload: Upload) -> Response:
     """The body is what ``runs/imports/store_import.py`` writes: a description, then an event log."""

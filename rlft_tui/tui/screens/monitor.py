@@ -29,6 +29,7 @@ from rlft_tui.tui.views.curves_view import CurvesView
 from rlft_tui.tui.views.log_view import LogView
 from rlft_tui.tui.views.run_view import RunView
 from rlft_tui.tui.views.samples_view import SamplesView
+from rlft_tui.tui.views.usage_view import UsageView
 from rlft_tui.tui.widgets.chart import Chart
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ ENDED_SECONDS = 2.0
 WIDE = 100
 """Columns from which the number of samples stands in its tab."""
 FAILURE_BYTES = 4096
-TABS: dict[str, str] = {"curves": "c", "samples": "s", "output": "o", "alerts": "a"}
+TABS: dict[str, str] = {"curves": "c", "samples": "s", "output": "o", "alerts": "a", "usage": "d"}
 
 
 class MonitorScreen(WatchingScreen):
@@ -62,6 +63,8 @@ class MonitorScreen(WatchingScreen):
                 tooltip="Output: what the job printed"),
         Binding("a", "view('alerts')", "alerts", show=False, id="monitor.alerts",
                 tooltip="Alerts: what deserves a look"),
+        Binding("d", "view('usage')", "usage", show=False, id="monitor.usage",
+                tooltip="Devices: processor, memory, disk and GPU of run and machine"),
         Binding("left_square_bracket,left", "turn(-1)", "back", show=False, id="monitor.back",
                 tooltip="Page of curves or step of samples before"),
         Binding("right_square_bracket,right", "turn(1)", "page/step", id="monitor.forward",
@@ -103,6 +106,7 @@ class MonitorScreen(WatchingScreen):
         yield Horizontal(Static("", id="tab-names"), Static("", id="tab-place", markup=False), id="tabs")
         yield ContentSwitcher(
             CurvesView(id="curves"), SamplesView(id="samples"), LogView(id="output"), AlertsView(id="alerts"),
+            UsageView(id="usage"),
             initial="curves", id="views",
         )  # fmt: skip
 
