@@ -1,8 +1,9 @@
 """``models/AGENT/vN``: the versions of a policy, each a folder of its own.
 
-``policy/`` is a model that plain transformers loads, ``training_results.json`` says what it was made
-from and how it went, ``training.log`` is what the run printed. N counts the feedback (the rows of the
-data) that the version was made from; when there is such a version already the next is vN-2.
+``policy/`` is a model that plain transformers loads, ``reward_model/`` the trained model that rewarded it,
+if one did, ``training_results.json`` says what it was made from and how it went, ``training.log`` is what
+the run printed. N counts the feedback (the rows of the data) that the version was made from; when there is
+such a version already the next is vN-2.
 """
 
 from __future__ import annotations
@@ -43,7 +44,14 @@ class TrainingResults:
     status: str = "trained"
 
 
-def publish(models: Path, results: TrainingResults, *, weights: Path, output: Path) -> TrainingResults:
+def publish(
+    models: Path,
+    results: TrainingResults,
+    *,
+    weights: Path,
+    output: Path,
+    reward_model: Path | None = None,
+) -> TrainingResults:
     """Make the version's folder whole in one step; the results with its name and place.
 
     Safe to repeat: a version that this run has made already is returned as it is. ``results`` comes
@@ -58,6 +66,8 @@ def publish(models: Path, results: TrainingResults, *, weights: Path, output: Pa
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=agent))
     try:
         shutil.copytree(weights, draft / "policy", copy_function=_link)
+        if reward_model is not None:
+            shutil.copytree(reward_model, draft / "reward_model", copy_function=_link)
         if output.is_file():
             shutil.copy2(output, draft / "training.log")
         return _settle(agent, draft, results)
@@ -96,7 +106,12 @@ def _settle(agent: Path, draft: Path, results: TrainingResults) -> TrainingResul
         target = agent / name
         if target.exists():
             continue
-        values: dict[str, Any] = asdict(results) | {"version": name, "model_path": str(target / "policy")}
+        reward_model = str(target / "reward_model") if (draft / "reward_model").is_dir() else ""
+        values: dict[str, Any] = asdict(results) | {
+            "version": name,
+            "model_path": str(target / "policy"),
+            "reward_model_path": reward_model,
+        }
         (draft / RESULTS).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
         try:
             draft.rename(target)

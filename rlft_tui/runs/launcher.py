@@ -261,7 +261,8 @@ def check_sources(folder: RunFolder, spec: RunSpec) -> None:
     """RlftError when a model or the data that the run needs has gone since it was queued."""
     if isinstance(spec, TrainingSpec) and not folder.dataset.is_dir():
         raise RlftError("the run's data is gone", where=str(folder.dataset), remedy="Launch the run again")
-    for model in spec.models():
+    rewards = [part.model for part in getattr(spec, "rewards", ()) if part.model is not None]
+    for model in (*spec.models(), *rewards):
         for path in (Path(model.path), Path(model.adapter)):
             # A hub id is no path of this machine.
             if path.is_absolute() and not path.exists():

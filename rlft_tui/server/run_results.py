@@ -94,6 +94,7 @@ def publish_policy(
         ),
         weights=folder.policy if folder.policy.is_dir() else folder.model,
         output=folder.output,
+        reward_model=_reward_model(spec),
     )
     name = f"{made.agent}-{made.version}"
     model = Model(
@@ -107,6 +108,15 @@ def publish_policy(
     with database.write(checkpoint=True) as connection:
         add_model(connection, model)
     return name
+
+
+def _reward_model(spec: PolicySpec) -> Path | None:
+    """The folder of the first trained model among the rewards."""
+    for part in getattr(spec, "rewards", ()):
+        if part.model is not None:
+            folder = Path(part.model.adapter or part.model.path)
+            return folder if folder.is_dir() else None
+    return None
 
 
 def _first(metrics: Mapping[str, float | str], *keys: str) -> float | None:

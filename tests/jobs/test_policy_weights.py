@@ -52,7 +52,15 @@ def test_a_version_is_whole_named_after_its_feedback_and_made_once(run: RunFolde
     weights = "model.safetensors"
     assert (folder / "policy" / weights).stat().st_ino == (run.policy / weights).stat().st_ino
     assert publish(tmp_path, results(), weights=run.policy, output=run.output) == first
-    second = publish(tmp_path, results("again"), weights=run.policy, output=run.output)
+    judge = tmp_path / "judge"
+    judge.mkdir()
+    (judge / "adapter_config.json").write_text("{}")
+    second = publish(tmp_path, results("again"), weights=run.policy, output=run.output, reward_model=judge)
+    assert (first.reward_model_path, second.reward_model_path) == (
+        "",
+        str(tmp_path / "nurse" / "v10-2" / "reward_model"),
+    )
+    assert (tmp_path / "nurse" / "v10-2" / "reward_model" / "adapter_config.json").is_file()
     third = publish(tmp_path, results("more", count=12), weights=run.policy, output=run.output)
     assert [one.version for one in (second, third)] == ["v10-2", "v12"]
     assert {one.version for one in read_versions(tmp_path, "nurse")} == {"v10", "v10-2", "v12"}
