@@ -216,7 +216,10 @@ class RunState:
             if processes.alive:
                 return "stopping" if asked else "running" if spoken and self.attempt else "starting"
             return end or ("killed" if spoken and self.kill_seen else "lost")
-        if end == "finished" or (end in ("stopped", "paused") and exit.code == 0):
+        if end == "paused" and exit.code == 0:
+            # By an alarm, until somebody has said that it is to be stopped.
+            return "stopped" if processes.stop_asked else "paused"
+        if end == "finished" or (end == "stopped" and exit.code == 0):
             return end
         if exit.signal is not None:
             return "stopped" if (asked or exit.asked) and exit.signal == "SIGTERM" else "killed"

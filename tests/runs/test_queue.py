@@ -41,6 +41,12 @@ log.metrics(9, {"loss": 1.0})
 time.sleep(600)
 """
 """Ends when asked, without writing a word."""
+ALARMED = """
+start()
+log.write("alert", step=3, name="kl critical", message="far", severity="critical", action="pause")
+log.write("control", asked="alarm: kl critical", by="job", done="saved")
+log.write("end", status="paused")
+"""
 STUCK = """
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 start()
@@ -329,6 +335,23 @@ def test_a_crashed_run_waits_without_blocking_others_and_survives_the_server(lin
     server.control.resume("crashing")
     reaches(server, "crashing", "finished")
     assert asked(folder) == ["auto_resume", "resume"]
+
+
+def test_a_run_that_an_alarm_paused_is_resumed_first_or_stopped(line: Line) -> None:
+    folder = line.add("alarmed", ALARMED)
+    line.add("going", TRAINING)
+    line.add("b", FINISHING)
+    server = line.serve()
+    run = reaches(server, "alarmed", "paused")
+    assert run.exit is not None
+    assert run.exit.reason == "stopped by the alarm: kl critical"
+    assert [(alert.severity, alert.action) for alert in run.alerts] == [("critical", "pause")]
+    trains(server, "going")
+    server.control.resume("alarmed")
+    assert in_line(server) == ["alarmed", "b"]
+    server.control.cancel("alarmed")
+    assert server.control.stop("alarmed").status == "stopped"
+    assert asked(folder) == ["alarm: kl critical", "resume", "cancel"]
 
 
 @pytest.mark.parametrize("body", [REFUSING, TRAINING])
