@@ -10,6 +10,7 @@ from rlft_tui.tui.launch_form import LaunchForm
 
 if TYPE_CHECKING:
     from rlft_tui.datasets.dataset import Dataset
+    from rlft_tui.models.model import Model
     from rlft_tui.runs.machine import Machine
 
 
@@ -22,28 +23,31 @@ def unrunnable(form: LaunchForm, machine: Machine | None) -> dict[str, str]:
     return cannot_run({each.name: form.text(each.name) for each in form.fields}, machine)
 
 
-def notes(form: LaunchForm, datasets: Sequence[Dataset]) -> dict[str, str]:
+def notes(form: LaunchForm, datasets: Sequence[Dataset], models: Sequence[Model] = ()) -> dict[str, str]:
     """What is known better than the setting's help says it."""
+    if form.method == "generate":
+        return {}
     found: dict[str, str] = {}
-    data = (
-        next((each for each in datasets if each.hash == form.text("dataset")), None)
-        if _trains(form)
-        else None
-    )
+    data = next((each for each in datasets if each.hash == form.text("dataset")), None)
     if data is not None:
         rows = f"{data.train_rows:,} train · {data.heldout_rows:,} held out"
         found["dataset"] = rows if data.kind == "preference" else f"{rows} · {data.kind}"
         if epochs := _epochs(form, data):
             found["max_steps"] = epochs
-    if form.method != "generate" and form.text("adaptation") == "full":
-        found.update(
-            {each.name: "not used: every weight is trained" for each in form.fields if "lora" in each.path}
-        )
+    if any(each.name == "rewards" for each in form.fields):
+        found["rewards"] = _rewards(models)
+    if form.text("adaptation") == "full":
+        unused = [each.name for each in form.fields if each.path[0] == "lora"]
+        found.update(dict.fromkeys(unused, "not used: every weight is trained"))
     return found
 
 
-def _trains(form: LaunchForm) -> bool:
-    return any(each.kind == "dataset" for each in form.fields)
+def _rewards(models: Sequence[Model]) -> str:
+    """What there is to reward with, in the words that the field takes."""
+    from rlft_tui.rewards.built_in import BUILT_IN
+
+    trained = [f"model:{run_text.plain(each.name)}" for each in models if each.kind == "reward"]
+    return ", ".join([*trained, *BUILT_IN, "rewards/FILE.py"])
 
 
 def _epochs(form: LaunchForm, data: Dataset) -> str:
@@ -53,9 +57,11 @@ def _epochs(form: LaunchForm, data: Dataset) -> str:
     names = {each.name for each in form.fields}
     try:
         steps = int(form.text("max_steps"))
-        rows = int(form.text("batch_size")) * int(form.text("gradient_accumulation"))
+        rows = float(form.text("batch_size"))
+        if "mini_batch_size" not in names:  # where there are mini-batches, a batch is all that a step asks
+            rows *= int(form.text("gradient_accumulation"))
         if "generations" in names:
-            rows = rows / int(form.text("generations"))  # type: ignore[assignment]
+            rows /= int(form.text("generations"))
     except (ValueError, ZeroDivisionError):
         return ""
     if steps == 0:

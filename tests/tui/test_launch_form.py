@@ -12,6 +12,7 @@ from rlft_tui.cli.main import load_noun
 from rlft_tui.cli.spec_flags import given_values
 from rlft_tui.datasets.dataset import Dataset
 from rlft_tui.errors import RlftError
+from rlft_tui.models.model import Model
 from rlft_tui.runs.launch_values import check_values, complete, layered
 from rlft_tui.runs.machine import Machine
 from rlft_tui.runs.run_spec import METHODS, SPECS, TRAINING_METHODS, parse_spec
@@ -205,3 +206,10 @@ def test_steps_are_shown_as_epochs_of_the_data() -> None:
     assert "max_steps" not in notes(form, [data])
     form.set("adaptation", "full")
     assert notes(form, [data])["lora.r"] == "not used: every weight is trained"
+
+
+def test_what_can_reward_stands_at_the_rewards() -> None:
+    judge = Model("judge", "reward", "/models/judge")
+    assert notes(filled("ppo"), [], [judge])["rewards"].startswith("model:judge, ")
+    assert "length" in notes(filled("grpo"), [])["rewards"].split(", ")
+    assert "rewards" not in notes(filled("dpo"), [])

@@ -218,7 +218,7 @@ class LaunchView(WorkbenchScreen):
         if form is None:
             return {}
         self._errors = errors = {**unrunnable(form, self.sources.machine), **form.errors()}
-        better = notes(form, self.sources.datasets)
+        better = notes(form, self.sources.datasets, self.sources.models)
         for row in self.query(FieldRow):
             name = row.field.name
             note = errors.get(name) or better.get(name) or row.field.help
