@@ -100,6 +100,10 @@ class Curve:
         self.steps.extend(steps)
         self.values.extend(values)
 
+    def compact(self) -> None:
+        """Give up the room that growing arrays keep in reserve."""
+        self.steps, self.values = self.steps[:], self.values[:]
+
     def sort(self) -> None:
         """Bring points that were logged out of order to their place; called where order matters."""
         if self._sorted:

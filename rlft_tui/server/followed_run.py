@@ -18,6 +18,7 @@ from rlft_tui.runs.run_state import Processes, RunState
 from rlft_tui.runs.run_status import ACTIVE, RunSummary
 from rlft_tui.samples.samples import RunSamples
 from rlft_tui.server.curve_cache import SMALLEST_LOG, read_cache, write_cache
+from rlft_tui.server.memory import give_back
 
 _SUMMARY_NAME = "summary.json"
 _BLOCK_BYTES = 1 << 18
@@ -64,7 +65,7 @@ class FollowedRun:
             parts = (self._reader, self.state, self.curves, self.samples)
             if read_cache(self.folder.root, *parts):
                 self._cached = self._reader.offset
-        restarts = self._reader.restarts
+        restarts, began = self._reader.restarts, self._reader.offset
         while True:
             before = self._reader.offset
             for taken in self._reader.read_batches(_BLOCK_BYTES):
@@ -84,6 +85,10 @@ class FollowedRun:
             elif self._reader.offset == before:
                 break
         self._cache()
+        if self._reader.offset - began >= SMALLEST_LOG:
+            for curve in self.curves.all():
+                curve.compact()
+            give_back()
 
     def _cache(self) -> None:
         """Store what was read once it has grown by half, so that a new server need not read it all."""
@@ -142,6 +147,7 @@ class FollowedRun:
     def forget_curves(self) -> None:
         """Free the memory of a settled run; it is read again when asked for."""
         self._forget_events()
+        give_back()
         self._reader = EventReader(self.folder.events)
 
     def _processes(self) -> Processes:

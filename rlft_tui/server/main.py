@@ -21,7 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
             os._exit(0)
         os.setsid()
     from rlft_tui.errors import RlftError
+    from rlft_tui.server.memory import few_arenas
 
+    few_arenas()
     try:
         from rlft_tui.server.workspace_server import serve
 

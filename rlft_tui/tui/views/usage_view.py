@@ -52,7 +52,7 @@ class UsageView(RunView, can_focus=True):
             if at < len(shown):
                 one = shown[at]
                 title = f"run {one.key.removeprefix(run.id).strip()}" if one in own else f"machine {one.key}"
-                chart.show([one], title=title, last=float(end), look=LOOK, live=True)
+                chart.show([one], title=title, last=float(end), look=LOOK, holding=_bounds(one), live=True)
 
     def on_resize(self, event: events.Resize) -> None:
         columns = 2 if event.size.width >= WIDE or event.size.height < 18 else 1
@@ -60,3 +60,8 @@ class UsageView(RunView, can_focus=True):
 
     def focus_inside(self) -> None:
         self.screen.set_focus(self)
+
+
+def _bounds(one: Series) -> tuple[float, ...]:
+    """Shares go from 0 to 100, amounts from 0."""
+    return (0.0, 100.0) if one.unit == "%" else (0.0,)

@@ -101,6 +101,7 @@ class Chart(SpanCanvas, can_focus=True):
         self._series: tuple[Series, ...] = ()
         self._names: tuple[str, ...] = ()
         self._owners: tuple[str, ...] = ()
+        self._holding: tuple[float, ...] = ()
         self._clocks: tuple[Clock, ...] = ()
         self._look = ChartLook()
         self._total = 0.0
@@ -151,12 +152,13 @@ class Chart(SpanCanvas, can_focus=True):
         title: str | None = None,
         clocks: Sequence[Clock] = (),
         look: ChartLook | None = None,
+        holding: Sequence[float] = (),
         live: bool = False,
     ) -> None:
         """Draw the series. ``steps`` is where the x axis ends, 0 while unknown; ``last`` the farthest place.
 
         ``names`` tell several lines apart in the heading, ``owners`` where there is a legend elsewhere;
-        ``clocks`` say where each one's steps stand. A ``live``
+        ``clocks`` say where each one's steps stand, ``holding`` values that its value axis has. A ``live``
         frame may wait until the terminal has read the one before; only the newest one is then drawn.
         """
         keys = [one.key for one in self._series]
@@ -168,6 +170,7 @@ class Chart(SpanCanvas, can_focus=True):
         self._series, self._names, self._clocks = tuple(series[:MOST_LINES]), tuple(names), tuple(clocks)
         self._look, self._total, self._last = look, steps, last
         self._owners = tuple(owners) or self._names
+        self._holding = tuple(holding)
         if title is not None:
             self._title = title
         if live and self.is_attached:
@@ -388,7 +391,8 @@ class Chart(SpanCanvas, can_focus=True):
             self._values = None
             return Axis(0, 1, (0.0, 1.0))
         made = log_axis if self._look.log else value_axis
-        self._values = made(*span, self._values, ticks)
+        low, high = min(span[0], *self._holding, span[1]), max(span[1], *self._holding, span[0])
+        self._values = made(low, high, self._values, ticks)
         return self._values
 
     def _coloured(
