@@ -11,7 +11,7 @@ import msgspec
 
 from rlft_tui.client.transport import LONG, Transport, listens, segment
 from rlft_tui.datasets.dataset import Dataset, DatasetSpec
-from rlft_tui.errors import UnavailableError
+from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.evaluations.stopping_rule import Separation
 from rlft_tui.labels.agreement import Agreement
 from rlft_tui.labels.bias import Bias
@@ -68,6 +68,14 @@ class WorkspaceClient(Transport):
     def end_remote(self) -> RemoteState:
         """Serve other machines no longer."""
         return self._request("DELETE", "/remote", RemoteState)
+
+    def answers(self, seconds: float) -> bool:
+        """Whether the server says anything within so many seconds; it is not started for that."""
+        try:
+            self._request("GET", "/health", Health, timeout=seconds)
+        except RlftError:
+            return False
+        return True
 
     def home(self, labeler: str) -> Home:
         return self._get("/home", Home, labeler=labeler)

@@ -139,8 +139,8 @@ class RlftApp(App[int]):
 
     def _started(self) -> None:
         """What waits for the first frame: the connection, the key map, the garbage collector."""
-        self.run_worker(self._greet(), group="link")
-        self.run_worker(self.label_writer.run(), group="label-writer")
+        self.run_worker(self._greet, group="link")
+        self.run_worker(self.label_writer.run, group="label-writer")
         if self.settings.keymap or self.settings.layout != "standard":
             self.run_worker(self._use_keymap(), group="keymap")
         if not self.is_headless:
