@@ -74,7 +74,7 @@ class Session:
         workspace = self.workspace()
         from rlft_tui.client.connection import connect
 
-        return connect(workspace)
+        return connect(workspace, silent=lambda: self.say("the server does not answer; waiting for it"))
 
     def show(self, value: Any, text: str | Callable[[], str]) -> None:
         """The result: ``value`` as JSON with --json, else the text."""

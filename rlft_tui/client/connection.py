@@ -8,10 +8,11 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from rlft_tui.client.transport import listens, timed_out
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.paths import Workspace
@@ -21,30 +22,44 @@ from rlft_tui.version import VERSION
 
 START_SECONDS = 30.0
 """How long a start may take, migrations and the replay of a long journal included."""
+SILENT_SECONDS = 4.0
+"""A server that is there and says nothing for so long is told of."""
 _SPAWNS = 3
 """Times to start one that came up and was killed before it answered."""
 _LOG_LIMIT = 4 << 20
 
 
-def connect(workspace: Workspace, *, start: bool = True, timeout: float = 30.0) -> WorkspaceClient:
+def connect(
+    workspace: Workspace,
+    *,
+    start: bool = True,
+    timeout: float = 30.0,
+    silent: Callable[[], None] = lambda: None,
+) -> WorkspaceClient:
     """A client of the workspace's server; starts the server unless ``start`` is False.
 
     Of several callers at once one starts it and all get it. The client that is
     returned starts the server again when it dies, and repeats the request that
     failed: every request carries ids made by the client, so none is done twice.
+    ``silent`` is called when a server is there and has not answered for some seconds.
     """
 
     def revive() -> Path:
         with _reach(workspace, start=start, timeout=timeout) as found:
             return found.socket
 
-    client = _reach(workspace, start=start, timeout=timeout)
+    client = _reach(workspace, start=start, timeout=timeout, silent=silent)
     client.revive = revive
     return client
 
 
-def find_server(workspace: Workspace, *, timeout: float = 30.0) -> tuple[WorkspaceClient, Health] | None:
-    """The running server of this very workspace, or None."""
+def find_server(
+    workspace: Workspace, *, timeout: float = 30.0, silent: Callable[[], None] = lambda: None
+) -> tuple[WorkspaceClient, Health] | None:
+    """The running server of this very workspace, or None.
+
+    UnavailableError when it is there and says nothing for ``timeout`` seconds.
+    """
     candidates = [workspace.socket]
     record = read_record(workspace)
     if record is not None and Path(record.socket) not in candidates:
@@ -54,9 +69,17 @@ def find_server(workspace: Workspace, *, timeout: float = 30.0) -> tuple[Workspa
             continue
         client = WorkspaceClient(socket, timeout=timeout)
         try:
+            if not client.answers(min(timeout, SILENT_SECONDS)) and listens(socket):
+                silent()
             health = client.health()
-        except RlftError:
+        except RlftError as error:
             client.close()
+            if timed_out(error):
+                raise UnavailableError(
+                    "the workspace server does not answer",
+                    where=str(workspace.root),
+                    remedy="It is stopped or overloaded: let it go on (kill -CONT), or rlft server stop",
+                ) from error
             continue
         # A copied workspace brings along the original's server.json.
         if Path(health.workspace) == workspace.root.resolve():
@@ -65,8 +88,10 @@ def find_server(workspace: Workspace, *, timeout: float = 30.0) -> tuple[Workspa
     return None
 
 
-def _reach(workspace: Workspace, *, start: bool, timeout: float) -> WorkspaceClient:
-    found = find_server(workspace, timeout=timeout)
+def _reach(
+    workspace: Workspace, *, start: bool, timeout: float, silent: Callable[[], None] = lambda: None
+) -> WorkspaceClient:
+    found = find_server(workspace, timeout=timeout, silent=silent)
     if found is not None and not is_outdated(found[1]):
         return found[0]
     if not start:

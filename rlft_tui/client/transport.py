@@ -178,6 +178,11 @@ def segment(value: str) -> str:
     return quote(value, safe="") or "%20"
 
 
+def timed_out(error: RlftError) -> bool:
+    """Whether a server is there that said nothing for too long."""
+    return isinstance(error.__cause__, httpx.TimeoutException)
+
+
 def listens(path: Path) -> bool:
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
         return probe.connect_ex(str(path)) == 0

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from rlft_tui.client.run_watching import RunWatching
-from rlft_tui.client.transport import LONG, listens, segment
+from rlft_tui.client.transport import LONG, Transport, listens, segment
 from rlft_tui.datasets.dataset import Dataset, DatasetCheck, DatasetImport, DatasetSpec
 from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.evaluations.stopping_rule import Separation
@@ -71,6 +71,14 @@ class WorkspaceClient(RunWatching):
     def end_remote(self) -> RemoteState:
         """Serve other machines no longer."""
         return self._request("DELETE", "/remote", RemoteState)
+
+    def answers(self, seconds: float) -> bool:
+        """Whether the server says anything within so many seconds; it is not started for that."""
+        try:
+            self._request("GET", "/health", Health, timeout=seconds)
+        except RlftError:
+            return False
+        return True
 
     def home(self, labeler: str) -> Home:
         return self._get("/home", Home, labeler=labeler)

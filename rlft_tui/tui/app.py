@@ -23,7 +23,7 @@ from textual.css.query import QueryError
 from textual.dom import DOMNode
 from textual.message_pump import MessagePump
 from textual.screen import Screen
-from textual.worker import WorkerFailed, active_worker
+from textual.worker import Worker, WorkerFailed, active_worker
 
 from rlft_tui.config import Settings
 from rlft_tui.errors import RlftError
@@ -140,8 +140,9 @@ class RlftApp(App[int]):
 
     def _started(self) -> None:
         """What waits for the first frame: the connection, the key map, the garbage collector."""
-        self.run_worker(self._greet(), group="link")
-        self.run_worker(self.label_writer.run(), group="label-writer")
+        # Given as functions: an app that ends before its first frame leaves no coroutine behind.
+        _: Worker[None] = self.run_worker(self._greet, group="link")
+        _ = self.run_worker(self.label_writer.run, group="label-writer")
         if self.settings.keymap or self.settings.layout != "standard":
             self.run_worker(self._use_keymap(), group="keymap")
         if not self.is_headless:

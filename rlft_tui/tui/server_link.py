@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
 
 T = TypeVar("T")
-LinkState = Literal["connecting", "up", "lost"]
+LinkState = Literal["connecting", "up", "silent", "lost"]
+"""silent: the server is there and does not answer."""
+SILENT_SECONDS = 3.0
+"""A call that takes longer makes the link ask whether the server answers at all."""
+PING_SECONDS = 1.5
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0)
 """Waits between attempts to reach the server again; the last one repeats."""
 
@@ -57,12 +61,12 @@ class ServerLink:
         """
         client = await self.client()
         try:
-            answer = await self._threaded(partial(what, client))
+            answer = await self._watched(client, what)
         except UnavailableError as error:
             if not (self._is_lost(client, error) and retry):
                 raise
             await asyncio.sleep(RETRY_SECONDS[0])
-            answer = await self._threaded(partial(what, client))
+            answer = await self._watched(client, what)
         self._tell("up", "")
         return answer
 
@@ -76,7 +80,7 @@ class ServerLink:
             try:
                 client = await self.client()
                 try:
-                    answer = await self._threaded(partial(what, client))
+                    answer = await self._watched(client, what)
                 except UnavailableError as error:
                     self._is_lost(client, error)
                     raise
@@ -87,6 +91,18 @@ class ServerLink:
             else:
                 self._tell("up", "")
                 return answer
+
+    async def _watched(self, client: WorkspaceClient, what: Callable[[WorkspaceClient], T]) -> T:
+        """Run ``what`` in a thread, and tell when the server falls silent over it and when it is back."""
+        asked = asyncio.ensure_future(self._threaded(partial(what, client)))
+        try:
+            while not (await asyncio.wait({asked}, timeout=SILENT_SECONDS))[0]:
+                answers = await self._threaded(partial(client.answers, PING_SECONDS))
+                if not asked.done() and self.state in ("up", "silent"):
+                    self._tell("up" if answers else "silent", "" if answers else "no answer")
+            return asked.result()
+        finally:
+            asked.cancel()
 
     def _is_lost(self, client: WorkspaceClient, error: UnavailableError) -> bool:
         """Whether nobody answered, as against a server that says what it cannot do now."""

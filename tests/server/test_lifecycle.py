@@ -239,3 +239,19 @@ def test_a_server_with_active_runs_is_kept_after_an_upgrade(
     idle = client.health()
     assert connection.is_outdated(idle)
     assert not connection.is_outdated(replace(idle, active_runs=1))
+
+
+def test_a_server_that_is_stopped_is_told_of_and_waited_for(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(workspace) as client:
+        pid = client.health().pid
+    monkeypatch.setattr(connection, "SILENT_SECONDS", 0.2)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(UnavailableError, match="does not answer"):
+            connect(workspace, timeout=0.5)
+        with connect(workspace, silent=lambda: os.kill(pid, signal.SIGCONT)) as client:
+            assert client.health().pid == pid
+    finally:
+        os.kill(pid, signal.SIGCONT)

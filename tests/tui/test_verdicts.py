@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from rlft_tui.config import read_settings
 from rlft_tui.ids import new_id
 from rlft_tui.labels.preference import Mark, Preference
 from rlft_tui.paths import Workspace
+from rlft_tui.tui import server_link
 from rlft_tui.tui.app import RlftApp
 from rlft_tui.tui.label_keys import LABEL_BINDINGS, LAYOUTS, MODES, in_layout
 from rlft_tui.tui.list_pane import ListPane
@@ -513,5 +516,29 @@ def test_the_history_shows_the_prompts_in_a_narrow_terminal(
             await shows(app, "of a-name-of-some-length?")
             await pilot.press("x")
             await shows(app, "taken back: left better")
+
+    drive(test)
+
+
+def test_a_server_that_is_stopped_is_told_of_and_the_verdict_is_stored_when_it_goes_on(
+    workspace: Workspace, client: WorkspaceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_link, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(server_link, "PING_SECONDS", 0.2)
+    add_pairs(client, 3)
+    server = client.health().pid
+
+    async def test() -> None:
+        async with workbench(workspace, "label") as (app, pilot):
+            first = await judging(app)
+            os.kill(server, signal.SIGSTOP)
+            try:
+                await pilot.press("1")
+                await shows(app, "the server does not answer")
+            finally:
+                os.kill(server, signal.SIGCONT)
+            await judging(app, first)
+            await until(lambda: "does not answer" not in text_of(app), "the notice to go", app)
+            assert [one.example_id for one in client.labels()] == [first]
 
     drive(test)

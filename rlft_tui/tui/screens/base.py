@@ -124,7 +124,12 @@ class WorkbenchScreen(Screen[None]):
 
     def link_changed(self, state: LinkState, reason: str) -> None:
         """Show quietly whether the server answers. Extend to read again once it is back."""
-        notices = {"lost": "server lost, reconnecting…", "connecting": "connecting…", "up": ""}
+        notices = {
+            "connecting": "connecting…",
+            "up": "",
+            "silent": "the server does not answer…",
+            "lost": "server lost, reconnecting…",
+        }
         for bar in self.query(TopBar):
             bar.notice = notices[state]
 

@@ -10,6 +10,7 @@ import torch
 from transformers import set_seed
 
 from rlft_tui.jobs.method import Rewarded
+from rlft_tui.jobs.model_loading import set_threads
 from rlft_tui.jobs.ppo.answers import Answer
 from rlft_tui.jobs.ppo.building import build_policy
 from rlft_tui.jobs.ppo.policy import Policy
@@ -46,6 +47,7 @@ def spec_of(model: Path, **settings: Any) -> PpoSpec:
 
 def policy_of(spec: PpoSpec) -> tuple[Policy, Any]:
     """A policy made from the spec's seed, and its tokenizer."""
+    set_threads(spec.threads)
     set_seed(spec.seed)
     tokenizer = load_tokenizer(spec.model.path)
     dtype = torch.bfloat16 if spec.precision == "bf16" else torch.float32
