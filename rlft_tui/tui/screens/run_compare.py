@@ -153,6 +153,8 @@ class RunCompareScreen(WorkbenchScreen):
 
         for one in comparison.settings:
             add(f"s:{one.setting}", one.setting, one.values)
+        if any(run.metrics for run in self.runs):
+            rows.append(ListRow("last", Text(" ── last values ──", style="bold dim", no_wrap=True)))
         for key in rank({key for run in self.runs for key in run.metrics}):
             unit = next((run.units[key] for run in self.runs if run.units.get(key)), "")
             title = f"{key} [{unit}]" if unit else key
