@@ -136,6 +136,8 @@ class LaunchForm:
         taken = {}
         for each in self.fields:
             value = self.typed.get(PROMPTS) if each.name == PROMPTS else get_value(values, each.path)
+            if each.kind == "model" and isinstance(value, Mapping):  # as a run.toml has it
+                value = value.get("name")
             if value is not None and value != self.begins_with(each.name):
                 taken[each.name] = value
         self.typed = taken
@@ -196,16 +198,20 @@ class LaunchForm:
 
     def command(self) -> str:
         """The command line that does the same."""
+        from rlft_tui.runs.spec_fields import as_text
+
         words = ["rlft", *command_of(self.method).split()]
-        if self.clone is not None and self.method != "generate":
+        whole = self.clone is not None and self.method == "generate"  # no flag begins with such a run
+        if self.clone is not None and not whole:
             words += ["--clone", self.parent]
         elif self.preset:
             words += ["--preset", self.preset]
         for each in self.fields:
             text = self.text(each.name)
+            said = each.name in self.typed or each.kind in ("model", "dataset")
             if each.name == PROMPTS:
                 words += ["--count", text]
-            elif text and (each.name in self.typed or each.kind in ("model", "dataset")):
+            elif text and (said or (whole and text != as_text(each.default))):
                 words += each.words(_plain(each, self.typed.get(each.name, text)))
         return shlex.join(words)
 

@@ -140,6 +140,24 @@ def test_a_cloned_run_begins_with_its_settings_and_names_its_parent() -> None:
     assert "parent" not in form.values()
 
 
+def test_a_cloned_generate_run_is_a_command_of_its_own() -> None:
+    source = {"name": "m", "path": "/m"}
+    spec = parse_spec(
+        {"method": "generate", "id": "g", "model_a": source, "model_b": source, "sampling_b": {"top_p": 0.5}}
+    )
+    form = LaunchForm("generate", clone=spec.model_dump(mode="json"))
+    words = shlex.split(form.command())
+    assert words[:3] == ["rlft", "pairs", "generate"]
+    assert words[words.index("--top-p-b") + 1] == "0.5"
+    assert "--clone" not in words
+
+
+def test_the_models_of_a_run_toml_are_taken_by_name() -> None:
+    form = filled()
+    form.take({"model": {"name": "other", "path": "/o", "adapter": ""}}, where="run.toml")
+    assert form.text("model") == "other"
+
+
 @pytest.mark.parametrize("method", TRAINING_METHODS)
 def test_settings_go_to_toml_and_back(method: str) -> None:
     form = filled(method, preset="quick")

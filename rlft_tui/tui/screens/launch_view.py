@@ -21,7 +21,7 @@ from rlft_tui.tui.views.field_rows import FieldList, FieldRow, ThemeLine
 from rlft_tui.tui.widgets.choice_line import ChoiceLine
 
 if TYPE_CHECKING:
-    pass
+    from rlft_tui.runs.spec_fields import SpecField
 
 TALL = 32
 """Lines of the screen from which all settings are shown, theme after theme."""
@@ -112,7 +112,8 @@ class LaunchView(WorkbenchScreen):
             if field.kind in ("model", "dataset"):
                 names = self.sources.names(form.method, field)
                 form.known[field.name] = names
-                if form.text(field.name) not in names:
+                # A clone whose model or data set is gone says so: another one would not be a clone.
+                if form.clone is None and form.text(field.name) not in names:
                     form.set(field.name, self.sources.first(form.method, field, settings.default_model))
             if field.name in wanted:
                 form.set(field.name, wanted[field.name])
@@ -149,7 +150,7 @@ class LaunchView(WorkbenchScreen):
                 await box.mount_all([ThemeLine(theme), *rows])
                 self._check()
 
-    def _row(self, form: LaunchForm, field: Any, *, first: bool) -> FieldRow:
+    def _row(self, form: LaunchForm, field: SpecField, *, first: bool) -> FieldRow:
         choices = tuple((each, each) for each in field.choices)
         if field.kind in ("model", "dataset"):
             choices = self.sources.choices(form.method, field)
