@@ -203,8 +203,11 @@ class MonitorScreen(WatchingScreen):
             count = self.query_one(f"#{name}", RunView).count
             if name == "alerts" and self.run is not None:
                 count = unseen_alerts(self.run) or len(self.run.alerts)
-            counted = bool(count) and (name == "alerts" or self.size.width >= WIDE)
-            title = f" {key} {name.capitalize()}{f' {count}' if counted else ''} "
+            wide, here = self.size.width >= WIDE, name == current
+            counted = bool(count) and (name == "alerts" or wide)
+            # Where there is little room it goes to where one is; the last tab is then its key alone.
+            word = name.capitalize() if wide or here or name != "usage" else "…"
+            title = f" {key} {word}{f' {count}' if counted else ''}{' ' if wide or here else ''}"
             line.append(title, style="bold reverse" if name == current else "none")
         self._say("tab-names", line)
         self._say("tab-place", Text(self.view.place))
