@@ -55,7 +55,7 @@ def test_prompts_become_pairs_labels_a_model_and_pairs_again(rlft: Rlft, tmp_pat
 
     sides = ["--model-a", "tiny", "--model-b", "tiny", "--temperature-b", "1.5"]
     short = ["--max-new-tokens-a", "8", "--max-new-tokens-b", "8"]
-    made = rlft("pairs", "generate", *sides, *short, *small, "--follow", "--yes").split()[0]
+    made = rlft("pairs", "generate", *sides, *short, *small, "--follow").split()[0]
     assert rlft.json("runs", "show", made)["status"] == "finished"
     pairs = rlft.json("pairs", "list")["pairs"]
     assert len(pairs) == len(PROMPTS)
