@@ -18,7 +18,7 @@ from rlft_tui.errors import RlftError
 from rlft_tui.jobs.job import Job, run_job, say
 from rlft_tui.jobs.method import Setup
 from rlft_tui.jobs.method_rows import method_rows
-from rlft_tui.jobs.training import quiet_libraries, save_result
+from rlft_tui.jobs.training import MERGED, quiet_libraries, save_result
 from rlft_tui.runs.specs.ppo import PpoSpec
 
 
@@ -44,7 +44,7 @@ def train(job: Job, spec: PpoSpec) -> int:
 
     set_threads(spec.threads)
     set_seed(spec.seed)
-    device = choose_device()
+    device = choose_device(spec.device)
     dtype = choose_dtype(spec.precision, device)
     updates = spec.max_steps or math.ceil(spec.epochs * len(rows) / spec.batch_size)
     job.started(spec, updates, f"{device_name(device)}, {str(dtype).removeprefix('torch.')}")
@@ -53,7 +53,7 @@ def train(job: Job, spec: PpoSpec) -> int:
     # -- policy, reference and critic; rewards
     job.stage("loading", detail=spec.model.name)
     tokenizer = load_tokenizer(spec.model.path)
-    policy = build_policy(spec, tokenizer.pad_token_id, dtype, device)
+    policy = build_policy(spec, tokenizer.pad_token_id, dtype, device, job.folder.root / MERGED)
     setup: Setup[Any] = Setup(job, spec, rows, heldout_rows, tokenizer, policy.model, None, device, dtype, {})
     job.stage("tokenising", detail=f"{len(rows)} prompts")
     rows = fitting(setup)

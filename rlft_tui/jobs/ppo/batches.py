@@ -48,3 +48,13 @@ def passes(places: Sequence[int], lengths: Sequence[int], *, rows: int, tokens: 
         group.append(place)
     if group:
         yield group
+
+
+def epoch_passes(
+    lengths: Sequence[int], *, step: int, rows: int, tokens: int, seed: int, update: int, epoch: int
+) -> list[list[list[int]]]:
+    """The passes of each optimiser step of an epoch (see above)."""
+    return [
+        list(passes(batch, lengths, rows=rows, tokens=tokens))
+        for batch in optimiser_batches(len(lengths), step, seed, update, epoch)
+    ]

@@ -15,13 +15,14 @@ from rlft_tui.jobs.trainable import load_trainable, lora_config
 from rlft_tui.runs.specs.ppo import PpoSpec
 
 
-def build_policy(spec: PpoSpec, pad_id: int, dtype: torch.dtype, device: str) -> Policy:
+def build_policy(spec: PpoSpec, pad_id: int, dtype: torch.dtype, device: str, merged: Path) -> Policy:
     """Base, adapters, reference and value head on their device, the policy equal to the reference.
 
     ``dtype`` is what is computed in; what learns is held in float32. New adapters are drawn
-    from torch's generator: seed it before.
+    from torch's generator: seed it before. ``merged`` is where a whole model is put that begins at a
+    base and an adapter together.
     """
-    model, new = load_trainable(spec, "causal", dtype, device)
+    model, new = load_trainable(spec, "causal", dtype, device, merged)
     reference = None
     if spec.adaptation == "full":
         # A frozen copy computes only, and may be as narrow as computing is.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 
-from rlft_tui.jobs.ppo.batches import optimiser_batches, passes
+from rlft_tui.jobs.ppo.answers import Answer
+from rlft_tui.jobs.ppo.batches import epoch_passes
 from rlft_tui.jobs.ppo.experience import Experience
 from rlft_tui.jobs.ppo.losses import policy_loss, value_loss
 from rlft_tui.jobs.ppo.policy import Policy
@@ -33,6 +35,18 @@ class LearningSettings:
     max_grad_norm: float
     early_stop_kl: float
     """Mean KL(old || new) of an epoch, nats/token, after which no further epoch is begun; 0 for none."""
+
+    def passes(self, answers: Sequence[Answer], seed: int, update: int, epoch: int) -> list[list[list[int]]]:
+        """Places of the answers: those of a pass, the passes of an optimiser step, the steps of an epoch."""
+        return epoch_passes(
+            [answer.length for answer in answers],
+            step=self.step_answers,
+            rows=self.pass_rows,
+            tokens=self.pass_tokens,
+            seed=seed,
+            update=update,
+            epoch=epoch,
+        )
 
 
 @dataclass(slots=True)
@@ -75,8 +89,8 @@ def learn(
     answers = experience.readings.answers
     for epoch in range(settings.epochs):
         tokens, kl = learned.tokens, learned.sums["approx_kl"]
-        for batch in optimiser_batches(len(answers), settings.step_answers, seed, update, epoch):
-            _step(policy, optimizer, experience, settings, batch, learned)
+        for groups in settings.passes(answers, seed, update, epoch):
+            _step(policy, optimizer, experience, settings, groups, learned)
         learned.epochs += 1
         learned.epoch_kl.append((learned.sums["approx_kl"] - kl) / max(1, learned.tokens - tokens))
         if settings.early_stop_kl and learned.epoch_kl[-1] > settings.early_stop_kl:
@@ -89,16 +103,15 @@ def _step(
     optimizer: torch.optim.Optimizer,
     experience: Experience,
     settings: LearningSettings,
-    batch: list[int],
+    groups: list[list[int]],
     learned: Learned,
 ) -> None:
-    """One optimiser step: its gradient is the mean over all tokens of the batch, however it is cut."""
+    """One optimiser step: its gradient is the mean over all tokens of its passes, however they are cut."""
     answers = experience.readings.answers
-    lengths = [answer.length for answer in answers]
-    tokens = sum(len(answers[place].response) for place in batch)
+    tokens = sum(len(answers[place].response) for group in groups for place in group)
     optimizer.zero_grad(set_to_none=True)
     finite = True
-    for group in passes(batch, lengths, rows=settings.pass_rows, tokens=settings.pass_tokens):
+    for group in groups:
         finite &= _backward(policy, experience, settings, group, tokens, learned)
     parameters = list(policy.parameters())
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))

@@ -117,8 +117,8 @@ class Trainer:
             )
         answers, judgements = [drawn[index] for index in kept], [said[index] for index in kept]
         with timed(seconds, "score"):
-            tokens = self.learning.pass_tokens
-            readings = read_all(self.policy, answers, rows=2 * spec.mini_batch_size, tokens=tokens)
+            first = self.learning.passes(answers, spec.seed, number, epoch=0)
+            readings = read_all(self.policy, answers, (group for step in first for group in step))
         scores = self.shaping.shape([one.total for one in judgements], [answer.ended for answer in answers])
         beta = self.controller.coefficient
         experience = make_experience(

@@ -109,7 +109,7 @@ class Watch:
             return True
         folder = self.job.folder.checkpoints
         try:
-            events.checkpoint = save_checkpoint(self.trainer, folder, measure=events._measure_of(step))
+            events.checkpoint = save_checkpoint(self.trainer, folder, measure=events.measure_of(step))
         except RlftError as error:
             path = str(folder / f"checkpoint-{step}")
             self.job.log.write("checkpoint", step=step, path=path, verified=False, reason=error.what)

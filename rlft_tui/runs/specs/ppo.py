@@ -127,6 +127,10 @@ class PpoSpec(PolicySpec):
             raise ValueError("backend: PPO runs on the plain one")
         return self
 
+    def rows_a_step(self) -> float:
+        """Prompts that one update answers."""
+        return self.batch_size
+
     @property
     def step_answers(self) -> int:
         """Answers an optimiser step learns from."""

@@ -64,11 +64,19 @@ def test_before_the_first_step_the_ratio_is_one_on_ragged_batches(tiny_model: Pa
     assert update.experience.kl_per_sequence == pytest.approx(0.0, abs=1e-5)
 
 
+def test_in_bf16_the_first_ratio_is_one_too_for_the_same_passes_are_read(tiny_model: Path) -> None:
+    trainer = trainer_of(spec_of(tiny_model, precision="bf16", learning_rate=1e-3, pass_tokens=40))
+    for _ in range(2):
+        update = trainer.update()
+        assert update is not None
+        assert update.learned.first_ratio_error == 0.0
+
+
 def test_a_ratio_of_another_temperature_or_of_shifted_tokens_would_show(tiny_model: Path) -> None:
     """The check above can fail: old log-probabilities off by anything move the ratio."""
     trainer = trainer_of(spec_of(tiny_model, ppo_epochs=1, max_new_tokens=20))
     answers = [answer(3, 6), answer(5, 4, first=30)]
-    readings = read_all(trainer.policy, answers, rows=2, tokens=100)
+    readings = read_all(trainer.policy, answers, [[0, 1]])
     shifted = readings.logprobs.roll(1, dims=1) * readings.mask
     wrong = make_experience(
         replace(readings, logprobs=shifted), torch.ones(2), beta=0.0, estimator="k1", gamma=1.0, lam=0.95
@@ -147,8 +155,8 @@ def test_rows_have_every_number_with_its_unit(
 
 def test_entropy_is_a_mean_over_tokens_that_length_does_not_drive(tiny_model: Path) -> None:
     policy, _ = policy_of(spec_of(tiny_model))
-    short = read_all(policy, [answer(3, 2)], rows=1, tokens=100)
-    both = read_all(policy, [answer(3, 2), answer(3, 9)], rows=1, tokens=100)
+    short = read_all(policy, [answer(3, 2)], [[0]])
+    both = read_all(policy, [answer(3, 2), answer(3, 9)], [[0], [1]])
     assert float(both.entropy[0].sum()) == pytest.approx(float(short.entropy.sum()), abs=1e-5)
     assert float((both.entropy * both.mask).sum() / both.mask.sum()) < math.log(259)
 
@@ -183,7 +191,7 @@ def test_an_answer_that_was_cut_is_over_unless_it_is_bootstrapped(tiny_model: Pa
     trainer = trainer_of(spec_of(tiny_model))
     make_far(trainer.policy)
     answers = [answer(3, 4, ended=False), answer(3, 4, first=60)]
-    readings = read_all(trainer.policy, answers, rows=2, tokens=100)
+    readings = read_all(trainer.policy, answers, [[0, 1]])
     common: dict[str, Any] = {"beta": 0.0, "estimator": "k1", "gamma": 1.0, "lam": 1.0}
     over = make_experience(readings, torch.ones(2), **common)
     on = make_experience(readings, torch.ones(2), bootstrap_truncated=True, **common)
@@ -214,7 +222,7 @@ def test_an_update_without_any_score_ends_the_run_with_one_line(tiny_model: Path
 def test_a_step_that_is_not_finite_is_skipped_and_spoils_no_weight(tiny_model: Path) -> None:
     trainer = trainer_of(spec_of(tiny_model))
     answers = [answer(3, 4), answer(3, 4, first=60)]
-    readings = read_all(trainer.policy, answers, rows=2, tokens=100)
+    readings = read_all(trainer.policy, answers, [[0, 1]])
     experience = make_experience(
         readings, torch.tensor([math.nan, 1.0]), beta=0.0, estimator="k1", gamma=1.0, lam=0.95
     )
@@ -330,3 +338,28 @@ def test_answers_end_with_the_token_that_ended_them_or_are_cut(tiny_model: Path)
         assert ends == [False] * (len(ends) - 1) + [one.ended]
         assert len(one.response) <= 12
         assert "<|im_end|>" not in one.text
+
+
+def test_answers_are_drawn_from_the_whole_distribution_at_the_policys_temperature(tiny_model: Path) -> None:
+    rollout = trainer_of(spec_of(tiny_model, temperature=0.7)).rollout
+    assert (rollout.sampling.temperature, rollout.sampling.top_p) == (0.7, 1.0)
+    assert rollout.policy.temperature == 0.7
+
+
+def test_shaped_scores_are_learned_from_and_raw_ones_are_shown(tiny_model: Path) -> None:
+    spec = spec_of(tiny_model, score_clip=0.1, missing_eos_penalty=1.0, max_new_tokens=3)
+    update = trainer_of(spec, lambda answers: [Rewarded(5.0, {}) for _ in answers]).update()
+    assert update is not None
+    ended = [one.ended for one in update.experience.readings.answers]
+    assert False in ended
+    assert update.scores.tolist() == pytest.approx([0.1 if end else -0.9 for end in ended])
+    assert metrics(update)["reward"] == 5.0
+
+
+def test_the_value_loss_weighs_as_much_as_it_is_set_to(tiny_model: Path) -> None:
+    for weight in (0.1, 0.7):
+        update = trainer_of(spec_of(tiny_model, vf_coef=weight, entropy_coef=0.0)).update()
+        assert update is not None
+        learned = update.learned
+        expected = learned.mean("policy") + weight * learned.mean("value")
+        assert learned.mean("loss") == pytest.approx(expected, abs=1e-5)

@@ -51,7 +51,7 @@ def policy_of(spec: PpoSpec) -> tuple[Policy, Any]:
     set_seed(spec.seed)
     tokenizer = load_tokenizer(spec.model.path)
     dtype = torch.bfloat16 if spec.precision == "bf16" else torch.float32
-    return build_policy(spec, tokenizer.pad_token_id, dtype, "cpu"), tokenizer
+    return build_policy(spec, tokenizer.pad_token_id, dtype, "cpu", Path("unused")), tokenizer
 
 
 def judge_vowels(answers: Sequence[Answer]) -> list[Rewarded]:
