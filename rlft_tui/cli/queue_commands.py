@@ -144,7 +144,8 @@ def gold(
         raise RlftError("a gold pair needs its id and --choice", remedy="rlft labels gold PAIR_ID --choice a")
     with session.connect() as client:
         if choice is not None:
-            client.set_gold(pair_id, "" if choice is GoldChoice.NONE else choice.value)
+            right = "" if choice is GoldChoice.NONE else choice.value
+            client.set_gold(pair_id, right, session.labeler(None))
             session.show({"id": pair_id, "choice": choice.value}, pair_id)
             return
         pairs = client.gold()

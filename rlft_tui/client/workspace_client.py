@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from rlft_tui.client.run_watching import RunWatching
-from rlft_tui.client.transport import LONG, Transport, listens, segment
+from rlft_tui.client.transport import LONG, listens, segment
 from rlft_tui.datasets.dataset import Dataset, DatasetCheck, DatasetImport, DatasetSpec
 from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.evaluations.stopping_rule import Separation
@@ -146,9 +146,10 @@ class WorkspaceClient(RunWatching):
         """What a queue can be filtered by."""
         return self._get("/queue/choices", QueueChoices)
 
-    def set_gold(self, pair_id: str, choice: str) -> None:
+    def set_gold(self, pair_id: str, choice: str, labeler: str = "") -> None:
         """Say what the right answer of a pair is (a, b or tie), or forget it (empty)."""
-        self._post("/labels/gold", dict[str, Any], {"pair_id": pair_id, "choice": choice})
+        said = {"pair_id": pair_id, "choice": choice, "labeler": labeler}
+        self._post("/labels/gold", dict[str, Any], said)
 
     def gold(self) -> tuple[GoldPair, ...]:
         """Pairs whose right answer is known, in the order they were given."""

@@ -241,6 +241,25 @@ def dataset_kinds(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("alter table datasets add column kind varchar default 'preference'")
 
 
+def gold_answers(connection: duckdb.DuckDBPyConnection) -> None:
+    """Gold answers are appended like every label, so that the journal and the archive hold them."""
+    for statement in (
+        """create table gold_answers (
+            id varchar primary key,
+            example_id varchar not null,
+            labeler_id varchar not null,
+            choice varchar not null check (choice in ('a', 'b', 'tie', '')),
+            created_at double not null)""",
+        """insert into gold_answers
+            select 'gold-' || example_id, example_id, '', choice, created_at from gold""",
+        "drop table gold",
+        """create view gold as
+            select example_id, arg_max(choice, (created_at, id)) as choice, max(created_at) as created_at
+            from gold_answers group by example_id having choice <> ''""",
+    ):
+        connection.execute(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     label_views,
@@ -250,6 +269,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     queue_arms,
     feedback_and_rankings,
     dataset_kinds,
+    gold_answers,
 )
 """Oldest first. A step that was released is never changed: add another."""
 

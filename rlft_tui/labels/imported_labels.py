@@ -12,12 +12,13 @@ from rlft_tui.labels.operation_codec import journalled_from
 from rlft_tui.labels.operations import Operation
 from rlft_tui.labels.preference import BetterAnswer, Mark, Preference, Revocation
 from rlft_tui.labels.preferences_table import known_ids
+from rlft_tui.labels.reliability import GoldAnswer
 from rlft_tui.pairs.import_pairs import ImportedVerdict
 from rlft_tui.pairs.pair_row import OperationRow
 from rlft_tui.pairs.pairs_table import known_pair_ids
 from rlft_tui.prompts.import_report import LineReport
 
-_ON_A_PAIR = Preference | Mark | BetterAnswer
+_ON_A_PAIR = Preference | Mark | BetterAnswer | GoldAnswer
 
 
 class ImportedLabels:

@@ -16,7 +16,7 @@ import duckdb
 
 from rlft_tui.database.connection import Database
 from rlft_tui.errors import ConflictError, NotFoundError, UnavailableError
-from rlft_tui.labels import preferences_table, reliability_table
+from rlft_tui.labels import preferences_table
 from rlft_tui.labels.journal import PreferenceJournal, encoded
 from rlft_tui.labels.label_desks import LabelDesks
 from rlft_tui.labels.label_queue import REPEAT, Slot
@@ -32,6 +32,7 @@ from rlft_tui.labels.preference import (
 from rlft_tui.labels.preferences_table import PairState
 from rlft_tui.labels.queue_reader import Shares
 from rlft_tui.labels.queue_view import QueueView
+from rlft_tui.labels.reliability import GoldAnswer
 
 T = TypeVar("T", bound=Operation)
 _PIECE = 1 << 20
@@ -181,10 +182,14 @@ class LabelBook:
         """Where the labeller stands over all pairs; their view stays what it is."""
         return self._desks.progress(labeler, QueueView())
 
-    def set_gold(self, example_id: str, choice: str) -> None:
-        """Say what the right answer of a pair is, or forget it when ``choice`` is empty."""
-        with self._lock, self._database.write(checkpoint=True) as connection:
-            reliability_table.set_gold(connection, example_id, choice)
+    def set_gold(self, answer: GoldAnswer) -> None:
+        """Store what the right verdict on a pair is. NotFoundError: no such pair."""
+        with self._lock, self._writing() as writing:
+            if not preferences_table.example_exists(writing.connection, answer.example_id):
+                raise NotFoundError(f"no pair {answer.example_id}", remedy="rlft pairs list shows them")
+            dated = _stamped(answer)
+            preferences_table.insert_operation(writing.connection, dated)
+            writing.operations.append(dated)
         self._desks.pairs_changed()
 
     def reconcile(self) -> list[str]:

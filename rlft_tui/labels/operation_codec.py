@@ -18,6 +18,7 @@ from rlft_tui.labels.preference import (
     Revocation,
 )
 from rlft_tui.labels.ranking import Ranking, check_ranking
+from rlft_tui.labels.reliability import GoldAnswer
 
 _TYPES: dict[str, type[LabelOperation]] = {
     "preference": Preference,
@@ -63,7 +64,7 @@ def _check_verdict(verdict: Preference) -> None:
 
 
 def journalled_from(values: object) -> Operation:
-    """Like ``operation_from``, for scores (told by their own kind) and rankings too."""
+    """Like ``operation_from``, for scores (told by their own kind), rankings and gold answers too."""
     kind = values.get("kind") if isinstance(values, dict) else None
     try:
         if kind in FEEDBACK_KINDS:
@@ -74,6 +75,11 @@ def journalled_from(values: object) -> Operation:
             ranking = msgspec.convert(values, Ranking)
             check_ranking(ranking)
             return ranking
+        if kind == "goldanswer":
+            answer = msgspec.convert(values, GoldAnswer)
+            if not answer.id or not answer.example_id:
+                raise RlftError("a gold answer needs an id and an example_id")
+            return answer
     except msgspec.ValidationError as error:
         raise RlftError(f"not a valid {kind}: {error}") from None
     return operation_from(values)

@@ -5,5 +5,6 @@ from __future__ import annotations
 from rlft_tui.labels.feedback import Feedback
 from rlft_tui.labels.preference import LabelOperation
 from rlft_tui.labels.ranking import Ranking
+from rlft_tui.labels.reliability import GoldAnswer
 
-Operation = LabelOperation | Feedback | Ranking
+Operation = LabelOperation | Feedback | Ranking | GoldAnswer

@@ -22,6 +22,7 @@ from rlft_tui.labels.preference import (
 )
 from rlft_tui.labels.ranking import Ranking, ranking_from
 from rlft_tui.labels.rankings_table import COLUMNS as RANKING_COLUMNS
+from rlft_tui.labels.reliability import GoldAnswer
 
 PairState = Literal["open", "judged", "skip", "flag"]
 """Where one pair stands for one labeller: a verdict counts before a flag, a flag before a skip."""
@@ -36,6 +37,7 @@ OPERATION_COLUMNS: dict[type[Operation], tuple[str, str]] = {
     BetterAnswer: ("better_answers", "id, example_id, labeler_id, text, created_at"),
     Feedback: ("feedback", FEEDBACK_COLUMNS),
     Ranking: ("rankings", RANKING_COLUMNS),
+    GoldAnswer: ("gold_answers", "id, example_id, labeler_id, choice, created_at"),
     Revocation: ("revocations", "id, target_id, labeler_id, created_at"),
 }
 """Table and columns of each operation, in the order of its fields."""

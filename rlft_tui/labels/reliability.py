@@ -3,6 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class GoldAnswer:
+    """Somebody said what the right verdict on a pair is; of several the latest stands."""
+
+    id: str
+    example_id: str
+    labeler_id: str
+    """Who said it; empty when it was stored by an rlft that did not ask."""
+    choice: Literal["a", "b", "tie", ""]
+    """Empty: from now on it is not known."""
+    created_at: float = 0.0
+    """Unix seconds; 0 lets the server fill it in."""
 
 
 @dataclass(frozen=True, slots=True)

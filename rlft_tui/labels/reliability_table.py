@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import duckdb
 
-from rlft_tui.errors import NotFoundError
 from rlft_tui.labels.reliability import ArmReport, GoldPair, Reliability
 
 _STANDING = "id not in (select target_id from revocations)"
-
-
-def set_gold(connection: duckdb.DuckDBPyConnection, example_id: str, choice: str) -> None:
-    """Store the right answer of a pair, or forget it when ``choice`` is empty; NotFoundError."""
-    if not connection.execute("select 1 from examples where id = ?", [example_id]).fetchall():
-        raise NotFoundError(f"no pair {example_id}", remedy="rlft pairs list shows them")
-    connection.execute("delete from gold where example_id = ?", [example_id])
-    if choice:
-        connection.execute("insert into gold values (?, ?, ?)", [example_id, choice, time.time()])
 
 
 def list_gold(connection: duckdb.DuckDBPyConnection) -> tuple[GoldPair, ...]:

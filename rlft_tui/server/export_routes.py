@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from rlft_tui.labels.archive_lines import archive_lines
 from rlft_tui.labels.export_table import LabelledPairs
+from rlft_tui.server.remote_access import OUTSIDE
 from rlft_tui.server.services import Services, ServicesOf
 
 router = APIRouter()
@@ -25,9 +26,10 @@ def labelled(services: ServicesOf, labeler: str = "") -> StreamingResponse:
 
 
 @router.get("/export/archive")
-def archive(services: ServicesOf, labeler: str = "") -> StreamingResponse:
-    """The archive's lines; one snapshot."""
-    return StreamingResponse(_gathered(_archive_lines(services, labeler)), media_type=_LINES)
+def archive(services: ServicesOf, request: Request, labeler: str = "") -> StreamingResponse:
+    """The archive's lines; one snapshot. Gold answers are kept back from another machine."""
+    lines = _archive_lines(services, labeler, gold=not request.scope.get(OUTSIDE))
+    return StreamingResponse(_gathered(lines), media_type=_LINES)
 
 
 def _labelled_lines(services: Services, labeler: str) -> Iterator[bytes]:
@@ -39,9 +41,9 @@ def _labelled_lines(services: Services, labeler: str) -> Iterator[bytes]:
             yield encode(item) + b"\n"
 
 
-def _archive_lines(services: Services, labeler: str) -> Iterator[bytes]:
+def _archive_lines(services: Services, labeler: str, *, gold: bool) -> Iterator[bytes]:
     with services.database.reader() as connection:
-        yield from archive_lines(connection, labeler)
+        yield from archive_lines(connection, labeler, gold=gold)
 
 
 def _gathered(lines: Iterator[bytes]) -> Iterator[bytes]:

@@ -9,11 +9,12 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from rlft_tui.errors import RlftError
+from rlft_tui.ids import new_id
 from rlft_tui.labels import queue_table, reliability_table
 from rlft_tui.labels.arm_saving import measured_arms
 from rlft_tui.labels.queue_item import QueueItem, QueuePage
 from rlft_tui.labels.queue_view import Order, QueueChoices, QueueView
-from rlft_tui.labels.reliability import ArmReport, GoldPair, Reliability
+from rlft_tui.labels.reliability import ArmReport, GoldAnswer, GoldPair, Reliability
 from rlft_tui.pairs.pairs_table import pairs_by_ids
 from rlft_tui.server.replies import reply
 from rlft_tui.server.services import ServicesOf
@@ -80,15 +81,16 @@ def choices(services: ServicesOf) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class GoldRequest:
-    """The right answer of a pair; empty to forget it."""
+    """The right answer of a pair, empty to forget it, and who says so."""
 
     pair_id: str
     choice: Literal["a", "b", "tie", ""]
+    labeler: str = ""
 
 
 @router.post("/labels/gold")
 def set_gold(services: ServicesOf, wanted: GoldRequest) -> dict[str, Any]:
-    services.labels.set_gold(wanted.pair_id, wanted.choice)
+    services.labels.set_gold(GoldAnswer(new_id(), wanted.pair_id, wanted.labeler, wanted.choice))
     return {}
 
 

@@ -24,6 +24,8 @@ LABELLING = ("/queue", "/labels", "/feedback", "/rankings")
 IMPORTS = ("/prompts/import", "/pairs", "/pairs/import")
 """Single calls that store what the request itself brings, and read no path of the server."""
 
+OUTSIDE = "rlft.outside"
+"""Set in the scope of a request that came through the door."""
 KEPT_BACK = ("/labels/gold",)
 """Which pairs are gold would be of no use once labellers could look it up or change it."""
 
@@ -111,7 +113,7 @@ class TokenGate:
                 send, 403, "this is not done for another machine", "Run it on the workspace's own machine"
             )
         else:
-            await self._app(scope, receive, send)
+            await self._app({**scope, OUTSIDE: True}, receive, send)
 
 
 def shown_token(scope: Scope) -> bytes:

@@ -11,6 +11,7 @@ from rlft_tui.database.migrations import (
     MIGRATIONS,
     answer_lengths,
     applied_migrations,
+    gold_answers,
     migrate,
     verdict_strength,
 )
@@ -66,6 +67,16 @@ def test_an_older_schema_becomes_the_same_as_a_blank_one_and_keeps_its_rows(step
     assert schema(old) == schema(blank)
     assert old.execute("select id, choice from current_preferences").fetchall() == [("p1", "a")]
     assert old.execute("select * from labelers").fetchall() == [("ada", "ada@example.org", 1.0)]
+
+
+def test_gold_pairs_of_an_older_schema_stay_gold() -> None:
+    connection = duckdb.connect(":memory:")
+    migrate(connection, MIGRATIONS[: MIGRATIONS.index(gold_answers)])
+    connection.execute("insert into gold values ('e1', 'b', 3.0)")
+
+    migrate(connection)
+
+    assert connection.execute("select * from gold").fetchall() == [("e1", "b", 3.0)]
 
 
 def test_a_step_that_fails_leaves_nothing_behind() -> None:

@@ -17,6 +17,8 @@ from rlft_tui.labels.journal import PreferenceJournal
 from rlft_tui.labels.label_book import LabelBook
 from rlft_tui.labels.labelled_pair import LabelledPair
 from rlft_tui.labels.preference import BetterAnswer, Mark, Preference, Revocation
+from rlft_tui.labels.reliability import GoldAnswer
+from rlft_tui.labels.reliability_table import list_gold
 from rlft_tui.pairs.import_pairs import import_pairs
 from rlft_tui.pairs.pairs_table import add_pairs, pairs_page
 from rlft_tui.prompts.import_report import ImportReport
@@ -128,6 +130,32 @@ def test_an_import_that_fails_leaves_neither_labels_nor_journal_lines(tmp_path: 
             restored(book, file)
         assert list(journal.read()) == []
         assert archived(book).count(b"\n") == 2
+
+
+def test_gold_answers_travel_in_the_archive_and_the_latest_stands(tmp_path: Path) -> None:
+    said = (
+        GoldAnswer("g1", "pair-0", "ada", "a", 20.0),
+        GoldAnswer("g2", "pair-1", "ben", "b", 21.0),
+        GoldAnswer("g3", "pair-0", "ben", "tie", 22.0),
+        GoldAnswer("g4", "pair-1", "ben", "", 23.0),
+    )
+    file = tmp_path / "archive.jsonl"
+    with opened(tmp_path / "one") as (book, _):
+        fill(book)
+        for answer in said:
+            book.set_gold(answer)
+        file.write_bytes(archived(book))
+        with book.transaction() as writing:
+            kept_back = b"".join(archive_lines(writing.connection, gold=False))
+    assert b"goldanswer" not in kept_back
+    assert f'"labels":{len(OPERATIONS)}'.encode() in kept_back.splitlines()[-1]
+    with opened(tmp_path / "two") as (book, journal):
+        assert restored(book, file).verdicts == len(OPERATIONS) + len(said)
+        assert archived(book) == file.read_bytes()
+        assert [one for one in journal.read() if isinstance(one, GoldAnswer)] == list(said)
+        with book.transaction() as writing:
+            (gold,) = list_gold(writing.connection)
+    assert (gold.example_id, gold.choice, gold.created_at) == ("pair-0", "tie", 22.0)
 
 
 def labelled(book: LabelBook, labeler: str = "") -> list[LabelledPair]:

@@ -30,6 +30,8 @@ from rlft_tui.labels.preference import (
     Preference,
     Revocation,
 )
+from rlft_tui.labels.reliability import GoldAnswer
+from rlft_tui.labels.reliability_table import list_gold
 from rlft_tui.pairs.pairs_table import add_pairs
 from rlft_tui.paths import Workspace
 from tests.conftest import make_pairs
@@ -251,6 +253,18 @@ def test_a_lost_database_gets_every_verdict_mark_and_undo_back_from_the_journal(
         assert order(book) == queue
         assert book.reconcile() == []
         book.close()
+
+
+def test_gold_answers_come_back_from_the_journal(workspace: Workspace) -> None:
+    with opened(workspace, pairs=2) as (book, _):
+        book.set_gold(GoldAnswer(new_id(), "pair-0", "ada", "b"))
+        book.set_gold(GoldAnswer(new_id(), "pair-1", "ada", "a"))
+        book.set_gold(GoldAnswer(new_id(), "pair-1", "ada", ""))
+    for file in (workspace.database, Path(f"{workspace.database}.wal")):
+        file.unlink(missing_ok=True)
+
+    with opened(workspace, pairs=2) as (_, database), database.reader() as connection:
+        assert [(one.example_id, one.choice) for one in list_gold(connection)] == [("pair-0", "b")]
 
 
 def test_a_deleted_journal_is_written_again_from_the_database(workspace: Workspace) -> None:

@@ -24,6 +24,7 @@ from rlft_tui.labels.label_queue import REPEAT_GAP, Slot, left_side
 from rlft_tui.labels.preference import Choice, Preference, Revocation
 from rlft_tui.labels.queue_reader import Shares
 from rlft_tui.labels.queue_view import Order, QueueView
+from rlft_tui.labels.reliability import GoldAnswer
 from rlft_tui.labels.window_holds import HELD_SECONDS, WindowHolds
 from rlft_tui.pairs.pairs_table import add_pairs
 from rlft_tui.pairs.response_pair import ResponsePair
@@ -61,7 +62,7 @@ def opened(
             connection.execute("delete from examples")
             connection.execute("delete from preferences")
             connection.execute("delete from revocations")
-            connection.execute("delete from gold")
+            connection.execute("delete from gold_answers")
             add_pairs(connection, pairs)
         workspace.journal.unlink(missing_ok=True)
         book = LabelBook(database, PreferenceJournal(workspace.journal), shares=shares)
@@ -271,9 +272,9 @@ def test_gold_pairs_come_early_blindly_and_their_accuracy_is_reported(workspace:
     gold = [pair.id for pair in pairs[300:310]]
     with opened(workspace, pairs) as (book, database):
         for number, one in enumerate(gold):
-            book.set_gold(one, "a" if number % 2 else "b")
+            book.set_gold(GoldAnswer(new_id(), one, "ada", "a" if number % 2 else "b"))
         with pytest.raises(NotFoundError):
-            book.set_gold("nowhere", "a")
+            book.set_gold(GoldAnswer(new_id(), "nowhere", "ada", "a"))
         early = []
         for _ in range(110):
             (slot,) = book.next_slots("ada", PLAIN, 1)[0]
@@ -285,7 +286,7 @@ def test_gold_pairs_come_early_blindly_and_their_accuracy_is_reported(workspace:
             (ada,) = reliability_table.reliability(connection)
             assert (ada.gold, ada.gold_right, ada.gold_rate) == (10, 5, 0.5)
             assert len(reliability_table.list_gold(connection)) == 10
-        book.set_gold(gold[0], "")
+        book.set_gold(GoldAnswer(new_id(), gold[0], "ada", ""))
         with database.reader() as connection:
             assert reliability_table.reliability(connection, "ada")[0].gold == 9
         for slot in book.next_slots("bob", QueueView(category="c0"), 100)[0]:

@@ -125,6 +125,18 @@ def test_what_touches_the_servers_machine_is_refused(place: RemotePlace, verb: s
     assert ask(place, "GET", "/api/v1/health", place.token).status_code == 200
 
 
+def test_an_archive_sent_to_another_machine_does_not_tell_the_gold_answers(
+    client: WorkspaceClient, place: RemotePlace
+) -> None:
+    pair = add_pairs(client, 1)[0]
+    client.set_gold(pair.id, "a", "ada")
+    assert b'"goldanswer"' in b"".join(client.archive())
+    with connect_remote(place) as far:
+        lines = b"".join(far.archive())
+    assert pair.id.encode() in lines
+    assert b"goldanswer" not in lines
+
+
 def test_each_labeller_has_an_own_queue_and_history(client: WorkspaceClient, place: RemotePlace) -> None:
     add_pairs(client, 6)
     with connect_remote(place) as far:
