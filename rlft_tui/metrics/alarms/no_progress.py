@@ -23,13 +23,15 @@ LN2 = math.log(2)
 
 
 class NoProgress:
-    """An equivalence test: the gain's upper bound (two standard errors) is below what is worth having.
+    """An equivalence test: even at the upper bound of its pace (two standard errors) the run would not
+    gain until its end what is worth having.
 
-    Noisy rows that cannot tell raise nothing.
+    Noisy rows that cannot tell raise nothing, nor does a slow rise that still has time.
     """
 
     def __init__(self, steps: int, action: AlarmAction) -> None:
         self.action: AlarmAction = action
+        self.steps = steps
         self._looks = [max(FEWEST, round(share * steps)) for share in LOOKS]
         self._rows: dict[str, list[float]] = {key: [] for key, *_ in KEYS}
         self._first: dict[str, float] = {}
@@ -46,12 +48,14 @@ class NoProgress:
             return
         while self._looks and step >= self._looks[0]:
             del self._looks[0]
-        found = next((one for one in KEYS if len(self._rows[one[0]]) >= FEWEST), None)
-        if found is None or self._held_out_better:
+        # Where there is a reward, the loss says nothing about progress.
+        key, sign, worth = next((one for one in KEYS if self._rows[one[0]]), KEYS[-1])
+        if len(self._rows[key]) < FEWEST or self._held_out_better:
             return
-        key, sign, worth = found
         first, last, error = halves(self._rows[key])
-        if sign * (last - first) + 2 * error < worth * abs(first):
+        # The middles of the two halves are half of the steps so far apart.
+        pace = (sign * (last - first) + 2 * error) / (step / 2)
+        if pace * max(self.steps, step) < worth * abs(first):
             ln2 = " (ln 2, where it begins)" if abs(last - LN2) < 0.01 else ""
             yield Alarm(
                 "no progress",
