@@ -104,7 +104,7 @@ def plans(arguments: list[str]) -> list[tuple[str, dict[str, Any]]]:
 
 def main() -> None:
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else 50
-    print(f"SmolLM2-135M, {steps} steps of 4 rows, on the shipped pairs.\n")
+    print(f"SmolLM2-135M, {steps} steps, on the shipped pairs.\n")
     print("| method | settings | s a step | peak MB | first and last loss | held out, before | after |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:

@@ -22,12 +22,14 @@ Head = Literal["causal", "score"]
 
 
 def load_trainable(
-    spec: TrainingSpec, head: Head, dtype: torch.dtype, device: str
+    spec: TrainingSpec, head: Head, dtype: torch.dtype, device: str, merged: Path | None = None
 ) -> tuple[Any, LoraConfig | None]:
     """The model on its device, and the new adapter that the trainer is to put on it.
 
     No new adapter when every weight is trained, or when an adapter is continued: then the
-    model is a PeftModel whose adapter trains on.
+    model is a PeftModel whose adapter trains on. Every weight of a base with an adapter begins
+    where both together are; that model is written to ``merged``, for TRL's trainers load the
+    reference from where the policy's config says it came from.
     """
     model = load_model(spec.model.path, head, weights_dtype(spec, dtype), device, spec.quantization)
     if not spec.model.adapter:
@@ -39,8 +41,14 @@ def load_trainable(
         raise RlftError(
             f"the adapter does not fit this base: {first_line(error)}", where=spec.model.adapter
         ) from error
-    # Every weight is trained from where base and adapter together are.
-    return (adapted if spec.adaptation == "lora" else adapted.merge_and_unload(safe_merge=True)), None
+    if spec.adaptation == "lora":
+        return adapted, None
+    # PEFT had frozen the base.
+    whole = adapted.merge_and_unload(safe_merge=True).requires_grad_(True)
+    if merged is not None:
+        whole.save_pretrained(merged)
+        whole.config._name_or_path = str(merged)
+    return whole, None
 
 
 def weights_dtype(spec: TrainingSpec, dtype: torch.dtype) -> torch.dtype:

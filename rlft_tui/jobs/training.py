@@ -23,6 +23,9 @@ from rlft_tui.jobs.method import Method, Reference, S, Setup
 from rlft_tui.jobs.method_rows import method_rows
 from rlft_tui.runs.specs.training import PolicySpec
 
+MERGED = "merged"
+"""Where a run keeps the model that it began with, when base and adapter had to be made one."""
+
 
 def run_method(method: Method[S], arguments: list[str]) -> int:
     """``python -m rlft_tui.jobs.METHOD RUN_DIR``; the exit code."""
@@ -57,7 +60,7 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
     disable_progress_bars()
     set_threads(spec.threads)
     set_seed(spec.seed)
-    device = choose_device()
+    device = choose_device(spec.device)
     dtype = choose_dtype(spec.precision, device)
     job.started(spec, spec.max_steps, f"{device_name(device)}, {str(dtype).removeprefix('torch.')}")
 
@@ -80,7 +83,7 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
             raise RlftError(f"backend unsloth cannot train {spec.method}", remedy="Set backend to plain")
         model, peft_config = unsloth_backend.load_policy(spec, dtype), None
     else:
-        model, peft_config = load_trainable(spec, method.head, dtype, device)
+        model, peft_config = load_trainable(spec, method.head, dtype, device, job.folder.root / MERGED)
     setup = Setup(job, spec, rows, heldout_rows, tokenizer, model, peft_config, device, dtype, arguments)
     job.stage("tokenising", detail=f"{len(rows)} rows")
     trainer = method.trainer(setup)
@@ -125,7 +128,7 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
     # -- before
     if checkpoint:
         trainer._total_train_tokens = checkpoint.tokens
-        events.checkpoint, events.tokens = checkpoint, checkpoint.tokens
+        events.resumed(checkpoint)
     else:
         events.measure(policy, 0)
         events.sample(policy, 0)
@@ -237,6 +240,7 @@ def save_result(setup: Setup[Any], policy: Any, *, step: int, tokens: int) -> No
     seal(partial, step=step, tokens=tokens, required=ADAPTER if adapter else WHOLE)
     shutil.rmtree(job.folder.model, ignore_errors=True)
     partial.rename(job.folder.model)
+    shutil.rmtree(job.folder.root / MERGED, ignore_errors=True)
     if isinstance(setup.spec, PolicySpec) and setup.spec.policy:
         job.stage("saving", detail="policy")
         write_policy(job.folder, setup.spec, policy, step=step, tokens=tokens)

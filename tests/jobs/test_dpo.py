@@ -209,6 +209,21 @@ def test_an_adapter_is_continued_from_where_it_is(
     assert any(not torch.equal(before[name], after[name]) for name in before)
 
 
+def test_every_weight_is_trained_from_where_base_and_adapter_are(
+    runs: dict[str, Ended], tiny_model: Path, tmp_path: Path
+) -> None:
+    source = ModelSource(name="once", path=str(tiny_model), adapter=str(runs["whole"].folder.model))
+    folder = dpo_folder(tmp_path / "full", source, adaptation="full", max_steps=1)
+    code, errors = finish(start("dpo", folder.root))
+    assert code == 0, errors
+    found = events(folder)
+    assert values(found, "loss")[1] == pytest.approx(math.log(2), abs=1e-4)
+    assert values(found, "kl/sequence")[0] == 0.0
+    before = values(runs["whole"].events, "heldout/likelihood_accuracy")[24]
+    assert values(found, "heldout/likelihood_accuracy")[0] == before
+    assert not (folder.root / "merged").exists()
+
+
 def test_nan_is_recorded_told_and_never_kept(tiny_model: Path, tmp_path: Path) -> None:
     broken = shutil.copytree(tiny_model, tmp_path / "broken")
     tensors = load_file(broken / "model.safetensors")
