@@ -68,6 +68,11 @@ class EventCallback(TrainerCallback):
         """Step and values of the last rows."""
         job.sinks += [MetricsCsv(job.folder.metrics_csv, spec), *open_trackers(spec, job.folder)]
 
+    def resumed(self, checkpoint: Checkpoint) -> None:
+        """Training goes on from this checkpoint."""
+        self.checkpoint, self.tokens = checkpoint, checkpoint.tokens
+        self.alarms.replay(self.job.earlier_rows(checkpoint.step))
+
     def metrics(self, step: int, values: Mapping[str, float], epoch: float | None = None) -> None:
         """One metrics event, and the alarms that follow from it."""
         more = {"cuda_memory_mb": cuda} if (cuda := peak_cuda_memory_mb()) is not None else {}

@@ -8,7 +8,7 @@ import platform
 import re
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +18,7 @@ from rlft_tui.jobs.environment import prepare_environment
 from rlft_tui.jobs.metric_sink import MetricSink
 from rlft_tui.jobs.stopping import StopRequest
 from rlft_tui.metrics.alarms.alarm import Alarm
-from rlft_tui.runs.run_event import EventReader, EventWriter
+from rlft_tui.runs.run_event import EventReader, EventWriter, number
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import RunSpec, read_spec
 
@@ -55,6 +55,16 @@ class Job:
         )
         if alarm.action in ("pause", "stop"):
             self.stop.ask(f"alarm: {alarm.name}", pause=alarm.action == "pause")
+
+    def earlier_rows(self, until: int) -> Iterator[tuple[int, dict[str, float]]]:
+        """Rows of metrics logged so far, up to a step; of a step gone over twice the last counts."""
+        rows: dict[int, dict[str, float]] = {}
+        for event in EventReader(self.folder.events).read():
+            step, values = event.fields.get("step"), event.fields.get("values")
+            if event.kind == "metrics" and isinstance(step, int) and isinstance(values, dict):
+                found = {key: real for key, value in values.items() if (real := number(value)) is not None}
+                rows.setdefault(step, {}).update(found)
+        return ((step, row) for step, row in sorted(rows.items()) if step <= until)
 
     def sink_row(
         self,

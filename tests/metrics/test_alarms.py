@@ -167,6 +167,16 @@ def test_each_is_raised_once_and_not_again_after_a_resume() -> None:
     assert [alarm.name for alarm in again.observe(6, rows[0])] == ["kl critical"]
 
 
+def test_a_resumed_run_is_compared_with_its_own_beginning() -> None:
+    rows = ramp("entropy", 2.0, 0.1)
+    resumed = Alarms(spec("grpo"), steps=100)
+    assert [a for step, row in enumerate(rows[30:], 31) for a in resumed.observe(step, row)] == []
+    resumed = Alarms(spec("grpo"), steps=100)
+    resumed.replay(enumerate(rows[:30], 1))
+    found = [a.name for step, row in enumerate(rows[30:], 31) for a in resumed.observe(step, row)]
+    assert found == ["entropy collapse"]
+
+
 def test_an_action_is_the_critical_limits_and_a_warning_only_tells() -> None:
     high, critical = alarms_of([{"kl/sequence": 30.0}], alarms={"kl": "pause"})
     assert (high.action, high.severity) == ("notify", "warning")

@@ -59,7 +59,7 @@ class Watch:
 
     def resumed(self, checkpoint: Checkpoint) -> None:
         """Training goes on from this checkpoint."""
-        self.events.checkpoint, self.events.tokens = checkpoint, checkpoint.tokens
+        self.events.resumed(checkpoint)
 
     def measure(self) -> None:
         """Answer the held-out prompts and have the answers rewarded."""

@@ -61,6 +61,14 @@ class Alarms:
         """Whether the loss has not been finite for so long that no weights are left to save."""
         return self._nonfinite.losses >= self._patience
 
+    def replay(self, rows: Iterable[tuple[int, Mapping[str, float]]]) -> None:
+        """See the rows of earlier attempts, so that a resumed run is compared with its own beginning."""
+        for step, values in rows:
+            for rule in self._rules:
+                if not isinstance(rule, DiskForecast):
+                    for _ in rule.observe(step, values):
+                        """It was raised then, if it was to be."""
+
     def observe(self, step: int, values: Mapping[str, float]) -> list[Alarm]:
         """The alarms that this row raises for the first time."""
         new: list[Alarm] = []
