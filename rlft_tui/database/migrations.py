@@ -260,6 +260,29 @@ def gold_answers(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(statement)
 
 
+def standing_preferences(connection: duckdb.DuckDBPyConnection) -> None:
+    """``current_preferences`` for those who read it whole, at a third of the cost.
+
+    Hardly anybody judges a pair twice, so only verdicts whose labeller and pair have the same hash
+    as another's are put in order. Of one pair or one labeller ``current_preferences`` is faster:
+    what is asked for reaches its window, and not these hashes.
+    """
+    connection.execute(
+        """create view standing_preferences as
+            with counted as (
+                select *, hash(labeler_id, example_id) as about from preferences
+                where source <> 'repeat' and id not in (select target_id from revocations)),
+            twice as (select about from counted group by about having count(*) > 1),
+            superseded as (
+                select id from (
+                    select id, row_number() over (
+                        partition by labeler_id, example_id order by created_at desc, id desc) as place
+                    from counted where about in (select about from twice))
+                where place > 1)
+            select * exclude (about) from counted where id not in (select id from superseded)"""
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     label_views,
@@ -270,6 +293,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     feedback_and_rankings,
     dataset_kinds,
     gold_answers,
+    standing_preferences,
 )
 """Oldest first. A step that was released is never changed: add another."""
 

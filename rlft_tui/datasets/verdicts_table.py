@@ -74,7 +74,7 @@ def current_verdicts(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -
                   e.response_a, e.response_b, e.category,
                   e.id in (select example_id from current_marks where kind = 'flag'),
                   p.strength, p.quality
-           from current_preferences as p join examples as e on p.example_id = e.id
+           from standing_preferences as p join examples as e on p.example_id = e.id
            where (len($1::varchar[]) = 0 or p.labeler_id in (select unnest($1::varchar[])))
              and (len($2::varchar[]) = 0 or e.category in (select unnest($2::varchar[])))
            order by e.id, p.labeler_id""",
@@ -120,7 +120,7 @@ def written_answers(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) ->
                   coalesce(p.choice, '')
            from current_better_answers as w
            join examples as e on w.example_id = e.id
-           left join current_preferences as p
+           left join standing_preferences as p
              on p.example_id = w.example_id and p.labeler_id = w.labeler_id
            where (len($1::varchar[]) = 0 or w.labeler_id in (select unnest($1::varchar[])))
              and (len($2::varchar[]) = 0 or e.category in (select unnest($2::varchar[])))

@@ -44,7 +44,7 @@ def played(connection: duckdb.DuckDBPyConnection) -> list[Played]:
     rows = connection.execute(
         """with judged as (
                select e.model_a, e.model_b, p.choice, (e.length_a - e.length_b)::double as longer
-               from current_preferences as p join examples as e on p.example_id = e.id
+               from standing_preferences as p join examples as e on p.example_id = e.id
                where e.model_a <> '' and e.model_b <> '' and e.model_a <> e.model_b
                  and e.id not in (select example_id from current_marks where kind = 'flag'))
            select model_a, model_b, choice, count(*), avg(longer), sum(longer * longer)

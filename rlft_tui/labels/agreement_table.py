@@ -67,7 +67,7 @@ def _patterns(connection: duckdb.DuckDBPyConnection, labeler: str) -> dict[tuple
         """with judged as (
                select count(*) filter (choice = 'a') as a, count(*) filter (choice = 'b') as b,
                       count(*) filter (choice = 'tie') as neither
-               from current_preferences group by example_id
+               from standing_preferences group by example_id
                having count(*) > 1
                   and ($labeler = '' or bool_or(labeler_id = $labeler)))
            select a, b, neither, count(*) from judged group by a, b, neither""",
@@ -83,7 +83,7 @@ def _met(
     return connection.execute(
         """with verdicts as (
                select example_id, labeler_id, split_part(source, ':', 1) as source, choice
-               from current_preferences)
+               from standing_preferences)
            select one.labeler_id, other.labeler_id, one.source, other.source, one.choice, other.choice,
                   count(*)
            from verdicts as one

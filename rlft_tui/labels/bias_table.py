@@ -17,7 +17,7 @@ def bias(connection: duckdb.DuckDBPyConnection, labeler: str = "") -> Bias:
     rows = connection.execute(
         f"""with verdicts as (
                 select labeler_id, choice, shown_first, p.source, length_a, length_b
-                from (select * from current_preferences
+                from (select * from standing_preferences
                       where choice <> 'tie' and ($labeler = '' or labeler_id = $labeler)) as p
                 left join examples on examples.id = p.example_id)
             select labeler_id, count(*) filter ({SHOWN}),
@@ -54,7 +54,7 @@ def _repeats(connection: duckdb.DuckDBPyConnection, labeler: str) -> dict[str, t
                       again.choice <> 'tie' and first.choice <> 'tie' as decided,
                       again.choice = again.shown_first as now_left,
                       first.choice = first.shown_first as left_before
-               from again join current_preferences as first
+               from again join standing_preferences as first
                  on first.example_id = again.example_id and first.labeler_id = again.labeler_id)
            select labeler_id, count(*) filter (same),
                   count(*) filter (not same and decided and now_left and left_before),

@@ -29,7 +29,7 @@ def label_stats(connection: duckdb.DuckDBPyConnection, labeler: str = "") -> Lab
                   count(*) filter (choice = shown_first and current.source <> 'import'),
                   count(*) filter (choice <> 'tie' and length_a <> length_b),
                   count(*) filter (length_a <> length_b and choice = if(length_a > length_b, 'a', 'b'))
-           from current_preferences as current left join examples on examples.id = current.example_id
+           from standing_preferences as current left join examples on examples.id = current.example_id
            where $labeler = '' or labeler_id = $labeler
            group by choice, labeler_id, day, coalesce(strength, 0), quality order by day, labeler_id""",
         {"labeler": labeler},

@@ -215,7 +215,7 @@ def label_state(connection: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
 def count_current(connection: duckdb.DuckDBPyConnection, since: float) -> tuple[int, int]:
     """Everybody's current verdicts: all of them, and those given after ``since`` (unix seconds)."""
     rows = connection.execute(
-        "select count(*), count(*) filter (where created_at > ?) from current_preferences", [since]
+        "select count(*), count(*) filter (where created_at > ?) from standing_preferences", [since]
     ).fetchall()
     return rows[0][0], rows[0][1]
 

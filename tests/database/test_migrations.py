@@ -132,6 +132,34 @@ def test_the_latest_verdict_of_a_labeller_counts_and_a_revoked_one_does_not(
     assert fresh_db.execute(current).fetchall() == [("p1",), ("p3",)]
 
 
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("xyz"), st.sampled_from("ef"), st.integers(1, 3)), max_size=12),
+    st.sets(st.integers(0, 11), max_size=4),
+)
+def test_both_views_of_the_current_verdicts_say_the_same(
+    verdicts: list[tuple[str, str, int]], revoked: set[int]
+) -> None:
+    connection = duckdb.connect(":memory:", config={"threads": 1})
+    migrate(connection)
+    for number, (labeler, example, at) in enumerate(verdicts):
+        insert_preference(connection, f"p{number:02}", labeler=labeler, example=example, at=at)
+        if number in revoked:
+            connection.execute("insert into revocations values ($1, $1, 'x', 9)", [f"p{number:02}"])
+
+    found = [
+        connection.execute(f"select * from {view} order by id").fetchall()
+        for view in ("standing_preferences", "current_preferences")
+    ]
+    assert found[0] == found[1]
+    latest = {
+        (labeler, example): (at, number)
+        for number, (labeler, example, at) in sorted(enumerate(verdicts), key=lambda one: (one[1][2], one[0]))
+        if number not in revoked
+    }
+    assert [row[0] for row in found[0]] == sorted(f"p{number:02}" for _, number in latest.values())
+
+
 def test_old_verdicts_have_neither_strength_nor_quality() -> None:
     connection = duckdb.connect(":memory:")
     migrate(connection, tuple(step for step in MIGRATIONS if step is not verdict_strength)[:3])
