@@ -41,6 +41,15 @@ def add_model(connection: duckdb.DuckDBPyConnection, model: Model) -> Model:
     return stored
 
 
+def move_base(connection: duckdb.DuckDBPyConnection, name: str, path: str) -> None:
+    """A base lies somewhere else now: what was trained on it is read with it from there."""
+    connection.execute(
+        "update models set base_path = $2 where base_path = (select path from models where name = $1)",
+        [name, path],
+    )
+    connection.execute("update models set path = $2 where name = $1", [name, path])
+
+
 def model_by_name(connection: duckdb.DuckDBPyConnection, name: str) -> Model:
     """Raises NotFoundError that offers the nearest names."""
     rows = connection.execute(f"select {_COLUMNS} from models where name = $1", [name]).fetchall()

@@ -438,8 +438,10 @@ def run_app(
     it here: it may hold a rlft.toml.
     """
     from rlft_tui.config import read_settings
-    from rlft_tui.tui.terminal import restored_by_signals
+    from rlft_tui.tui.terminal import restored_by_signals, shows_colours
 
+    if not shows_colours(os.environ):
+        os.environ["NO_COLOR"] = "1"
     here = remote is None or workspace.settings.exists()
     settings = read_settings(workspace.settings) if here else Settings()
     app = RlftApp(

@@ -10,7 +10,7 @@ import socket
 import sys
 import termios
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -23,6 +23,11 @@ RESTORE = (
 GRACE_SECONDS = 2.0
 """How long an orderly exit may take after a signal; a terminal that is gone can block it for ever."""
 ENDING_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT)
+
+
+def shows_colours(environment: Mapping[str, str]) -> bool:
+    """Whether the terminal can show any; one whose TERM says dumb gets none."""
+    return environment.get("TERM", "") not in ("dumb", "unknown")
 
 
 def window_name() -> str:

@@ -16,6 +16,7 @@ from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.labels.preference import Choice, Preference
 from rlft_tui.paths import Workspace
 from rlft_tui.server.server_record import read_record
+from rlft_tui.tui.app import RlftApp, run_app
 from tests.conftest import add_pairs, is_alive, wait_for
 from tests.tui.terminal_session import TerminalSession, rlft_command
 
@@ -31,6 +32,21 @@ def is_left(session: TerminalSession) -> bool:
         and after.rindex(b"\x1b[?25h") > after.index(ALTERNATE_OFF)
         and after.rindex(b"\x1b[?1000l") > after.rindex(b"\x1b[?1000h")
     )
+
+
+def test_a_dumb_terminal_gets_no_colours(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[bool] = []
+
+    async def look(app: RlftApp) -> None:
+        opened.append(app.no_color)
+
+    monkeypatch.setattr(RlftApp, "run_async", look)
+    monkeypatch.setenv("NO_COLOR", "")
+    monkeypatch.delenv("NO_COLOR")
+    for terminal in ("xterm-256color", "dumb"):
+        monkeypatch.setenv("TERM", terminal)
+        run_app(workspace)
+    assert opened == [False, True]
 
 
 def edits_lines(session: TerminalSession) -> bool:
