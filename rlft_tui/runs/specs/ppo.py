@@ -106,10 +106,6 @@ class PpoSpec(PolicySpec):
     """Updates between writing down the best and the worst of the answers learnt from; 0 for none."""
     alarms: ReferenceAlarms = ReferenceAlarms()
 
-    def rows_a_step(self) -> float:
-        """Prompts an update."""
-        return self.batch_size
-
     @model_validator(mode="after")
     def _fit_together(self) -> PpoSpec:
         if self.lora.dropout:
