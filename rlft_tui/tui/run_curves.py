@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
 
 from rlft_tui.errors import NotFoundError
 from rlft_tui.metrics.series import ELAPSED
 from rlft_tui.runs.run_status import ACTIVE, RunSummary, Series
 from rlft_tui.tui.server_link import ServerLink
 from rlft_tui.tui.widgets.chart_scale import Clock, XAxis
+
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
 
 POINTS = 500
 TOKEN_KEYS = ("num_tokens", "samples/tokens_seen")
@@ -52,7 +57,7 @@ class RunCurveBook:
         for run_id, run in list(self.others.items()):
             if run.status in ACTIVE:
                 try:
-                    self.others[run_id] = await link.call(lambda client, run_id=run_id: client.run(run_id))
+                    self.others[run_id] = await link.call(partial(_summary, run_id))
                 except NotFoundError:
                     del self.others[run_id]
 
@@ -103,6 +108,10 @@ class RunCurveBook:
             return None
         (series,) = await link.call(lambda client: client.series(run.id, [key], points=POINTS))
         return Clock(series)
+
+
+def _summary(run_id: str, client: WorkspaceClient) -> RunSummary:
+    return client.run(run_id)
 
 
 def _nothing(key: str) -> Series:

@@ -117,7 +117,7 @@ class CurvesView(RunView, can_focus=True):
         pages = self.pages
         if not pages.known:
             return ""
-        parts = [self.look.x] if self.look.x != "step" else []
+        parts: list[str] = [self.look.x] if self.look.x != "step" else []
         if self.look.smoothing:
             parts.append(f"smooth {self.look.smoothing:g}")
         if pages.group and not pages.chosen:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.text import Text
 from textual import events, on
@@ -20,6 +21,9 @@ from rlft_tui.tui.server_link import ServerLink
 from rlft_tui.tui.views.run_view import RunView
 from rlft_tui.tui.widgets.text_pane import TextPane
 from rlft_tui.tui.widgets.word_diff import diff_words, marked_pieces
+
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
 
 NO_SAMPLES = "no samples yet"
 GENERATED = "A generating run's answers become pairs when it has finished: label them (2), read them (3)"
@@ -134,8 +138,7 @@ class SamplesView(RunView, can_focus=True):
             self._wanted_step = None
         for step in (book.step, self.base):
             if step is not None and step in book.by_step and step not in book.texts:
-                texts = await link.call(lambda client, step=step: client.samples_at(run.id, step))
-                book.add_texts(step, texts)
+                book.add_texts(step, await link.call(partial(_texts, run.id, step)))
                 news = True
         if self._search and self._hits is None:
             words = self._search
@@ -318,3 +321,7 @@ class SamplesView(RunView, can_focus=True):
             return ""
         parts = (f"{run_text.plain(name)} {run_text.figure(part)}" for name, part in rewards.items())
         return f" ({' + '.join(parts)})"
+
+
+def _texts(run_id: str, step: int, client: WorkspaceClient) -> tuple[Sample, ...]:
+    return client.samples_at(run_id, step)
