@@ -30,6 +30,8 @@ class Settings:
     """Keys of the label screen; ``keymap`` goes before it."""
     strengths: bool = False
     """Whether the label screen asks how much better an answer is."""
+    strengths_of: dict[str, bool] = field(default_factory=dict)
+    """The same by labeller, for those who chose."""
     keymap: dict[str, str] = field(default_factory=dict)
     """Binding id to keys, such as ``label.first = "1,j"``."""
     idle_minutes: float = 30.0
@@ -53,6 +55,10 @@ class Settings:
     alarm_webhook: str = ""
     """URL that gets a POST with the text of each alarm and each end of a run, as ntfy takes it."""
 
+    def asks_strength(self, labeler: str) -> bool:
+        """Whether this labeller is asked how much better an answer is."""
+        return self.strengths_of.get(labeler, self.strengths)
+
 
 def read_settings(path: Path) -> Settings:
     """The settings in a rlft.toml; RlftError names file, key and the nearest valid key."""
@@ -74,9 +80,10 @@ def read_settings(path: Path) -> Settings:
         raise RlftError(f"{error}".lower(), where=str(path)) from None
 
 
-def keep_setting(path: Path, name: str, value: bool | str) -> None:
+def keep_setting(path: Path, name: str, value: bool | str | dict[str, bool]) -> None:
     """Write one setting into a rlft.toml and leave every other line as it is.
 
+    What a setting by name holds about other names stays too.
     RlftError when the file cannot be written, or would not say what was wanted.
     """
     try:
@@ -84,7 +91,13 @@ def keep_setting(path: Path, name: str, value: bool | str) -> None:
         before = tomllib.loads(text)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RlftError(f"the setting {name} was not kept: {error}", where=str(path)) from None
-    written = f"{name} = {str(value).lower() if isinstance(value, bool) else json.dumps(value)}"
+    if isinstance(value, dict):
+        held = before.get(name)
+        value = {**(held if isinstance(held, dict) else {}), **value}
+        items = (f"{json.dumps(key)} = {json.dumps(one)}" for key, one in value.items())
+        written = f"{name} = {{ {', '.join(items)} }}"
+    else:
+        written = f"{name} = {json.dumps(value)}"
     # Settings stand before the first table, a commented one shows where.
     first_table = re.search(r"^\s*\[", text, re.MULTILINE)
     cut = first_table.start() if first_table else len(text)
@@ -126,7 +139,8 @@ _TEMPLATE = """\
 # Keys of the label screen: standard, left-hand or right-hand.
 # layout = "{layout}"
 
-# Whether the label screen asks how much better an answer is (true or false; m there changes it).
+# Whether the label screen asks how much better an answer is (true or false; m there changes it
+# for who presses it).
 # strengths = {strengths}
 
 # The server ends itself after this many minutes without a client or an active run.

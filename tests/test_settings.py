@@ -58,3 +58,14 @@ def test_an_unknown_layout_is_refused_with_the_file(tmp_path: Path) -> None:
     path.write_text('layout = "two-hands"\n')
     with pytest.raises(RlftError, match="layout"):
         read_settings(path)
+
+
+def test_each_labeller_keeps_a_choice_of_their_own(tmp_path: Path) -> None:
+    path = create_workspace(tmp_path / "w").settings
+    keep_setting(path, "strengths_of", {"ada": True})
+    keep_setting(path, "strengths_of", {"b\"en o'": False})
+    keep_setting(path, "strengths", True)
+    keep_setting(path, "strengths_of", {"ada": False})
+    settings = read_settings(path)
+    assert settings.strengths_of == {"ada": False, "b\"en o'": False}
+    assert [settings.asks_strength(name) for name in ("ada", "carol")] == [False, True]

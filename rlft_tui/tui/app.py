@@ -325,11 +325,12 @@ class RlftApp(App[int]):
             self.screen.away(time.monotonic())
 
     # settings
-    def keep_setting(self, name: str, value: bool | str) -> None:
+    def keep_setting(self, name: str, value: bool | str | dict[str, bool]) -> None:
         """Change a setting now, and in rlft.toml for the next time."""
         from rlft_tui.config import keep_setting
 
-        self.settings = dataclasses.replace(self.settings, **{name: value})  # type: ignore[arg-type]
+        merged = {**getattr(self.settings, name), **value} if isinstance(value, dict) else value
+        self.settings = dataclasses.replace(self.settings, **{name: merged})  # type: ignore[arg-type]
         try:
             keep_setting(self.workspace.settings, name, value)
         except RlftError as error:

@@ -97,7 +97,9 @@ def test_the_mode_is_kept_and_without_it_digits_past_three_are_no_verdicts(
         assert second.choice != second.shown_first
 
     drive(test)
-    assert read_settings(workspace.settings).strengths is False
+    settings = read_settings(workspace.settings)
+    assert settings.strengths_of == {"ada": False}
+    assert not settings.asks_strength("ada")
     assert 'labeler = "ada"' in workspace.settings.read_text()
 
 
@@ -409,9 +411,9 @@ def test_settings_that_cannot_be_written_change_this_session_only(
             await judging(app)
             await asyncio.to_thread(workspace.settings.rename, tmp_path / "elsewhere.toml")
             await pilot.press("m")
-            notice = "the setting strengths was not kept"
+            notice = "the setting strengths_of was not kept"
             await until(lambda: any(notice in told.message for told in app._notifications), notice, app)
-            assert app.settings.strengths is True
+            assert app.settings.asks_strength("ada")
             await shows(app, "5 tie")
             await asyncio.to_thread((tmp_path / "elsewhere.toml").rename, workspace.settings)
 

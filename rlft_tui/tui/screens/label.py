@@ -45,10 +45,10 @@ class LabelScreen(LabelReading, LabelHistory):
         self._store(self.session.judge("tie", self.key_time, quality=quality))
 
     def action_strengths(self) -> None:
-        """Ask how much better from now on, or no longer; kept in rlft.toml."""
+        """Ask how much better from now on, or no longer; kept in rlft.toml, for this labeller."""
         self.graded = not self.graded
         self._paint_mode()
-        self.bench.keep_setting("strengths", self.graded)
+        self.bench.keep_setting("strengths_of", {self.session.labeler: self.graded})
 
     def action_set_aside(self, kind: MarkKind) -> None:
         self._note_painted()
