@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from rlft_tui.tui.widgets.text_pane import Pieces
+from rlft_tui.tui.widgets.kept_documents import Pieces
 from rlft_tui.tui.widgets.word_diff import Marks, diff_slices, marked_pieces
 
 KEPT = 6

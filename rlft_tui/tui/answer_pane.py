@@ -7,7 +7,8 @@ from time import monotonic
 from textual.message import Message
 from textual.strip import Strip
 
-from rlft_tui.tui.widgets.text_pane import Pieces, TextPane
+from rlft_tui.tui.widgets.kept_documents import Pieces
+from rlft_tui.tui.widgets.text_pane import TextPane
 
 
 class AnswerPane(TextPane):

@@ -126,10 +126,11 @@ async def test_a_prefetched_text_is_only_painted() -> None:
     app = Panes()
     async with app.run_test(size=(80, 24)) as pilot:
         pane = app.left
+        kept = pane._kept.documents
         pane.show("first")
         pane.prefetch(LONG)
-        await until(pilot, lambda: (LONG, True, ()) in pane._kept and pane._kept[LONG, True, ()].finished)
-        ready = pane._kept[LONG, True, ()]
+        await until(pilot, lambda: (LONG, True, ()) in kept and kept[LONG, True, ()].finished)
+        ready = kept[LONG, True, ()]
         rows = list(ready.lines)
         pane.show(LONG)
         assert pane._document is ready
@@ -144,7 +145,7 @@ async def test_only_the_last_few_texts_are_kept() -> None:
             app.left.show(f"text {number}")
             app.left.prefetch(f"text {number + 1}")
             await pilot.pause()
-        assert len(app.left._kept) <= 6
+        assert len(app.left._kept.documents) <= 6
         assert view(app.left)[0] == "text 29"
 
 

@@ -17,7 +17,8 @@ from rlft_tui.tui.label_keys import key_names
 from rlft_tui.tui.label_session import LabelSession, Shown
 from rlft_tui.tui.label_text import answer_heading, legend, prompt_heading, prompt_text, status_text
 from rlft_tui.tui.screens.base import WorkbenchScreen
-from rlft_tui.tui.widgets.text_pane import Pieces, TextPane
+from rlft_tui.tui.widgets.kept_documents import Pieces
+from rlft_tui.tui.widgets.text_pane import TextPane
 
 STACK_BELOW = 70
 """Columns under which the answers stand one above the other."""
@@ -55,7 +56,7 @@ class LabelView(WorkbenchScreen):
     def __init__(self) -> None:
         super().__init__()
         self.session = LabelSession(self.bench.settings.labeler)
-        self.graded = self.bench.settings.strengths
+        self.graded = self.bench.settings.asks_strength(self.session.labeler)
         """Whether a key also says how much better."""
         self._names = key_names(self.bench.keys)
         self._serial = 0

@@ -8,7 +8,6 @@ last few texts are kept, so that a prefetched one is only painted.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from time import monotonic
 from typing import Any, ClassVar
 
@@ -22,19 +21,14 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from rlft_tui.tui.widgets.changed_spans import changed_span
+from rlft_tui.tui.widgets.kept_documents import AHEAD, KeptDocuments, Pieces
 from rlft_tui.tui.widgets.palette import Palette, palette
 from rlft_tui.tui.widgets.partial_updates import crop_updates
 from rlft_tui.tui.widgets.styled_lines import Line
 from rlft_tui.tui.widgets.terminal_pace import pace_of
 from rlft_tui.tui.widgets.text_document import SLICE, TextDocument
 from rlft_tui.tui.widgets.widget_palette import palette_of
-from rlft_tui.tui.widgets.word_diff import MarkedPiece, joined
-
-KEPT = 6
-"""Documents kept: this pane's share of three pairs, and what was shown before them."""
-
-AHEAD = 200_000
-"""Characters rendered past the reader; a longer text goes on when the reader comes near."""
+from rlft_tui.tui.widgets.word_diff import joined
 
 FRAMES = 15
 """Repaints of a stream in a second, at most."""
@@ -50,11 +44,6 @@ _PATIENCE = 8
 
 _STRIPS = 600
 """Rows of a document kept ready to paint."""
-
-
-Pieces = tuple[MarkedPiece, ...]
-_Key = tuple[str, bool, Pieces]
-"""Text, whether it is Markdown, and how it is marked: what makes a document."""
 
 
 class TextPane(Widget, can_focus=True):
@@ -100,10 +89,8 @@ class TextPane(Widget, can_focus=True):
         self._document = TextDocument("", 8, self._palette)
         self._source = False
         self._marks: Pieces = ()
-        self._kept: OrderedDict[_Key, TextDocument] = OrderedDict()
+        self._kept = KeptDocuments()
         self._strips: dict[int, tuple[Line, Strip]] = {}
-        self._wanted: list[_Key] = []
-        """Texts to prefetch, the next first."""
         self._top = 0
         self._seek: int | None = None
         """Character to return to once it is rendered again after a resize."""
@@ -165,7 +152,7 @@ class TextPane(Widget, can_focus=True):
         if not keep_scroll:
             self._top = 0
         if self.size.width:
-            self._use(self._kept_document(self._text, self._as_markdown, marks))
+            self._use(self._shown_document())
 
     @property
     def source(self) -> bool:
@@ -176,15 +163,13 @@ class TextPane(Widget, can_focus=True):
     def source(self, wanted: bool) -> None:
         if wanted != self._source:
             self._source = wanted
-            self._wanted.clear()
+            self._kept.forget_wanted()
             if self.size.width:
                 self._restyle()
 
     def prefetch(self, text: str, *, markdown: bool = True, marks: Pieces = ()) -> None:
         """Render a text in idle moments, so that ``show`` will only have to paint it."""
-        key = (joined(text, marks), markdown and not self._source, marks)
-        if key not in self._kept and key not in self._wanted:
-            self._wanted = [*self._wanted[-3:], key]
+        self._kept.want((joined(text, marks), markdown and not self._source, marks))
         self._wake()
 
     def stream_start(self, *, markdown: bool = True) -> None:
@@ -207,8 +192,7 @@ class TextPane(Widget, can_focus=True):
             return
         self._flush()
         self._document.close()
-        self._kept[self._text, self._document.markdown, ()] = self._document
-        self._forget_old()
+        self._kept.keep((self._text, self._document.markdown, ()), self._document)
         self._wake()
         self._tell_end()
 
@@ -342,7 +326,7 @@ class TextPane(Widget, can_focus=True):
         if document.stream:
             fresh = TextDocument(document.text, self._width, colours, markdown=self._as_markdown, stream=True)
         else:
-            fresh = self._kept_document(self._text, self._as_markdown, self._marks)
+            fresh = self._shown_document()
         if character:
             fresh.render_to(10**9, min(character + SLICE, 20 * SLICE))
             self._seek = character
@@ -354,20 +338,8 @@ class TextPane(Widget, can_focus=True):
             # the stream may be silent from here on, and nothing else would reach its end
             self._flush_due = self.set_timer(0.001, self._flush)
 
-    def _kept_document(self, text: str, markdown: bool, marks: Pieces = ()) -> TextDocument:
-        key = (text, markdown, marks)
-        document = self._kept.get(key)
-        if document is None:
-            document = self._kept[key] = TextDocument(
-                text, self._width, self._palette, markdown=markdown, marks=marks
-            )
-        self._kept.move_to_end(key)
-        self._forget_old()
-        return document
-
-    def _forget_old(self) -> None:
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+    def _shown_document(self) -> TextDocument:
+        return self._kept.document((self._text, self._as_markdown, self._marks), self._width, self._palette)
 
     def _use(self, document: TextDocument) -> None:
         pace_of(self.app).forget(self)
@@ -426,13 +398,7 @@ class TextPane(Widget, can_focus=True):
             near = document.character_at(self._top) + AHEAD
             if self._follow or self._seek is not None or document.characters_done < near:
                 return document
-        while self._wanted and self.size.width:
-            key = self._wanted[0]
-            wanted = self._kept_document(*key)
-            if not wanted.finished and wanted.characters_done < AHEAD:
-                return wanted
-            self._wanted.pop(0)
-        return None
+        return self._kept.next_wanted(self._width, self._palette) if self.size.width else None
 
     def _slice(self) -> None:
         document = None if self._unpainted else self._job()
