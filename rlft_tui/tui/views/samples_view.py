@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from rlft_tui.runs.run_status import RunSummary, Sample, SampleHead
+from rlft_tui.runs.run_status import BEST, WORST, RunSummary, Sample, SampleHead
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow
 from rlft_tui.tui.sample_book import SampleBook
