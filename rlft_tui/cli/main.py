@@ -28,7 +28,7 @@ NOUNS: dict[str, str] = {
     "prompts": "Prompts: import, list.",
     "pairs": "Pairs of answers to be compared: import, list, generate.",
     "label": "Open the workbench on the Label screen.",
-    "labels": "Verdicts: add, better, list, stats, export, undo, queue, gold, reliability, arms.",
+    "labels": "Verdicts: add, better, list, stats, export, undo, queue, gold, reliability, labelers, arms.",
     "feedback": "Scores of single answers: add, list, export, undo.",
     "rankings": "Orders of several answers: import, list, undo.",
     "data": "Frozen training sets, from labels or files: build, import, list, check, export.",

@@ -1,4 +1,4 @@
-"""rlft labels queue|gold|reliability|arms, and the flags that say which pairs come next"""
+"""rlft labels queue|gold|reliability|labelers|arms, and the flags that say which pairs come next"""
 
 from __future__ import annotations
 
@@ -88,6 +88,7 @@ def add_queue_commands(app: typer.Typer) -> None:
         "rlft labels gold --json",
     )(gold)
     command(app, "rlft labels reliability", "rlft labels reliability --as anna --json")(reliability)
+    command(app, "rlft labels labelers", "rlft labels labelers --json")(labelers)
     command(app, "rlft labels arms", "rlft labels arms --json")(arms)
 
 
@@ -174,6 +175,25 @@ def reliability(
         ]
         head = ("labeller", "gold", "right", "repeats", "same", "left twice", "right twice")
         return table(head, rows, empty="Nothing measured yet: no gold pair and no repeat was judged.")
+
+    session.show(found, text)
+
+
+def labelers(session: Session) -> None:
+    """Who has labelled here: since when, until when, and how many of their labels stand."""
+    with session.connect() as client:
+        found = client.labelers()
+
+    def text() -> str:
+        rows = [
+            (
+                *(one.name, moment(one.first_seen), moment(one.last_seen), one.verdicts, one.marks),
+                *(one.written, one.scores, one.rankings),
+            )
+            for one in found
+        ]
+        head = ("labeller", "first", "last", "verdicts", "set aside", "written", "scores", "rankings")
+        return table(head, rows, empty="Nobody has labelled here yet.")
 
     session.show(found, text)
 

@@ -18,6 +18,7 @@ from rlft_tui.labels.agreement import Agreement
 from rlft_tui.labels.bias import Bias
 from rlft_tui.labels.feedback import Feedback, FeedbackEntry, FeedbackProgress, ScorePage
 from rlft_tui.labels.label_stats import LabelStats
+from rlft_tui.labels.labeler import Labeler
 from rlft_tui.labels.labelled_pair import ExportHead, LabelledPair
 from rlft_tui.labels.operation_codec import history_entry_from, plain_values
 from rlft_tui.labels.pace import Pace
@@ -154,6 +155,10 @@ class WorkspaceClient(RunWatching):
     def gold(self) -> tuple[GoldPair, ...]:
         """Pairs whose right answer is known, in the order they were given."""
         return self._get("/labels/gold", tuple[GoldPair, ...])
+
+    def labelers(self) -> tuple[Labeler, ...]:
+        """Everyone who labelled here, by name."""
+        return self._get("/labels/labelers", tuple[Labeler, ...])
 
     def reliability(self, *, labeler: str = "") -> tuple[Reliability, ...]:
         """What gold pairs and hidden repeats say of each labeller."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import threading
 import time
@@ -16,7 +17,7 @@ import duckdb
 
 from rlft_tui.database.connection import Database
 from rlft_tui.errors import ConflictError, NotFoundError, UnavailableError
-from rlft_tui.labels import preferences_table
+from rlft_tui.labels import labelers_table, preferences_table
 from rlft_tui.labels.journal import PreferenceJournal, encoded
 from rlft_tui.labels.label_desks import LabelDesks
 from rlft_tui.labels.label_queue import REPEAT, Slot
@@ -47,6 +48,7 @@ class LabelTransaction:
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self.connection = connection
         self.operations: list[Operation] = []
+        self._first_seen: dict[str, float] = {}
         self._folder = folder
         self._spool: IO[bytes] | None = None
 
@@ -61,6 +63,7 @@ class LabelTransaction:
         known = preferences_table.known_ids(self.connection, list(stamped), kinds)
         new = [one for one in stamped.values() if one.id not in known]
         preferences_table.insert_new(self.connection, new)
+        self._see(new)
         try:
             if new and self._spool is None:
                 self._spool = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed by close()
@@ -82,6 +85,16 @@ class LabelTransaction:
                 yield piece
         if self.operations:
             yield encoded(self.operations)
+
+    def first_seen(self) -> dict[str, float]:
+        """Whose labels these are, and when the earliest of each was given."""
+        self._see(self.operations)
+        return self._first_seen
+
+    def _see(self, operations: Sequence[Operation]) -> None:
+        for one in operations:
+            if one.labeler_id and one.created_at < self._first_seen.get(one.labeler_id, math.inf):
+                self._first_seen[one.labeler_id] = one.created_at
 
     def is_empty(self) -> bool:
         return self._spool is None and not self.operations
@@ -112,6 +125,8 @@ class LabelBook:
         self._guard = guard
         self._lock = threading.RLock()
         self._importing = threading.Lock()
+        self._labelers: set[str] = set()
+        """Who is entered among the labellers: a verdict of theirs has nothing to add."""
         self._desks = LabelDesks(database, self._lock, shares)
         self._syncer = ThreadPoolExecutor(1, thread_name_prefix="journal")
 
@@ -209,6 +224,7 @@ class LabelBook:
                 self._journal.append(preferences_table.operations_by_id(connection, sorted(unseen)))
                 self._journal.sync()
                 found.append(f"{len(unseen)} labels were missing in the journal and were added to it")
+            self._labelers = labelers_table.add_missing_labelers(connection)
             orphans = preferences_table.count_orphans(connection)
             if orphans:
                 found.append(f"{orphans} verdicts are on pairs that are not stored: import the pairs again")
@@ -260,12 +276,19 @@ class LabelBook:
                         if beside:
                             turn.enter_context(self._lock)
                             self._check_in_place()
+                        seen = {
+                            name: at
+                            for name, at in writing.first_seen().items()
+                            if name not in self._labelers
+                        }
+                        labelers_table.add_labelers(connection, seen)
                         if not writing.is_empty():
                             length = self._journal.append_lines(writing.lines())
                     if length is not None:
                         synced = self._syncer.submit(self._journal.sync)
                 if synced is not None:
                     synced.result()
+                self._labelers.update(seen)
             except BaseException:
                 if length is not None:
                     if synced is not None:

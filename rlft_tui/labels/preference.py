@@ -110,7 +110,8 @@ class Progress:
     skipped: int
     flagged: int
     remaining: int
-    """Pairs this labeller has neither judged nor set aside."""
+    """Pairs this labeller has neither judged nor set aside, and the hidden repeats still to come:
+    were those left out, a number that stands still would give them away."""
     per_hour: float | None
     """Verdicts an hour over the recent ones, idle gaps left out; None before there are five."""
     seconds_left: float | None

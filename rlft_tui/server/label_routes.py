@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from rlft_tui.labels import history_table, preferences_table
+from rlft_tui.labels import history_table, labelers_table, preferences_table
 from rlft_tui.labels.label_stats import LabelStats
 from rlft_tui.labels.label_stats_table import label_stats
+from rlft_tui.labels.labeler import Labeler
 from rlft_tui.labels.operation_codec import operation_from, plain_history_entry
 from rlft_tui.labels.preference import BetterAnswer, HistoryEntry, ListedLabel, Preference, Progress
 from rlft_tui.server.replies import decode, reply
@@ -37,6 +38,12 @@ def history(
             connection, labeler, limit, offset=offset, search=search, only=only
         )
     return reply([plain_history_entry(entry) for entry in entries])
+
+
+@router.get("/labels/labelers", response_model=list[Labeler])
+def labelers(services: ServicesOf) -> Response:
+    with services.database.reader() as connection:
+        return reply(labelers_table.list_labelers(connection))
 
 
 @router.get("/labels/written", response_model=list[BetterAnswer])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.ids import new_id
-from rlft_tui.labels.preference import Preference
+from rlft_tui.labels.preference import Mark, Preference, Revocation
 from rlft_tui.labels.queue_view import QueueView
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.paths import Workspace
@@ -38,6 +38,26 @@ def test_the_queue_is_shown_with_its_filters_and_why_each_pair_comes(
     wrong = rlft("labels", "queue", "--model", "a", "--model", "b", "--model", "c")
     assert (wrong.code, wrong.out) == (2, "")
     assert "at most two models" in wrong.err
+
+
+def test_labellers_are_listed_with_what_stands_of_theirs(
+    rlft: Rlft, here: Workspace, client: WorkspaceClient
+) -> None:
+    fill(client)
+    assert rlft.well("labels", "labelers").out.strip() == "Nobody has labelled here yet."
+    undone = Preference(new_id(), "p0", "bob", "a", created_at=5.0)
+    for one in (
+        Preference(new_id(), "p1", "ada", "a", created_at=100.0),
+        Preference(new_id(), "p1", "ada", "b", created_at=200.0),
+        Mark(new_id(), "p2", "ada", "skip", created_at=300.0),
+        undone,
+        Revocation(new_id(), undone.id, "bob", 6.0),
+    ):
+        client.add_label(one)
+    ada, bob = rlft.well("labels", "labelers", "--json").value
+    assert (ada["name"], ada["first_seen"], ada["last_seen"]) == ("ada", 100.0, 300.0)
+    assert (ada["verdicts"], ada["marks"], ada["scores"]) == (1, 1, 0)
+    assert (bob["name"], bob["first_seen"], bob["verdicts"]) == ("bob", 5.0, 0)
 
 
 def test_looking_at_the_queue_changes_nothing(rlft: Rlft, here: Workspace, client: WorkspaceClient) -> None:

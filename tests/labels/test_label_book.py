@@ -21,6 +21,7 @@ from rlft_tui.labels import history_table, preferences_table
 from rlft_tui.labels.journal import PreferenceJournal
 from rlft_tui.labels.label_book import LabelBook
 from rlft_tui.labels.label_queue import left_side
+from rlft_tui.labels.labelers_table import list_labelers
 from rlft_tui.labels.preference import (
     BetterAnswer,
     Choice,
@@ -248,6 +249,7 @@ def test_a_lost_database_gets_every_verdict_mark_and_undo_back_from_the_journal(
         assert any("1 verdicts are on pairs that are not stored" in line for line in warnings)
         assert current(database) == stood
         with database.write() as connection:
+            assert [one.name for one in list_labelers(connection)] == ["ada"]
             add_pairs(connection, make_pairs(8))
         book.pairs_changed()
         assert order(book) == queue
