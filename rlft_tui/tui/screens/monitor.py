@@ -22,6 +22,7 @@ from rlft_tui.samples.sample_pair import sample_pair
 from rlft_tui.tui import run_text
 from rlft_tui.tui.alarm_bell import bell_of
 from rlft_tui.tui.log_tail import last_lines
+from rlft_tui.tui.run_list import data_name
 from rlft_tui.tui.run_table import unseen_alerts
 from rlft_tui.tui.screens.watching import WatchingScreen
 from rlft_tui.tui.views.alerts_view import AlertsView
@@ -367,7 +368,7 @@ def headline(run: RunSummary, width: int) -> Text:
     line.append(run_text.label(run.status), style=run_text.STYLES[run.status])
     attempt = f" · attempt {run.attempt}" if run.attempt > 1 else ""
     result = f" → {run.output_model}" if run.output_model and run.output_model != run.id else ""
-    data = f" · data set {run.dataset}" if run.dataset else ""
+    data = f" · data set {data_name(run)}" if run.dataset else ""
     rest = run_text.plain(f"  {run.id}  {run.model}{result}{data}{attempt}")
     line.append(" " + run_text.cut(rest.strip(), width - len(line.plain) - 1))
     return line
@@ -410,4 +411,7 @@ def failure_text(run: RunSummary, output: list[str], width: int) -> Text:
         text.append("\n" + run_text.cut(f"  {run_text.resume_advice(run)}", width), style="bold")
     elif run.status == "stopped":
         text.append(run_text.cut(f"■ stopped as asked; {run_text.resume_advice(run)}", width))
+    if run.trouble:
+        start = "\n" if text.plain else ""
+        text.append(start + run_text.cut(f"! {run_text.plain(run.trouble)}", width), style="#e69f00")
     return text
