@@ -64,9 +64,8 @@ def _history(message: bytes, counted: int) -> LoggedRow | None:
         if (logged := as_number(items.get(key))) is not None:
             step = int(logged)
             break
-    values = {
-        key: value for key, item in items.items() if key[:1] != "_" and (value := as_number(item)) is not None
-    }
+    numbers = {key: as_number(item) for key, item in items.items() if key[:1] != "_"}
+    values = {key: logged for key, logged in numbers.items() if logged is not None}
     if not values:
         return None
     return LoggedRow(counted if step is None else step, as_number(items.get("_timestamp")), values)
