@@ -25,6 +25,7 @@ from rlft_tui.tui.screens.answer_editor import AnswerEditor
 from rlft_tui.tui.screens.base import WorkbenchScreen
 from rlft_tui.tui.screens.history import HistoryScreen
 from rlft_tui.tui.screens.label import LabelScreen
+from rlft_tui.tui.widgets.terminal_pace import pace_of
 from tests.conftest import add_pairs
 from tests.tui.test_label_screen import judging, session_of
 from tests.tui.workbench import SIZES, drive, shows, text_of, until, workbench
@@ -443,6 +444,31 @@ def test_keys_that_arrive_in_one_piece_mean_what_they_would_one_by_one(
                 assert session.confidence == (4 if text == "c4" else None)
                 assert session.note == ("skip 1 2 3" if text[0] == "n" else "")
             assert client.history("ada") == ()
+
+    drive(test)
+
+
+def test_over_a_slow_link_a_key_counts_once_the_terminal_has_read_the_pair(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    add_pairs(client, 3)
+
+    async def test() -> None:
+        async with workbench(workspace, "label") as (app, pilot):
+            first = await judging(app)
+            session, pace = session_of(app), pace_of(app)
+            pace._round_trip, pace._asked = 0.5, True
+            await pilot.press("1")
+            await until(lambda: session.current and session.current.pair.id != first, "the next pair", app)
+            await pilot.pause()
+            await pilot.press("2", "3")
+            assert session.phase == "painting"
+            assert [label.example_id for label in client.labels()] == [first]
+            app.on_cursor_position()
+            second = await judging(app, first)
+            await pilot.press("2")
+            await until(lambda: len(client.labels()) == 2, "its verdict", app)
+            assert client.labels()[1].example_id == second
 
     drive(test)
 

@@ -99,6 +99,40 @@ async def test_a_terminal_that_never_answers_is_not_asked_again() -> None:
         assert pace.written == [ASK] * GIVEN_UP
 
 
+async def test_over_a_slow_link_a_frame_is_seen_once_the_terminal_has_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(terminal_pace, "monotonic", lambda: clock[0])
+    app = Paced()
+    async with app.run_test() as pilot:
+        pace = Written(app)
+        told: list[str] = []
+        for trip, at_once in ((0.01, True), (0.4, True), (0.4, False)):
+            told.clear()
+            pace.frame_sent()
+            await until(pilot, lambda: not pace.ready)
+            pace.when_seen("pair", lambda: told.append("seen"))
+            assert (told == ["seen"]) == at_once
+            clock[0] += trip
+            pace.answered()
+            assert told == ["seen"]
+        # A frame that follows the question is not the one that the answer is about.
+        pace.frame_sent()
+        await until(pilot, lambda: not pace.ready)
+        asked = len(pace.written)
+        told.clear()
+        pace.frame_sent()
+        pace.when_seen("pair", lambda: told.append("second"))
+        clock[0] += 0.4
+        pace.answered()
+        assert told == []
+        await until(pilot, lambda: len(pace.written) == asked + 1)
+        pace._gave_up()
+        assert told == ["second"]
+        assert pace.seen, "a terminal that stopped answering holds nobody up"
+
+
 async def test_an_app_without_the_handler_is_never_held_back() -> None:
     app = Unpaced()
     async with app.run_test() as pilot:

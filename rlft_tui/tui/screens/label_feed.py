@@ -16,6 +16,7 @@ from rlft_tui.tui.label_text import end_text
 from rlft_tui.tui.screens.label_view import LabelView
 from rlft_tui.tui.server_link import LinkState
 from rlft_tui.tui.terminal import window_name
+from rlft_tui.tui.widgets.terminal_pace import pace_of
 
 SLOW_SECONDS = 0.4
 """A verdict that takes longer to store says so."""
@@ -96,7 +97,11 @@ class LabelFeed(LabelView):
 
     @on(AnswerPane.Painted)
     def _pane_painted(self, message: AnswerPane.Painted) -> None:
-        if message.serial == self._serial and self._note_painted():
+        if message.serial == self._serial:
+            pace_of(self.app).when_seen(self, self._pair_seen)
+
+    def _pair_seen(self) -> None:
+        if self._note_painted():
             self._refill()
             self._prefetch()
             self._ready()

@@ -18,6 +18,7 @@ from rlft_tui.tui.label_session import LabelSession, Shown
 from rlft_tui.tui.label_text import answer_heading, legend, prompt_heading, prompt_text, status_text
 from rlft_tui.tui.screens.base import WorkbenchScreen
 from rlft_tui.tui.widgets.kept_documents import Pieces
+from rlft_tui.tui.widgets.terminal_pace import pace_of
 from rlft_tui.tui.widgets.text_pane import TextPane
 
 STACK_BELOW = 70
@@ -169,9 +170,15 @@ class LabelView(WorkbenchScreen):
         self._want_diffs()
 
     def _note_painted(self) -> bool:
-        """Take note that every answer in view was drawn; a key may overtake the message about it."""
+        """Take note that every answer in view was drawn; a key may overtake the message about it.
+
+        Over a slow link drawn is not seen: what is pressed before the terminal has read the pair is
+        about the pair before it.
+        """
         panes = self._panes()
         if self.session.phase != "painting" or any(pane.painted_serial != self._serial for pane in panes):
+            return False
+        if not pace_of(self.app).seen:
             return False
         self.session.painted(max(pane.painted_at for pane in panes))
         return True
