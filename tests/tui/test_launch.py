@@ -105,7 +105,10 @@ def test_each_method_has_its_own_fields_and_is_left_as_it_was(workspace: Workspa
                 seen.add(method.value)
             assert seen == {"dpo", "kto", "ppo"}
             await shows(pilot, "rewards", "length", "target kl")
-            screen.query_one("#field-rewards", Input).value = "lenght"
+            rewards = screen.query_one("#field-rewards", Input)
+            rewards.value = "lenght"
+            await shows(pilot, "✗ lenght: no built-in reward")
+            rewards.focus()
             await shows(pilot, "Did you mean length?")
             method.focus()
             while method.value != "dpo":

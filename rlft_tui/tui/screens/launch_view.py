@@ -218,6 +218,7 @@ class LaunchView(WorkbenchScreen):
         form = self.form
         if form is None:
             return {}
+        before = self._errors
         self._errors = errors = {**unrunnable(form, self.sources.machine), **form.errors()}
         better = notes(form, self.sources.datasets, self.sources.models)
         for row in self.query(FieldRow):
@@ -227,8 +228,9 @@ class LaunchView(WorkbenchScreen):
             row.tell(note, wrong=name in errors, changed=changed)
         self._tell_state(errors)
         self.query_one("#command", Static).update(Content(f"$ {form.command()}"))
-        if self.focused is not None and isinstance(self.focused.parent, FieldRow):
-            self.on_descendant_focus()
+        here = self.focused.parent if self.focused is not None else None
+        if isinstance(here, FieldRow) and here.field.name in {*before, *errors}:
+            self.on_descendant_focus()  # its whole reason, or its help again
         return errors
 
     def _tell_state(self, errors: dict[str, str]) -> None:
