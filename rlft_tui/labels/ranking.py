@@ -89,6 +89,11 @@ class RankItem:
     answers: AnswerSet
     shown: tuple[int, ...]
 
+    @property
+    def key(self) -> str:
+        """What tells it from other sets."""
+        return self.answers.id
+
 
 @dataclass(frozen=True, slots=True)
 class RankPage:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Literal
 
 from rlft_tui.ids import new_id
 from rlft_tui.labels.ranking import Ranking, RankItem, RankPage, RankProgress
-
-Phase = Literal["loading", "painting", "judging", "storing", "undoing", "finished"]
-AHEAD = 2
+from rlft_tui.tui.queue_session import QueueSession
 
 
-class RankSession:
-    """One labeller's way through the sets. No Textual, so that each rule is tested by itself.
+class RankSession(QueueSession[RankItem, Ranking, RankProgress]):
+    """One labeller's way through the sets.
 
     Answers are called by their number on screen, from 1.
     """
+
+    AHEAD = 2
 
     def __init__(
         self,
@@ -26,50 +25,16 @@ class RankSession:
         now: Callable[[], float] = time.time,
         make_id: Callable[[], str] = new_id,
     ) -> None:
-        self.labeler = labeler
-        self.phase: Phase = "loading"
-        self.current: RankItem | None = None
-        self.upcoming: list[RankItem] = []
-        self.progress: RankProgress | None = None
+        super().__init__(labeler, now=now, make_id=make_id)
         self.groups: list[list[int]] = []
         """Numbers placed so far, best first; equals in one group."""
         self.tie_next = False
         """Whether the next number joins the last group."""
         self.was_undone = False
-        self.pending: Ranking | None = None
-        self._now, self._make_id = now, make_id
-        self._painted_at = 0.0
-        self._done: set[str] = set()
-        self._exhausted = False
-
-    # the queue
-    def held(self) -> tuple[str, ...]:
-        """Ids of what need not be sent again."""
-        current = (self.current.answers.id,) if self.current is not None else ()
-        return (*current, *(item.answers.id for item in self.upcoming), *sorted(self._done)[:180])
-
-    def missing(self) -> int:
-        return 0 if self._exhausted else max(0, AHEAD + (self.current is None) - len(self.upcoming))
 
     def receive(self, page: RankPage) -> bool:
         """Take the next sets in. True when one of them is now to be shown."""
-        held = set(self.held()) | self._done
-        fresh = [item for item in page.items if item.answers.id not in held]
-        self.upcoming += fresh
-        self._exhausted = not fresh
-        if self.pending is None:
-            self.progress = page.progress
-        if self.current is None and self.phase in ("loading", "finished"):
-            self._advance()
-            return self.current is not None
-        return False
-
-    def look_again(self) -> None:
-        self._exhausted = False
-
-    def painted(self, at: float) -> None:
-        if self.phase == "painting":
-            self.phase, self._painted_at = "judging", at
+        return self.take_in(page.items, page.progress)
 
     # the answers, by their number on screen
     @property
@@ -86,9 +51,6 @@ class RankSession:
         return [number for number in range(1, self.count + 1) if number not in placed]
 
     # the order
-    def may_decide(self, at: float) -> bool:
-        return self.current is not None and self.phase == "judging" and at >= self._painted_at
-
     def place(self, number: int, at: float) -> bool:
         """Put an answer next, as good as the last one after ``tie``; the last one left follows by itself."""
         if not self.may_decide(at) or number not in self.unplaced():
@@ -141,53 +103,15 @@ class RankSession:
         self.phase = "storing"
         return self.pending
 
-    def stored(self, progress: RankProgress) -> None:
-        self.pending, self.progress = None, progress
-        self._advance()
-
-    def refused(self) -> None:
-        self.pending = None
-        self.phase = "judging" if self.current is not None else "finished"
-
-    def skip(self, at: float) -> bool:
-        if not self.may_decide(at):
-            return False
-        self._advance()
-        return True
-
-    def _advance(self) -> None:
-        if self.current is not None:
-            self._done.add(self.current.answers.id)
+    def _begin(self) -> None:
         self.groups, self.tie_next, self.was_undone = [], False, False
-        self.current = self.upcoming.pop(0) if self.upcoming else None
-        if self.current is not None:
-            self.phase = "painting"
-        else:
-            self.phase = "finished" if self._exhausted else "loading"
-
-    # undo
-    def begin_undo(self) -> bool:
-        if self.phase not in ("judging", "finished"):
-            return False
-        self.phase = "undoing"
-        return True
-
-    def cancel_undo(self) -> None:
-        if self.phase == "undoing":
-            self.phase = "judging" if self.current is not None else "finished"
 
     def bring_back(self, item: RankItem, former: Ranking, progress: RankProgress) -> None:
         """The ranking was taken back: its answers are up again in the order they had been given."""
-        self.progress = progress
-        self._done.discard(item.answers.id)
-        if self.current is not None and self.current.answers.id != item.answers.id:
-            self.upcoming.insert(0, self.current)
-        self.upcoming = [ahead for ahead in self.upcoming if ahead.answers.id != item.answers.id]
-        self.current = item
+        self._put_back(item, progress)
         number = {former.responses[index]: place for place, index in enumerate(_indices(item, former), 1)}
         self.groups = [[number[former.responses[index]] for index in group] for group in former.order]
         self.tie_next, self.was_undone = False, True
-        self.phase = "painting"
 
     # words
     def order_line(self) -> str:

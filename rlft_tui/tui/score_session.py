@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Literal
 
 from rlft_tui.ids import new_id
 from rlft_tui.labels.feedback import (
@@ -18,10 +17,8 @@ from rlft_tui.labels.feedback import (
     ScorePage,
     guide_word,
 )
+from rlft_tui.tui.queue_session import QueueSession
 
-Phase = Literal["loading", "painting", "judging", "storing", "undoing", "finished"]
-AHEAD = 3
-"""Answers held beyond the one on screen."""
 FINE_STEP = 0.05
 _MOST_FINE = 0.05
 KIND_WORDS: dict[FeedbackKind, str] = {
@@ -47,8 +44,10 @@ def score_of(kind: FeedbackKind, key: str, fine: float = 0.0) -> float | None:
     return None if base is None else round(min(1.0, max(0.0, base + fine)), 2)
 
 
-class ScoreSession:
-    """One labeller's way through the answers. No Textual, so that each rule is tested by itself."""
+class ScoreSession(QueueSession[ScoreItem, Feedback, FeedbackProgress]):
+    """One labeller's way through the answers."""
+
+    AHEAD = 3
 
     def __init__(
         self,
@@ -57,56 +56,16 @@ class ScoreSession:
         now: Callable[[], float] = time.time,
         make_id: Callable[[], str] = new_id,
     ) -> None:
-        self.labeler = labeler
-        self.phase: Phase = "loading"
+        super().__init__(labeler, now=now, make_id=make_id)
         self.kind: FeedbackKind = "score"
-        self.current: ScoreItem | None = None
         self.former: Feedback | None = None
         """The score that an undo took back."""
-        self.upcoming: list[ScoreItem] = []
-        self.progress: FeedbackProgress | None = None
         self.note = ""
         self.fine = 0.0
-        self.pending: Feedback | None = None
-        self._now, self._make_id = now, make_id
-        self._painted_at = 0.0
-        self._done: set[str] = set()
-        self._exhausted = False
-
-    # the queue
-    def held(self) -> tuple[str, ...]:
-        """Keys of what need not be sent again: what is here, and what was passed over."""
-        current = (self.current.key,) if self.current is not None else ()
-        return (*current, *(item.key for item in self.upcoming), *sorted(self._done)[:180])
-
-    def missing(self) -> int:
-        """How many answers to ask for; 0 while there are enough, or no more to come."""
-        return 0 if self._exhausted else max(0, AHEAD + (self.current is None) - len(self.upcoming))
 
     def receive(self, page: ScorePage) -> bool:
         """Take the next answers in. True when one of them is now to be shown."""
-        held = set(self.held()) | self._done
-        fresh = [item for item in page.items if item.key not in held]
-        self.upcoming += fresh
-        self._exhausted = not fresh
-        if self.pending is None:
-            self.progress = page.progress
-        if self.current is None and self.phase in ("loading", "finished"):
-            self._advance()
-            return self.current is not None
-        return False
-
-    def look_again(self) -> None:
-        self._exhausted = False
-
-    def painted(self, at: float) -> None:
-        """The answer is on screen since ``at``."""
-        if self.phase == "painting":
-            self.phase, self._painted_at = "judging", at
-
-    # decisions
-    def may_decide(self, at: float) -> bool:
-        return self.current is not None and self.phase == "judging" and at >= self._painted_at
+        return self.take_in(page.items, page.progress)
 
     def next_kind(self) -> None:
         """Score, thumb, Likert, and score again."""
@@ -140,53 +99,13 @@ class ScoreSession:
         self.phase = "storing"
         return self.pending
 
-    def stored(self, progress: FeedbackProgress) -> None:
-        """The pending score is durable: go on."""
-        self.pending, self.progress = None, progress
-        self._advance()
-
-    def refused(self) -> None:
-        """The pending score cannot be stored: the answer stays up."""
-        self.pending = None
-        self.phase = "judging" if self.current is not None else "finished"
-
-    def skip(self, at: float) -> bool:
-        """Pass the answer over for this session."""
-        if not self.may_decide(at):
-            return False
-        self._advance()
-        return True
-
-    def _advance(self) -> None:
+    def _begin(self) -> None:
         self.note, self.fine, self.former = "", 0.0, None
-        if self.current is not None:
-            self._done.add(self.current.key)
-        self.current = self.upcoming.pop(0) if self.upcoming else None
-        if self.current is not None:
-            self.phase = "painting"
-        else:
-            self.phase = "finished" if self._exhausted else "loading"
-
-    # undo
-    def begin_undo(self) -> bool:
-        if self.phase not in ("judging", "finished"):
-            return False
-        self.phase = "undoing"
-        return True
-
-    def cancel_undo(self) -> None:
-        if self.phase == "undoing":
-            self.phase = "judging" if self.current is not None else "finished"
 
     def bring_back(self, item: ScoreItem, former: Feedback, progress: FeedbackProgress) -> None:
         """The score was taken back: its answer is up again, the one that was up waits behind it."""
-        self.progress = progress
-        self._done.discard(item.key)
-        if self.current is not None and self.current.key != item.key:
-            self.upcoming.insert(0, self.current)
-        self.upcoming = [ahead for ahead in self.upcoming if ahead.key != item.key]
-        self.current, self.former, self.note, self.fine = item, former, former.notes, 0.0
-        self.phase = "painting"
+        self._put_back(item, progress)
+        self.former, self.note, self.fine = former, former.notes, 0.0
 
     def status(self) -> str:
         """Where one stands, on one line."""
