@@ -200,7 +200,8 @@ class WorkbenchScreen(Screen[None]):
         self.query_one(KeyBar).hint = ""
         if (run := keys.get(key)) is not None:
             run()
-        return run is not None or key in ("escape", "n")  # n says no, and does nothing else
+        # Where y says yes, n says no and does nothing else.
+        return run is not None or key == "escape" or (key == "n" and "y" in keys)
 
     def action_leader(self) -> None:
         def go(key: str) -> Callable[[], None]:
