@@ -39,9 +39,7 @@ def dry_run(folder: RunFolder) -> Estimate:
 def main() -> None:
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     print(f"SmolLM2-135M, {steps} steps, on the shipped pairs.\n")
-    print(
-        "| method | settings | s: estimate (range) | actual | off | MB: estimate | actual | off | disk |"
-    )
+    print("| method | settings | s: estimate (range) | actual | off | MB: estimate | actual | off | disk |")
     print("|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
         for number, (method, settings) in enumerate(plans(sys.argv[2:])):
