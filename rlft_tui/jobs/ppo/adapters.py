@@ -24,7 +24,7 @@ class Adapters:
     def __init__(self, model: Any) -> None:
         from peft.tuners.tuners_utils import BaseTunerLayer
 
-        self.layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
+        self.layers: list[Any] = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
 
     @contextmanager
     def using(self, name: str | None) -> Iterator[None]:

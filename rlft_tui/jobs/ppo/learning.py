@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -57,7 +57,7 @@ class Learned:
     """Response tokens, each counted once an epoch."""
     pass_tokens: int = 0
     """Tokens that went through the trunk, prompts and padding included."""
-    sums: Counter[str] = field(default_factory=Counter)
+    sums: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     ratio_min: float = math.inf
     ratio_max: float = -math.inf
     steps: int = 0

@@ -23,7 +23,9 @@ def make_optimizer(policy: Policy, spec: PpoSpec) -> torch.optim.Optimizer:
     options: dict[str, Any] = {"eps": ADAM_EPSILON, "weight_decay": spec.weight_decay}
     if spec.optimizer == "adamw":
         return torch.optim.AdamW(groups, fused=True, **options)
-    from bitsandbytes import optim
+    import bitsandbytes
+
+    optim: Any = bitsandbytes.optim
 
     kinds = {
         "adamw_8bit": optim.AdamW8bit,

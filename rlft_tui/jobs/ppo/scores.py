@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, TypeGuard
 
 import torch
 from torch import Tensor
@@ -76,6 +76,6 @@ class ScoreShaping:
             setattr(self, key, value)
 
 
-def is_score(value: float | None) -> bool:
+def is_score(value: float | None) -> TypeGuard[float]:
     """Whether the reward said something that can be learned from: not None, NaN or infinite."""
     return value is not None and math.isfinite(value)
