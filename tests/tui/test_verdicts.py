@@ -459,7 +459,7 @@ def test_over_a_slow_link_a_key_counts_once_the_terminal_has_read_the_pair(
             session, pace = session_of(app), pace_of(app)
             pace._round_trip, pace._asked = 0.5, True
             await pilot.press("1")
-            await until(lambda: session.current and session.current.pair.id != first, "the next pair", app)
+            await until(lambda: len(client.labels()) == 1 and session.phase == "painting", "the next", app)
             await pilot.pause()
             await pilot.press("2", "3")
             assert session.phase == "painting"
