@@ -23,6 +23,18 @@ class Keyed(Protocol):
 ItemT = TypeVar("ItemT", bound=Keyed)
 LabelT = TypeVar("LabelT")
 ProgressT = TypeVar("ProgressT")
+_SentT = TypeVar("_SentT", covariant=True)
+_StandingT = TypeVar("_StandingT", covariant=True)
+
+
+class QueuedPage(Protocol[_SentT, _StandingT]):
+    """The next items, and where the labeller stands."""
+
+    @property
+    def items(self) -> Sequence[_SentT]: ...
+
+    @property
+    def progress(self) -> _StandingT: ...
 
 
 class QueueSession(Generic[ItemT, LabelT, ProgressT]):
@@ -60,14 +72,14 @@ class QueueSession(Generic[ItemT, LabelT, ProgressT]):
         """How many items to ask for; 0 while there are enough, or no more to come."""
         return 0 if self._exhausted else max(0, self.AHEAD + (self.current is None) - len(self.upcoming))
 
-    def take_in(self, items: Sequence[ItemT], progress: ProgressT) -> bool:
+    def receive(self, page: QueuedPage[ItemT, ProgressT]) -> bool:
         """Take the next items in. True when one of them is now to be shown."""
         held = set(self.held()) | self._done
-        fresh = [item for item in items if item.key not in held]
+        fresh = [item for item in page.items if item.key not in held]
         self.upcoming += fresh
         self._exhausted = not fresh
         if self.pending is None:
-            self.progress = progress
+            self.progress = page.progress
         if self.current is None and self.phase in ("loading", "finished"):
             self._advance()
             return self.current is not None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from rlft_tui.ids import new_id
-from rlft_tui.labels.ranking import Ranking, RankItem, RankPage, RankProgress
+from rlft_tui.labels.ranking import Ranking, RankItem, RankProgress
 from rlft_tui.tui.queue_session import QueueSession
 
 
@@ -31,10 +31,6 @@ class RankSession(QueueSession[RankItem, Ranking, RankProgress]):
         self.tie_next = False
         """Whether the next number joins the last group."""
         self.was_undone = False
-
-    def receive(self, page: RankPage) -> bool:
-        """Take the next sets in. True when one of them is now to be shown."""
-        return self.take_in(page.items, page.progress)
 
     # the answers, by their number on screen
     @property

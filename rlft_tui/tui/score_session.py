@@ -14,7 +14,6 @@ from rlft_tui.labels.feedback import (
     FeedbackKind,
     FeedbackProgress,
     ScoreItem,
-    ScorePage,
     guide_word,
 )
 from rlft_tui.tui.queue_session import QueueSession
@@ -62,10 +61,6 @@ class ScoreSession(QueueSession[ScoreItem, Feedback, FeedbackProgress]):
         """The score that an undo took back."""
         self.note = ""
         self.fine = 0.0
-
-    def receive(self, page: ScorePage) -> bool:
-        """Take the next answers in. True when one of them is now to be shown."""
-        return self.take_in(page.items, page.progress)
 
     def next_kind(self) -> None:
         """Score, thumb, Likert, and score again."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
@@ -19,15 +18,11 @@ from rlft_tui.labels.ranking import MOST, AnswerSet, Ranking, RankItem, RankPage
 from rlft_tui.tui.answer_pane import AnswerPane
 from rlft_tui.tui.rank_session import RankSession
 from rlft_tui.tui.run_text import cut, plain
-from rlft_tui.tui.screens.base import WorkbenchScreen
-from rlft_tui.tui.server_link import LinkState
+from rlft_tui.tui.screens.queue_screen import HISTORY, QueueScreen
 from rlft_tui.tui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
-
-LOOK_AGAIN_SECONDS = 2.0
-HISTORY = 200
 
 _KEYS = (
     ("equals_sign,t", "tie", "tie with next", "rank.tie", "The next number is as good as the last one"),
@@ -47,8 +42,10 @@ _HIDDEN = (
 )
 
 
-class RankScreen(WorkbenchScreen):
+class RankScreen(QueueScreen[RankItem, Ranking, RankProgress]):
     """Orders of several answers."""
+
+    session: RankSession
 
     KEY = "rank"
     DIGITS_SWITCH = False
@@ -78,9 +75,6 @@ class RankScreen(WorkbenchScreen):
     def __init__(self) -> None:
         super().__init__()
         self.session = RankSession(self.bench.settings.labeler)
-        self._serial = 0
-        self._asking = False
-        self._trouble = ""
         self._number = 1
         """The answer that can be read now."""
 
@@ -94,80 +88,23 @@ class RankScreen(WorkbenchScreen):
         yield Static(id="order", markup=False)
         yield Static(id="status", markup=False)
 
-    @property
-    def answer(self) -> AnswerPane:
-        return self.query_one("#answer", AnswerPane)
-
     # the queue
-    def on_mount(self) -> None:
-        self.set_interval(LOOK_AGAIN_SECONDS, self._look_again)
+    def next_page(self, limit: int, held: tuple[str, ...]) -> Callable[[WorkspaceClient], RankPage]:
+        labeler = self.session.labeler
+        return lambda client: client.next_sets(labeler, limit=limit, exclude=held)
 
-    def opened(self, **_: Any) -> None:
-        self.session.look_again()
-        self._refill()
-        self._paint_words()
+    def put_up(self, item: RankItem) -> None:
+        self._number = 1
+        self.query_one("#prompt", TextPane).show(_whole_prompt(item.answers))
+        self._put_number()
 
-    def link_changed(self, state: LinkState, reason: str) -> None:
-        super().link_changed(state, reason)
-        if state == "up" and self.session.current is None:
-            self._refill()
-
-    def _look_again(self) -> None:
-        if self.is_current and self.session.phase == "finished":
-            self.session.look_again()
-            self._refill()
-
-    def _refill(self) -> None:
-        missing = self.session.missing()
-        if self._asking or not missing:
-            return
-        self._asking = True
-        labeler, held = self.session.labeler, self.session.held()
-        self.call(
-            lambda client: client.next_sets(labeler, limit=missing, exclude=held),
-            self._received,
-            failed=self._not_received,
-            group="queue",
-        )
-
-    def _not_received(self, error: RlftError) -> None:
-        self._asking = False
-        self._trouble = str(error)
-        self._paint_words()
-
-    def _received(self, page: RankPage) -> None:
-        self._asking = False
-        self._trouble = ""
-        if self.session.receive(page) or self.session.current is None:
-            self._show()
-
-    def _show(self) -> None:
-        item = self.session.current
-        self.set_class(item is None and self.session.phase == "finished", "-ended")
-        if item is None:
-            self._refill()
-            self._set("#ended", _end_text(self.session))
-        else:
-            self._number = 1
-            self.query_one("#prompt", TextPane).show(_whole_prompt(item.answers))
-            self._put_answer()
-        self._paint_words()
-
-    def _put_answer(self) -> None:
-        self._serial += 1
-        self.answer.put(self.session.text(self._number), self._serial)
+    def _put_number(self) -> None:
+        self.put_answer(self.session.text(self._number))
         for number in range(1, self.session.count + 1):
             self.answer.prefetch(self.session.text(number))
 
-    @on(AnswerPane.Painted)
-    def _pane_painted(self, message: AnswerPane.Painted) -> None:
-        if message.serial == self._serial:
-            self._note_painted()
-            self._refill()
-
-    def _note_painted(self) -> None:
-        if self.answer.painted_serial == self._serial:
-            self.session.painted(self.answer.painted_at)
+    def end_text(self) -> Content:
+        return _end_text(self.session)
 
     def _paint_words(self) -> None:
         session = self.session
@@ -198,11 +135,6 @@ class RankScreen(WorkbenchScreen):
             rows.append(Content.assemble((f" {number} ", style), (f" {mark:<3} ", "$text-accent"), begin))
         return Content("\n").join(rows)
 
-    def _set(self, selector: str, content: Content) -> None:
-        part = self.query_one(selector, Static)
-        if part.content != content:
-            part.update(content)
-
     # the order
     def action_place(self, number: int) -> None:
         self._note_painted()
@@ -225,49 +157,13 @@ class RankScreen(WorkbenchScreen):
         ranking = self.session.rank(self.key_time)
         if ranking is not None:
             self._paint_words()
-            self.bench.label_writer.put_call(
-                partial(_add, ranking), self._stored, self._refused, self._delayed
-            )
+            self.store(partial(_add, ranking))
 
-    def _stored(self, progress: RankProgress) -> None:
-        self._trouble = ""
-        self.session.stored(progress)
-        self._show()
+    def take_back(self, client: WorkspaceClient) -> tuple[RankItem, Ranking, RankProgress]:
+        return _take_back(self.session.labeler, client)
 
-    def _refused(self, error: RlftError) -> None:
-        self._trouble = ""
-        self.session.refused()
-        self.bench.show_error(error)
-        self._paint_words()
-
-    def _delayed(self, error: RlftError) -> None:
-        self._trouble = f"not stored yet, trying again: {error.what}"
-        self._paint_words()
-
-    def action_skip(self) -> None:
-        self._note_painted()
-        if self.session.skip(self.key_time):
-            self._show()
-
-    # undo
-    def action_undo(self) -> None:
-        self._note_painted()
-        if self.session.begin_undo():
-            self.call(
-                partial(_take_back, self.session.labeler),
-                self._taken_back,
-                failed=self._cannot_undo,
-                group="undo",
-                retry=False,  # done twice it would take back the one before too
-            )
-
-    def _taken_back(self, taken: tuple[RankItem, Ranking, RankProgress]) -> None:
-        self.session.bring_back(*taken)
-        self._show()
-
-    def _cannot_undo(self, error: RlftError) -> None:
-        self.session.cancel_undo()
-        self.notify(str(error), severity="warning", markup=False)
+    def bring_back(self, item: RankItem, former: Ranking, progress: RankProgress) -> None:
+        self.session.bring_back(item, former, progress)
 
     # reading
     def action_look(self, step: int) -> None:
@@ -278,13 +174,7 @@ class RankScreen(WorkbenchScreen):
     def _look_at(self, number: int) -> None:
         self._note_painted()
         self._number = number
-        self._put_answer()
-
-    def action_page(self, pages: int) -> None:
-        self.answer.scroll_page(pages)
-
-    def action_rows(self, rows: int) -> None:
-        self.answer.scroll_lines(rows)
+        self._put_number()
 
 
 def _add(ranking: Ranking, client: WorkspaceClient) -> RankProgress:

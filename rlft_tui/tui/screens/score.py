@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -18,17 +18,14 @@ from rlft_tui.labels.feedback import Feedback, FeedbackProgress, ScoreItem, Scor
 from rlft_tui.labels.preference import Revocation
 from rlft_tui.tui.answer_pane import AnswerPane
 from rlft_tui.tui.label_text import prompt_heading, prompt_text
+from rlft_tui.tui.queue_session import QueuedPage
 from rlft_tui.tui.run_text import plain
 from rlft_tui.tui.score_session import KIND_WORDS, ScoreSession, guide_line
-from rlft_tui.tui.screens.base import WorkbenchScreen
-from rlft_tui.tui.server_link import LinkState
+from rlft_tui.tui.screens.queue_screen import HISTORY, QueueScreen
 from rlft_tui.tui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
-
-LOOK_AGAIN_SECONDS = 2.0
-HISTORY = 200
 
 _KEYS = (
     ("u", "undo", "undo", "score.undo", "Take back the last score; again: the one before"),
@@ -50,8 +47,10 @@ _HIDDEN = (
 )
 
 
-class ScoreScreen(WorkbenchScreen):
+class ScoreScreen(QueueScreen[ScoreItem, Feedback, FeedbackProgress]):
     """Scores of single answers."""
+
+    session: ScoreSession
 
     KEY = "score"
     DIGITS_SWITCH = False
@@ -85,9 +84,6 @@ class ScoreScreen(WorkbenchScreen):
     def __init__(self) -> None:
         super().__init__()
         self.session = ScoreSession(self.bench.settings.labeler)
-        self._serial = 0
-        self._asking = False
-        self._trouble = ""
 
     def body(self) -> Iterable[Widget]:
         yield Static(id="prompt-heading", classes="heading", markup=False)
@@ -101,77 +97,23 @@ class ScoreScreen(WorkbenchScreen):
         note.cursor_blink = False
         yield note
 
-    @property
-    def answer(self) -> AnswerPane:
-        return self.query_one("#answer", AnswerPane)
-
     # the queue
-    def opened(self, **_: Any) -> None:
-        self.session.look_again()
-        self._refill()
-        self._paint_words()
+    def next_page(self, limit: int, held: tuple[str, ...]) -> Callable[[WorkspaceClient], ScorePage]:
+        labeler = self.session.labeler
+        return lambda client: client.next_answers(labeler, limit=limit, exclude=held)
 
-    def on_mount(self) -> None:
-        self.set_interval(LOOK_AGAIN_SECONDS, self._look_again)
+    def put_up(self, item: ScoreItem) -> None:
+        self.put_answer(item.response)
+        self.query_one("#prompt", TextPane).show(prompt_text(item.pair, self.has_class("-prompt")))
+        self._set("#prompt-heading", prompt_heading(item.pair))
 
-    def link_changed(self, state: LinkState, reason: str) -> None:
-        super().link_changed(state, reason)
-        if state == "up" and self.session.current is None:
-            self._refill()
-
-    def _look_again(self) -> None:
-        if self.is_current and self.session.phase == "finished":
-            self.session.look_again()
-            self._refill()
-
-    def _refill(self) -> None:
-        missing = self.session.missing()
-        if self._asking or not missing:
-            return
-        self._asking = True
-        labeler, held = self.session.labeler, self.session.held()
-        self.call(
-            lambda client: client.next_answers(labeler, limit=missing, exclude=held),
-            self._received,
-            failed=self._not_received,
-            group="queue",
-        )
-
-    def _not_received(self, error: RlftError) -> None:
-        self._asking = False
-        self._trouble = str(error)
-        self._paint_words()
-
-    def _received(self, page: ScorePage) -> None:
-        self._asking = False
-        self._trouble = ""
-        if self.session.receive(page) or self.session.current is None:
-            self._show()
+    def _received(self, page: QueuedPage[ScoreItem, FeedbackProgress]) -> None:
+        super()._received(page)
         for item in self.session.upcoming:
             self.answer.prefetch(item.response)
 
-    def _show(self) -> None:
-        item = self.session.current
-        self.set_class(item is None and self.session.phase == "finished", "-ended")
-        if item is None:
-            self._refill()
-            self._set("#ended", _end_text(self.session))
-        else:
-            self._serial += 1
-            self.answer.put(item.response, self._serial)
-            self.query_one("#prompt", TextPane).show(prompt_text(item.pair, self.has_class("-prompt")))
-            self._set("#prompt-heading", prompt_heading(item.pair))
-        self._paint_words()
-
-    @on(AnswerPane.Painted)
-    def _pane_painted(self, message: AnswerPane.Painted) -> None:
-        if message.serial == self._serial:
-            self._note_painted()
-            self._refill()
-
-    def _note_painted(self) -> None:
-        if self.answer.painted_serial == self._serial:
-            self.session.painted(self.answer.painted_at)
+    def end_text(self) -> Content:
+        return _end_text(self.session)
 
     def _paint_words(self) -> None:
         session = self.session
@@ -186,32 +128,12 @@ class ScoreScreen(WorkbenchScreen):
             line = Content.assemble((plain(trouble), "$text-warning bold"), f"   {session.status()}")
         self._set("#status", line)
 
-    def _set(self, selector: str, content: Content) -> None:
-        part = self.query_one(selector, Static)
-        if part.content != content:
-            part.update(content)
-
     # scores
     def action_score(self, key: str) -> None:
         self._note_painted()
         one = self.session.score(key, self.key_time)
         if one is not None:
-            self.bench.label_writer.put_call(partial(_add, one), self._stored, self._refused, self._delayed)
-
-    def _stored(self, progress: FeedbackProgress) -> None:
-        self._trouble = ""
-        self.session.stored(progress)
-        self._show()
-
-    def _refused(self, error: RlftError) -> None:
-        self._trouble = ""
-        self.session.refused()
-        self.bench.show_error(error)
-        self._paint_words()
-
-    def _delayed(self, error: RlftError) -> None:
-        self._trouble = f"not stored yet, trying again: {error.what}"
-        self._paint_words()
+            self.store(partial(_add, one))
 
     def action_step(self, sign: int) -> None:
         self.session.step(sign)
@@ -221,31 +143,11 @@ class ScoreScreen(WorkbenchScreen):
         self.session.next_kind()
         self._paint_words()
 
-    def action_skip(self) -> None:
-        self._note_painted()
-        if self.session.skip(self.key_time):
-            self._show()
+    def take_back(self, client: WorkspaceClient) -> tuple[ScoreItem, Feedback, FeedbackProgress]:
+        return _take_back(self.session.labeler, client)
 
-    # undo
-    def action_undo(self) -> None:
-        self._note_painted()
-        if self.session.begin_undo():
-            labeler = self.session.labeler
-            self.call(
-                partial(_take_back, labeler),
-                self._taken_back,
-                failed=self._cannot_undo,
-                group="undo",
-                retry=False,  # done twice it would take back the one before too
-            )
-
-    def _taken_back(self, taken: tuple[ScoreItem, Feedback, FeedbackProgress]) -> None:
-        self.session.bring_back(*taken)
-        self._show()
-
-    def _cannot_undo(self, error: RlftError) -> None:
-        self.session.cancel_undo()
-        self.notify(str(error), severity="warning", markup=False)
+    def bring_back(self, item: ScoreItem, former: Feedback, progress: FeedbackProgress) -> None:
+        self.session.bring_back(item, former, progress)
 
     # note, prompt, scrolling
     def action_note(self) -> None:
@@ -279,12 +181,6 @@ class ScoreScreen(WorkbenchScreen):
             self._close_note()
         elif self.has_class("-prompt"):
             self.action_prompt()
-
-    def action_page(self, pages: int) -> None:
-        self.answer.scroll_page(pages)
-
-    def action_rows(self, rows: int) -> None:
-        self.answer.scroll_lines(rows)
 
     def action_show_screen(self, key: str) -> None:
         self.bench.show_screen(key)
