@@ -14,9 +14,9 @@ from rlft_tui.rewards.reward_function import Text, plain_text, words
 class LengthReward:
     """1 for a length from minimum to maximum; falls linearly to 0, at length 0 and at twice the maximum."""
 
-    minimum: int = 20
+    minimum: int = 10
     """Shortest length that scores 1."""
-    maximum: int = 60
+    maximum: int = 25
     """Longest length that scores 1."""
     unit: Literal["words", "characters", "tokens"] = "words"
     """What is counted."""
