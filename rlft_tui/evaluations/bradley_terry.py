@@ -3,9 +3,9 @@
 The chance that i is preferred to j is 1 / (1 + 10^((rating j − rating i) / 400)): the scale
 of chess ratings, on which 100 points are odds of 1.8. A tie is half a win for either.
 
-Fitted by choix (iterative Luce spectral ranking, Maystre and Grossglauser 2015); two models
-have a closed form. numpy, scipy and choix are imported on the first call: only the server
-calls this.
+Fitted by choix (iterative Luce spectral ranking, Maystre and Grossglauser 2015), by Newton's method
+where that takes too many steps; two models have a closed form. numpy, scipy and choix are imported
+on the first call: only the server calls this.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ MANY_MODELS = 40
 """With more models than this 300 draws have to do: a fit takes longer the more there are."""
 _PRIOR = 0.5
 _SEED = 1
-_MOST_STEPS = 10_000
+_MOST_STEPS = 40
+_MOST_NEWTON_STEPS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +132,33 @@ def _fit(wins: Matrix, start: Matrix | None, tolerance: float) -> Matrix:
         return numpy.array([half, -half])
     import choix
 
-    fitted: Matrix = choix.ilsr_pairwise_dense(
-        wins, initial_params=start, max_iter=_MOST_STEPS, tol=tolerance
-    )
+    try:
+        fitted: Matrix = choix.ilsr_pairwise_dense(
+            wins, initial_params=start, max_iter=_MOST_STEPS, tol=tolerance
+        )
+    except RuntimeError:
+        # Where models won all but a few of thousands of comparisons its steps get ever shorter.
+        return _newton(wins, tolerance)
+    return fitted
+
+
+def _newton(wins: Matrix, tolerance: float) -> Matrix:
+    """The same maximum by Newton's method, whose steps don't shrink with the chances."""
+    import numpy
+
+    met = wins + wins.T
+    point = numpy.zeros(len(wins))
+    for _ in range(_MOST_NEWTON_STEPS):
+        chance = 1 / (1 + numpy.exp(point[None, :] - point[:, None]))
+        slope = (wins - met * chance).sum(axis=1)
+        weight = met * chance * (1 - chance)
+        # Only differences count: adding a constant matrix fixes the mean and nothing else.
+        curve = numpy.diag(weight.sum(axis=1)) - weight + weight.mean()
+        step = numpy.clip(numpy.linalg.solve(curve, slope), -1.0, 1.0)
+        point = point + step
+        if numpy.abs(step).max() < tolerance:
+            break
+    fitted: Matrix = point - point.mean()
     return fitted
 
 

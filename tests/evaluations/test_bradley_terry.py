@@ -37,6 +37,23 @@ def test_a_third_model_far_away_does_not_move_the_closed_form_of_the_other_two()
     assert sum(one.rating for one in rated.values()) == pytest.approx(0, abs=1e-6)
 
 
+def test_a_ring_of_models_that_won_all_of_thousands_of_comparisons_is_rated() -> None:
+    # Some draws of the bootstrap are linked by single verdicts the whole way round: their maximum
+    # lies so far out that the spectral iteration does not get there.
+    names = [f"m{number}" for number in range(6)]
+    found: list[Record] = []
+    for number, one in enumerate(names):
+        won = 16_667 if number % 3 == 0 else 0
+        found += both(one, names[(number + 1) % 6], won, 16_667 - won)
+    rated = strengths(found)
+    # m0 has half a loss from each side, and all but none of the expected ones are to the nearer
+    # opponent, who stands at the mean.
+    assert rated["m0"].rating == pytest.approx(400 * math.log10(16_667), rel=1e-3)
+    assert rated["m0"].rating == pytest.approx(rated["m3"].rating, abs=1e-3)
+    assert rated["m0"].rating == pytest.approx(-rated["m1"].rating, abs=1e-3)
+    assert all(one.ci95[0] <= one.rating <= one.ci95[1] for one in rated.values())
+
+
 def test_the_ratings_solve_the_likelihood_equations() -> None:
     # At the maximum each model's expected wins are its wins (Bradley and Terry 1952).
     games = {
