@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from rlft_tui.tui import run_text
+from rlft_tui.tui.screens.answer_dialog import AnswerDialog
 
 if TYPE_CHECKING:
     from rlft_tui.runs.estimate import Estimate
@@ -23,45 +20,21 @@ _SMALL = 0.005
 """Share of the time below which a part is not worth a line."""
 
 
-class EstimateScreen(ModalScreen[bool]):
+class EstimateScreen(AnswerDialog):
     """Gives back whether the settings that fit are to be taken over."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("u", "use", "use", id="estimate.use", tooltip="Take over the settings that fit"),
+        Binding("u", "agree", "use", id="estimate.use", tooltip="Take over the settings that fit"),
         Binding("escape,enter,q", "leave", "back", id="estimate.back", tooltip="Back to the form"),
     ]
-    DEFAULT_CSS = """
-    EstimateScreen { align: center middle; background: $background 60%; }
-    EstimateScreen > Vertical {
-        width: 90%; max-width: 76; height: auto; max-height: 90%;
-        background: $surface; border: round $primary; padding: 1 2;
-    }
-    EstimateScreen VerticalScroll { height: auto; max-height: 100%; }
-    EstimateScreen Static { height: auto; }
-    """
+    DEFAULT_CSS = "EstimateScreen > Vertical { max-width: 76; }"
 
     def __init__(self, estimate: Estimate) -> None:
-        super().__init__()
-        self._estimate = estimate
-
-    def compose(self) -> ComposeResult:
-        with Vertical() as box:
-            box.border_title = f"{run_text.counted(self._estimate.steps, 'step')} would take"
-            use = "u use the settings that fit · " if self._estimate.instead else ""
-            box.border_subtitle = f"{use}esc back to the form"
-            with VerticalScroll():
-                yield Static(Content("\n").join(estimate_lines(self._estimate)))
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "use":
-            return bool(self._estimate.instead)
-        return super().check_action(action, parameters)
-
-    def action_use(self) -> None:
-        self.dismiss(True)
-
-    def action_leave(self) -> None:
-        self.dismiss(False)
+        super().__init__(
+            Content("\n").join(estimate_lines(estimate)),
+            title=f"{run_text.counted(estimate.steps, 'step')} would take",
+            agree="u use the settings that fit" if estimate.instead else "",
+        )
 
 
 def estimate_lines(estimate: Estimate) -> Iterator[Content]:

@@ -6,21 +6,19 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow
 from rlft_tui.tui.metric_pages import MetricPages, group_of
+from rlft_tui.tui.screens.search_picker import SearchPicker
 
 
-class MetricPicker(ModalScreen[None]):
+class MetricPicker(SearchPicker[None]):
     """Type to search, arrows to move, enter to pick or put back; the picked ones are shown alone."""
 
+    PLACEHOLDER = "search the metrics, /expression/"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "close", id="metrics.close", tooltip="Back to the curves"),
         Binding("enter", "pick", "pick", priority=True, id="metrics.pick", tooltip="Pick or put back"),
@@ -29,31 +27,15 @@ class MetricPicker(ModalScreen[None]):
         Binding("down", "move(1)", "next", priority=True, id="metrics.next", tooltip="Next metric"),
         Binding("up", "move(-1)", "previous", priority=True, id="metrics.previous", tooltip="Metric before"),
     ]
-    DEFAULT_CSS = """
-    MetricPicker { align: center middle; }
-    MetricPicker > Vertical { width: 90%; max-width: 70; height: 80%; background: $panel; padding: 0 1; }
-    MetricPicker Input { margin-bottom: 1; }
-    """
+    DEFAULT_CSS = "MetricPicker > Vertical { max-width: 70; }"
 
     def __init__(self, pages: MetricPages, run: RunSummary) -> None:
         super().__init__()
         self._pages = pages
         self._run = run
 
-    def compose(self) -> ComposeResult:
-        with Vertical():
-            box = Input(placeholder="search the metrics, /expression/", compact=True)
-            box.cursor_blink = False
-            yield box
-            yield ListPane(empty="none matches")
-
-    def on_mount(self) -> None:
-        self.query_one(Input).focus()
-        self._list()
-
-    @on(Input.Changed)
-    def _list(self) -> None:
-        keys = self._pages.search(self.query_one(Input).value)
+    def search(self, text: str) -> None:
+        keys = self._pages.search(text)
         head = Text(" ⏎ picks · tab pins · ^u shows all · esc closes")
         self.query_one(ListPane).show([ListRow(key, self._line(key)) for key in keys], head)
 
@@ -69,21 +51,18 @@ class MetricPicker(ModalScreen[None]):
         line.append(unit, style="dim")
         return line
 
-    def action_move(self, by: int) -> None:
-        self.query_one(ListPane).action_move(by)
-
     @on(ListPane.Chosen)
     def action_pick(self) -> None:
-        if (key := self.query_one(ListPane).key) is not None:
+        if (key := self.key) is not None:
             self._pages.toggle(key)
-            self._list()
+            self.search_again()
 
     def action_pin(self) -> None:
-        if (key := self.query_one(ListPane).key) is not None:
+        if (key := self.key) is not None:
             self._pages.pin(key)
-            self._list()
+            self.search_again()
 
     def action_clear(self) -> None:
         self._pages.chosen.clear()
         self._pages.page = 0
-        self._list()
+        self.search_again()

@@ -6,56 +6,37 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from rlft_tui.errors import RlftError
 from rlft_tui.prompts.prompt import Prompt
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow
+from rlft_tui.tui.screens.search_picker import SearchPicker
 from rlft_tui.tui.server_link import ServerLink
 
 SHOWN = 200
 
 
-class PromptPicker(ModalScreen[Prompt | None]):
+class PromptPicker(SearchPicker[Prompt | None]):
     """Type to search, arrows to choose, enter to take; the prompt goes back to the caller."""
 
+    PLACEHOLDER = "search the prompts"
+    EMPTY = "reading prompts …"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "close", id="prompts.close", tooltip="Take none"),
         Binding("enter", "take", "take", priority=True, id="prompts.take", tooltip="Take this prompt"),
         Binding("down", "move(1)", "next", priority=True, id="prompts.next", tooltip="Next prompt"),
         Binding("up", "move(-1)", "previous", priority=True, id="prompts.previous", tooltip="Prompt before"),
     ]
-    DEFAULT_CSS = """
-    PromptPicker { align: center middle; }
-    PromptPicker > Vertical { width: 90%; max-width: 120; height: 80%; background: $panel; padding: 0 1; }
-    PromptPicker Input { margin-bottom: 1; }
-    """
+    DEFAULT_CSS = "PromptPicker > Vertical { max-width: 120; }"
 
     def __init__(self, link: ServerLink) -> None:
         super().__init__()
         self._link = link
         self._prompts: dict[str, Prompt] = {}
 
-    def compose(self) -> ComposeResult:
-        with Vertical():
-            yield Input(placeholder="search the prompts", compact=True)
-            yield ListPane(empty="reading prompts …")
-
-    def on_mount(self) -> None:
-        self.query_one(Input).focus()
-        self.query_one(Input).cursor_blink = False
-        self._search("")
-
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        self._search(event.value)
-
-    def _search(self, text: str) -> None:
+    def search(self, text: str) -> None:
         self.run_worker(self._read(text), group="search", exclusive=True)
 
     async def _read(self, text: str) -> None:
@@ -72,12 +53,9 @@ class PromptPicker(ModalScreen[Prompt | None]):
             rows, Text(head), empty="none matches" if text else "no prompts yet: rlft prompts import FILE"
         )
 
-    def action_move(self, by: int) -> None:
-        self.query_one(ListPane).action_move(by)
-
     @on(ListPane.Chosen)
     def action_take(self) -> None:
-        self.dismiss(self._prompts.get(self.query_one(ListPane).key or ""))
+        self.dismiss(self._prompts.get(self.key or ""))
 
 
 def _line(prompt: Prompt) -> Text:

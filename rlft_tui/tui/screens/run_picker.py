@@ -6,22 +6,20 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow
 from rlft_tui.tui.run_list import searched
+from rlft_tui.tui.screens.search_picker import SearchPicker
 from rlft_tui.tui.widgets.chart_colours import MOST_LINES, line_mark
 
 
-class RunPicker(ModalScreen[list[RunSummary]]):
+class RunPicker(SearchPicker[list[RunSummary]]):
     """Type to search, enter to pick or put back; the picked runs are the result."""
 
+    PLACEHOLDER = "search the runs: id, model, tag, data set"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "done", "close", id="over.close", tooltip="Back to the curves"),
         Binding("enter", "pick", "pick", priority=True, id="over.pick", tooltip="Pick or put back"),
@@ -29,11 +27,7 @@ class RunPicker(ModalScreen[list[RunSummary]]):
         Binding("down", "move(1)", "next", priority=True, id="over.next", tooltip="Next run"),
         Binding("up", "move(-1)", "previous", priority=True, id="over.previous", tooltip="Run before"),
     ]
-    DEFAULT_CSS = """
-    RunPicker { align: center middle; }
-    RunPicker > Vertical { width: 90%; max-width: 90; height: 80%; background: $panel; padding: 0 1; }
-    RunPicker Input { margin-bottom: 1; }
-    """
+    DEFAULT_CSS = "RunPicker > Vertical { max-width: 90; }"
 
     def __init__(self, runs: list[RunSummary], picked: list[str]) -> None:
         """``runs``: those that may be drawn; ``picked``: ids of those that are."""
@@ -41,20 +35,8 @@ class RunPicker(ModalScreen[list[RunSummary]]):
         self._runs = runs
         self._picked = picked
 
-    def compose(self) -> ComposeResult:
-        with Vertical():
-            box = Input(placeholder="search the runs: id, model, tag, data set", compact=True)
-            box.cursor_blink = False
-            yield box
-            yield ListPane(empty="none matches")
-
-    def on_mount(self) -> None:
-        self.query_one(Input).focus()
-        self._list()
-
-    @on(Input.Changed)
-    def _list(self) -> None:
-        words = self.query_one(Input).value.lower().split()
+    def search(self, text: str) -> None:
+        words = text.lower().split()
         found = [run for run in self._runs if all(word in searched(run) for word in words)]
         head = Text(" ⏎ draws over or not · ^u none · esc closes")
         self.query_one(ListPane).show([ListRow(run.id, self._line(run)) for run in found], head)
@@ -68,12 +50,9 @@ class RunPicker(ModalScreen[list[RunSummary]]):
             line.append("  " + run_text.plain(" ".join(f"#{tag}" for tag in run.tags)), style="dim")
         return line
 
-    def action_move(self, by: int) -> None:
-        self.query_one(ListPane).action_move(by)
-
     @on(ListPane.Chosen)
     def action_pick(self) -> None:
-        key = self.query_one(ListPane).key
+        key = self.key
         if key is None:
             return
         if key in self._picked:
@@ -82,11 +61,11 @@ class RunPicker(ModalScreen[list[RunSummary]]):
             self._picked.append(key)
         else:
             self.notify(f"At most {MOST_LINES} runs in one chart", severity="warning", markup=False)
-        self._list()
+        self.search_again()
 
     def action_clear(self) -> None:
         self._picked.clear()
-        self._list()
+        self.search_again()
 
     def action_done(self) -> None:
         by_id = {run.id: run for run in self._runs}
