@@ -58,10 +58,10 @@ class LabelTransaction:
         Their journal lines wait in an unnamed file, so that neither a million of them fill
         the memory nor a crash half-way leaves labels of an import that never was.
         """
-        stamped = {one.id: one for one in map(_stamped, operations)}
-        kinds = {type(one) for one in stamped.values()}
-        known = preferences_table.known_ids(self.connection, list(stamped), kinds)
-        new = [one for one in stamped.values() if one.id not in known]
+        dated = {one.id: one for one in map(stamped, operations)}
+        kinds = {type(one) for one in dated.values()}
+        known = preferences_table.known_ids(self.connection, list(dated), kinds)
+        new = [one for one in dated.values() if one.id not in known]
         preferences_table.insert_new(self.connection, new)
         self._see(new)
         try:
@@ -140,7 +140,7 @@ class LabelBook:
         """
         with self._lock:
             try:
-                self._store(_stamped(operation))
+                self._store(stamped(operation))
             except duckdb.ConstraintException:
                 # Looking for a verdict's id beforehand would cost every verdict a third more.
                 with self._database.reader() as connection:
@@ -202,7 +202,7 @@ class LabelBook:
         with self._lock, self._writing() as writing:
             if not preferences_table.example_exists(writing.connection, answer.example_id):
                 raise NotFoundError(f"no pair {answer.example_id}", remedy="rlft pairs list shows them")
-            dated = _stamped(answer)
+            dated = stamped(answer)
             preferences_table.insert_operation(writing.connection, dated)
             writing.operations.append(dated)
         self._desks.pairs_changed()
@@ -315,18 +315,23 @@ class LabelBook:
                 raise NotFoundError(f"no pair {operation.example_id}", remedy="rlft pairs list shows them")
             return operation
         target = preferences_table.find_target(connection, operation.target_id)
-        if target is None:
-            raise NotFoundError(f"nothing to undo: no verdict or mark {operation.target_id}")
-        if target.labeler_id != operation.labeler_id:
-            raise ConflictError(f"that verdict is {target.labeler_id}'s", remedy="Undo your own, or use --as")
-        if preferences_table.is_revoked(connection, operation.target_id):
-            raise ConflictError("that verdict was already undone")
-        return target
+        return still_standing(connection, operation, target, "verdict", sought="verdict or mark")
 
 
-def _stamped(operation: T) -> T:
+def still_standing(
+    connection: duckdb.DuckDBPyConnection, undo: Revocation, target: T | None, kind: str, *, sought: str = ""
+) -> T:
+    """What is to be taken back: NotFoundError without it, ConflictError when it is another labeller's or
+    was taken back before. ``kind``: what it is called; ``sought``: the same, where it was not found."""
+    if target is None:
+        raise NotFoundError(f"nothing to undo: no {sought or kind} {undo.target_id}")
+    if target.labeler_id != undo.labeler_id:
+        raise ConflictError(f"that {kind} is {target.labeler_id}'s", remedy="Undo your own, or use --as")
+    if preferences_table.is_revoked(connection, undo.target_id):
+        raise ConflictError(f"that {kind} was already undone")
+    return target
+
+
+def stamped(operation: T) -> T:
     """The operation with a time, where it has none."""
     return operation if operation.created_at > 0 else replace(operation, created_at=time.time())
-
-
-stamped = _stamped

@@ -11,10 +11,9 @@ from typing import cast
 import duckdb
 
 from rlft_tui.database.connection import Database
-from rlft_tui.errors import ConflictError, NotFoundError
 from rlft_tui.ids import derived_id
 from rlft_tui.labels import preferences_table, rankings_table
-from rlft_tui.labels.label_book import LabelBook, LabelTransaction, stamped
+from rlft_tui.labels.label_book import LabelBook, LabelTransaction, stamped, still_standing
 from rlft_tui.labels.operations import Operation
 from rlft_tui.labels.preference import Choice, Preference, Revocation, Side
 from rlft_tui.labels.ranking import (
@@ -65,12 +64,7 @@ class RankBook:
             connection = writing.connection
             if not preferences_table.is_stored(connection, revocation):
                 target = rankings_table.find_ranking(connection, revocation.target_id)
-                if target is None:
-                    raise NotFoundError(f"nothing to undo: no ranking {revocation.target_id}")
-                if target.labeler_id != revocation.labeler_id:
-                    raise ConflictError(f"that ranking is {target.labeler_id}'s", remedy="Undo your own")
-                if preferences_table.is_revoked(connection, target.id):
-                    raise ConflictError("that ranking was already undone")
+                target = still_standing(connection, revocation, target, "ranking")
                 _take_back(writing, target, stamped(revocation))
         return self.progress(revocation.labeler_id)
 

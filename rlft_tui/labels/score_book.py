@@ -7,7 +7,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from rlft_tui.database.connection import Database
-from rlft_tui.errors import ConflictError, NotFoundError
 from rlft_tui.labels import preferences_table
 from rlft_tui.labels.feedback import (
     RECENT,
@@ -24,7 +23,7 @@ from rlft_tui.labels.feedback_table import (
     score_summary,
     unscored_answers,
 )
-from rlft_tui.labels.label_book import LabelBook, stamped
+from rlft_tui.labels.label_book import LabelBook, stamped, still_standing
 from rlft_tui.labels.preference import Revocation
 from rlft_tui.pairs.pairs_table import count_pairs, pairs_by_ids
 
@@ -72,12 +71,7 @@ class ScoreBook:
             connection = writing.connection
             if not preferences_table.is_stored(connection, revocation):
                 target = find_feedback(connection, revocation.target_id)
-                if target is None:
-                    raise NotFoundError(f"nothing to undo: no score {revocation.target_id}")
-                if target.labeler_id != revocation.labeler_id:
-                    raise ConflictError(f"that score is {target.labeler_id}'s", remedy="Undo your own")
-                if preferences_table.is_revoked(connection, target.id):
-                    raise ConflictError("that score was already undone")
+                still_standing(connection, revocation, target, "score")
                 dated = stamped(revocation)
                 preferences_table.insert_operation(connection, dated)
                 writing.operations.append(dated)
