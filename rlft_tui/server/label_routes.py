@@ -13,6 +13,7 @@ from rlft_tui.labels.label_stats_table import label_stats
 from rlft_tui.labels.labeler import Labeler
 from rlft_tui.labels.operation_codec import operation_from, plain_history_entry
 from rlft_tui.labels.preference import BetterAnswer, HistoryEntry, ListedLabel, Preference, Progress
+from rlft_tui.server.paging import HistoryLimit, ListLimit, Offset
 from rlft_tui.server.replies import decode, reply
 from rlft_tui.server.services import Content, ServicesOf
 
@@ -28,8 +29,8 @@ def add_label(services: ServicesOf, content: Content) -> Response:
 def history(
     services: ServicesOf,
     labeler: str,
-    limit: Annotated[int, Query(ge=1, le=100_000)] = 100,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: HistoryLimit = 100,
+    offset: Offset = 0,
     search: str = "",
     only: str = "",
 ) -> Response:
@@ -50,8 +51,8 @@ def labelers(services: ServicesOf) -> Response:
 def written(
     services: ServicesOf,
     labeler: str = "",
-    offset: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=0, le=1_000_000)] = 1000,
+    offset: Offset = 0,
+    limit: ListLimit = 1000,
 ) -> Response:
     with services.database.reader() as connection:
         return reply(history_table.list_written(connection, labeler, offset, limit))
@@ -61,8 +62,8 @@ def written(
 def labels(
     services: ServicesOf,
     labeler: str = "",
-    offset: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=0, le=1_000_000)] = 1000,
+    offset: Offset = 0,
+    limit: ListLimit = 1000,
 ) -> Response:
     with services.database.reader() as connection:
         return reply(preferences_table.list_current(connection, labeler, offset, limit))
@@ -72,7 +73,7 @@ def labels(
 def listed(
     services: ServicesOf,
     labeler: str = "",
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
     limit: Annotated[int, Query(ge=0, le=10_000)] = 100,
 ) -> Response:
     with services.database.reader() as connection:

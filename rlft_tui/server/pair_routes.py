@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import Response
 
 from rlft_tui.labels.imported_labels import ImportedLabels
@@ -15,6 +14,7 @@ from rlft_tui.pairs.import_pairs import import_pairs
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.import_report import ImportReport
 from rlft_tui.server.answers import Page
+from rlft_tui.server.paging import Offset, PageLimit
 from rlft_tui.server.replies import decode, reply
 from rlft_tui.server.services import Content, ServicesOf
 from rlft_tui.server.uploads import Upload
@@ -49,8 +49,8 @@ def import_file(services: ServicesOf, upload: Upload, name: str, labeler: str, f
 @router.get("/pairs", response_model=Page)
 def list_pairs(
     services: ServicesOf,
-    offset: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=0, le=100_000)] = 100,
+    offset: Offset = 0,
+    limit: PageLimit = 100,
     search: str = "",
     category: str = "",
 ) -> Response:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import Response
 
 from rlft_tui.prompts.import_prompts import import_prompts
 from rlft_tui.prompts.import_report import ImportReport
 from rlft_tui.prompts.prompts_table import prompts_page
 from rlft_tui.server.answers import Page
+from rlft_tui.server.paging import Offset, PageLimit
 from rlft_tui.server.replies import reply
 from rlft_tui.server.services import ServicesOf
 from rlft_tui.server.uploads import Upload
@@ -30,8 +30,8 @@ def import_file(services: ServicesOf, upload: Upload, name: str) -> Response:
 @router.get("/prompts", response_model=Page)
 def list_prompts(
     services: ServicesOf,
-    offset: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=0, le=100_000)] = 100,
+    offset: Offset = 0,
+    limit: PageLimit = 100,
     search: str = "",
     category: str = "",
 ) -> Response:

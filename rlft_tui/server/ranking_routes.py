@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import Response
 
 from rlft_tui.labels.import_answers import import_answers
@@ -13,7 +12,7 @@ from rlft_tui.labels.preference import Revocation
 from rlft_tui.labels.ranking import Ranking, RankingEntry, RankPage, RankProgress
 from rlft_tui.labels.rankings_table import list_rankings, ranking_history
 from rlft_tui.prompts.import_report import ImportReport
-from rlft_tui.server.feedback_routes import NextRequest, checked_limit
+from rlft_tui.server.paging import HistoryLimit, ListLimit, NextRequest, Offset
 from rlft_tui.server.replies import decode, reply
 from rlft_tui.server.services import Content, ServicesOf
 from rlft_tui.server.uploads import Upload
@@ -23,7 +22,7 @@ router = APIRouter()
 
 @router.post("/rankings/queue", response_model=RankPage)
 def queue(services: ServicesOf, wanted: NextRequest) -> Response:
-    return reply(services.rankings.next(wanted.labeler, checked_limit(wanted), wanted.exclude))
+    return reply(services.rankings.next(wanted.labeler, wanted.checked_limit(), wanted.exclude))
 
 
 @router.post("/rankings", response_model=RankProgress)
@@ -45,9 +44,7 @@ def import_file(services: ServicesOf, upload: Upload, name: str) -> Response:
 
 
 @router.get("/rankings/history", response_model=list[RankingEntry])
-def history(
-    services: ServicesOf, labeler: str, limit: Annotated[int, Query(ge=1, le=100_000)] = 100
-) -> Response:
+def history(services: ServicesOf, labeler: str, limit: HistoryLimit = 100) -> Response:
     with services.database.reader() as connection:
         return reply(ranking_history(connection, labeler, limit))
 
@@ -56,8 +53,8 @@ def history(
 def listing(
     services: ServicesOf,
     labeler: str = "",
-    offset: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=0, le=1_000_000)] = 1000,
+    offset: Offset = 0,
+    limit: ListLimit = 1000,
 ) -> Response:
     with services.database.reader() as connection:
         return reply(list_rankings(connection, labeler, offset, limit))
