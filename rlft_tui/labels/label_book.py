@@ -315,21 +315,21 @@ class LabelBook:
                 raise NotFoundError(f"no pair {operation.example_id}", remedy="rlft pairs list shows them")
             return operation
         target = preferences_table.find_target(connection, operation.target_id)
-        return still_standing(connection, operation, target, "verdict", sought="verdict or mark")
+        if target is None:
+            raise NotFoundError(f"nothing to undo: no verdict or mark {operation.target_id}")
+        check_undo(connection, operation, target, "verdict")
+        return target
 
 
-def still_standing(
-    connection: duckdb.DuckDBPyConnection, undo: Revocation, target: T | None, kind: str, *, sought: str = ""
-) -> T:
-    """What is to be taken back: NotFoundError without it, ConflictError when it is another labeller's or
-    was taken back before. ``kind``: what it is called; ``sought``: the same, where it was not found."""
-    if target is None:
-        raise NotFoundError(f"nothing to undo: no {sought or kind} {undo.target_id}")
+def check_undo(connection: duckdb.DuckDBPyConnection, undo: Revocation, target: Operation, kind: str) -> None:
+    """ConflictError when what is to be taken back is another labeller's, or was taken back before.
+
+    ``kind``: what the labeller calls it.
+    """
     if target.labeler_id != undo.labeler_id:
         raise ConflictError(f"that {kind} is {target.labeler_id}'s", remedy="Undo your own, or use --as")
-    if preferences_table.is_revoked(connection, undo.target_id):
+    if preferences_table.is_revoked(connection, target.id):
         raise ConflictError(f"that {kind} was already undone")
-    return target
 
 
 def stamped(operation: T) -> T:

@@ -11,9 +11,10 @@ from typing import cast
 import duckdb
 
 from rlft_tui.database.connection import Database
+from rlft_tui.errors import NotFoundError
 from rlft_tui.ids import derived_id
 from rlft_tui.labels import preferences_table, rankings_table
-from rlft_tui.labels.label_book import LabelBook, LabelTransaction, stamped, still_standing
+from rlft_tui.labels.label_book import LabelBook, LabelTransaction, check_undo, stamped
 from rlft_tui.labels.operations import Operation
 from rlft_tui.labels.preference import Choice, Preference, Revocation, Side
 from rlft_tui.labels.ranking import (
@@ -64,7 +65,9 @@ class RankBook:
             connection = writing.connection
             if not preferences_table.is_stored(connection, revocation):
                 target = rankings_table.find_ranking(connection, revocation.target_id)
-                target = still_standing(connection, revocation, target, "ranking")
+                if target is None:
+                    raise NotFoundError(f"nothing to undo: no ranking {revocation.target_id}")
+                check_undo(connection, revocation, target, "ranking")
                 _take_back(writing, target, stamped(revocation))
         return self.progress(revocation.labeler_id)
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from rlft_tui.database.connection import Database
+from rlft_tui.errors import NotFoundError
 from rlft_tui.labels import preferences_table
 from rlft_tui.labels.feedback import (
     RECENT,
@@ -23,7 +24,7 @@ from rlft_tui.labels.feedback_table import (
     score_summary,
     unscored_answers,
 )
-from rlft_tui.labels.label_book import LabelBook, stamped, still_standing
+from rlft_tui.labels.label_book import LabelBook, check_undo, stamped
 from rlft_tui.labels.preference import Revocation
 from rlft_tui.pairs.pairs_table import count_pairs, pairs_by_ids
 
@@ -71,7 +72,9 @@ class ScoreBook:
             connection = writing.connection
             if not preferences_table.is_stored(connection, revocation):
                 target = find_feedback(connection, revocation.target_id)
-                still_standing(connection, revocation, target, "score")
+                if target is None:
+                    raise NotFoundError(f"nothing to undo: no score {revocation.target_id}")
+                check_undo(connection, revocation, target, "score")
                 dated = stamped(revocation)
                 preferences_table.insert_operation(connection, dated)
                 writing.operations.append(dated)
