@@ -10,6 +10,7 @@ from rlft_tui.runs.run_event import EventWriter
 from rlft_tui.tui.screens.monitor import MonitorScreen
 from rlft_tui.tui.views.log_view import LogView
 from rlft_tui.tui.views.samples_view import SamplesView
+from rlft_tui.tui.views.usage_view import LOW
 from tests.tui.bench import front, page, shows, until, vanishes, workbench
 from tests.tui.run_folders import begin, dpo_folder, end_well, train
 
@@ -109,5 +110,26 @@ def test_output_is_paged_searched_filtered_and_led_to_its_traceback(workspace: W
             with (workspace.runs / RUN / "output.log").open("a") as stream:
                 stream.write("a new line\n")
             await shows(pilot, "a new line")
+
+    asyncio.run(scenario())
+
+
+def test_usage_shows_pages_of_charts_that_have_room_for_a_curve(workspace: Workspace) -> None:
+    rewarded_run(workspace)
+
+    async def scenario() -> None:
+        async with workbench(workspace, "monitor", (80, 24)) as pilot:
+            await shows(pilot, "✓ finished")
+            await pilot.press("d")
+            await shows(pilot, "page 1 of", "machine CPU", "machine memory")
+            charts = [
+                chart for chart in front(pilot, MonitorScreen).query("UsageView Chart") if chart.display
+            ]
+            assert [chart.size.height >= LOW for chart in charts] == [True, True]
+            await pilot.press("right_square_bracket")
+            await shows(pilot, "page 2 of", "machine disk")
+            await vanishes(pilot, "machine CPU")
+            await pilot.press("left_square_bracket")
+            await shows(pilot, "page 1 of", "machine CPU")
 
     asyncio.run(scenario())
