@@ -11,8 +11,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from rlft_tui.errors import RlftError
-from rlft_tui.jobs.method import Measurer, Method, Reference, Setup
+from rlft_tui.jobs.method import Measurer, Method, Reference, Setup, no_answer_left
 from rlft_tui.jobs.preference_rows import tokenise
 from rlft_tui.jobs.training import run_method
 from rlft_tui.runs.specs.dpo import DpoSpec
@@ -51,26 +50,14 @@ class Dpo(Method[DpoSpec]):
     def measurer(self, setup: Setup[DpoSpec], trainer: Any, reference: Reference | None) -> Measurer | None:
         from rlft_tui.jobs.heldout import HeldOut
 
-        return HeldOut(
-            setup.heldout_rows,
-            setup.tokenizer,
-            beta=setup.spec.beta,
-            max_length=setup.spec.max_length,
-            batch_size=2 * setup.spec.batch_size,
-            reference=reference,
-            kept=setup.job.folder.root / "heldout_reference.json",
-        )
+        return HeldOut.of(setup, reference)
 
 
 def check_lengths(setup: Setup[Any]) -> None:
     """RlftError when max_length leaves no room for an answer behind any prompt."""
     lengths = [len(tokenise(setup.tokenizer, row).prompt) for row in setup.rows]
     if min(lengths) >= setup.spec.max_length:
-        raise RlftError(
-            f"every prompt fills max_length ({setup.spec.max_length} tokens), "
-            "so no answer is left to learn from",
-            remedy=f"Set max_length above {max(lengths)}",
-        )
+        raise no_answer_left(setup.spec.max_length, max(lengths))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rlft_tui.errors import RlftError
-from rlft_tui.jobs.method import Reference
+from rlft_tui.jobs.method import Reference, Setup
 from rlft_tui.jobs.preference_rows import PreferenceRow, tokenise
 from rlft_tui.jobs.scoring import Scored, answer_logps
 
@@ -44,6 +44,20 @@ class HeldOut:
                 self.rejected.append(Scored(tokens.prompt, tokens.rejected[:room]))
         self.rows = len(self.chosen)
         self.kept = kept
+
+    @classmethod
+    def of(cls, setup: Setup[Any], reference: Reference | None) -> Self:
+        """The held-out rows of a run whose spec has a ``beta``."""
+        spec = setup.spec
+        return cls(
+            setup.heldout_rows,
+            setup.tokenizer,
+            beta=spec.beta,
+            max_length=spec.max_length,
+            batch_size=2 * spec.batch_size,
+            reference=reference,
+            kept=setup.job.folder.root / "heldout_reference.json",
+        )
 
     def measure(self, model: Any, *, untrained: bool = False) -> dict[str, float]:
         """Shares (0..1) of comparisons in which the chosen answer wins; a tie counts half.

@@ -12,7 +12,7 @@ from typing import Any
 from rlft_tui.datasets.mixed_order import mixed_order
 from rlft_tui.datasets.rows import JudgedRow
 from rlft_tui.errors import RlftError
-from rlft_tui.jobs.method import Measurer, Method, Reference, Setup
+from rlft_tui.jobs.method import Measurer, Method, Reference, Setup, no_answer_left
 from rlft_tui.jobs.training import run_method
 from rlft_tui.runs.specs.kto import KtoSpec
 
@@ -51,15 +51,7 @@ class Kto(Method[KtoSpec]):
     def measurer(self, setup: Setup[KtoSpec], trainer: Any, reference: Reference | None) -> Measurer | None:
         from rlft_tui.jobs.judged_heldout import JudgedHeldOut
 
-        return JudgedHeldOut(
-            setup.heldout_rows,
-            setup.tokenizer,
-            beta=setup.spec.beta,
-            max_length=setup.spec.max_length,
-            batch_size=2 * setup.spec.batch_size,
-            reference=reference,
-            kept=setup.job.folder.root / "heldout_reference.json",
-        )
+        return JudgedHeldOut.of(setup, reference)
 
 
 def trained_rows(setup: Setup[KtoSpec]) -> list[JudgedRow]:
@@ -70,10 +62,7 @@ def trained_rows(setup: Setup[KtoSpec]) -> list[JudgedRow]:
     lengths = [len(prompt_ids(setup.tokenizer, row.prompt)) for row in setup.rows]
     rows = [row for row, length in zip(setup.rows, lengths, strict=True) if length < spec.max_length]
     if not rows:
-        raise RlftError(
-            f"every prompt fills max_length ({spec.max_length} tokens), so no answer is left to learn from",
-            remedy=f"Set max_length above {max(lengths)}",
-        )
+        raise no_answer_left(spec.max_length, max(lengths))
     if len({row.label for row in rows}) == 1:
         raise RlftError(
             f"every answer is {'wanted' if rows[0].label else 'unwanted'}, so nothing is told apart",

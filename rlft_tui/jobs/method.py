@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from rlft_tui.datasets.rows import Conversation
+from rlft_tui.errors import RlftError
 from rlft_tui.jobs.job import Job
 from rlft_tui.runs.specs.training import TrainingSpec
 
@@ -42,6 +43,14 @@ class Setup(Generic[S]):
     """torch.dtype that is computed in."""
     arguments: dict[str, Any]
     """Keyword arguments for the TRL config that follow from the spec for every method."""
+
+
+def no_answer_left(max_length: int, longest: int) -> RlftError:
+    """max_length leaves nothing of any answer; ``longest``: tokens of the longest prompt."""
+    return RlftError(
+        f"every prompt fills max_length ({max_length} tokens), so no answer is left to learn from",
+        remedy=f"Set max_length above {longest}",
+    )
 
 
 class Measurer(Protocol):

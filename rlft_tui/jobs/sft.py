@@ -10,9 +10,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from rlft_tui.errors import RlftError
 from rlft_tui.jobs.conversation_tokens import conversation_tokens
-from rlft_tui.jobs.method import Measurer, Method, Reference, Setup
+from rlft_tui.jobs.method import Measurer, Method, Reference, Setup, no_answer_left
 from rlft_tui.jobs.training import run_method
 from rlft_tui.runs.specs.sft import SftSpec
 
@@ -28,11 +27,7 @@ class Sft(Method[SftSpec]):
         spec = setup.spec
         tokens = [conversation_tokens(setup.tokenizer, row) for row in setup.rows]
         if spec.assistant_only and not any(any(each.assistant[: spec.max_length]) for each in tokens):
-            raise RlftError(
-                f"every prompt fills max_length ({spec.max_length} tokens), "
-                "so no answer is left to learn from",
-                remedy=f"Set max_length above {max(len(each.ids) for each in tokens)}",
-            )
+            raise no_answer_left(spec.max_length, max(len(each.ids) for each in tokens))
         columns: dict[str, list[list[int]]] = {"input_ids": [each.ids for each in tokens]}
         if spec.assistant_only:
             columns["assistant_masks"] = [each.assistant for each in tokens]
