@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import pty
 import random
 import select
-import signal
-import struct
-import sys
 import tempfile
-import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 import pyte
 
+from benchmarks._pty import PtyProcess
 from rlft_tui.client.connection import connect
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.config import create_workspace
@@ -33,7 +27,7 @@ frames may be marked."""
 FRAME_END = b"\x1b[?2026l"
 
 
-class Workbench:
+class Workbench(PtyProcess):
     """A running ``rlft`` and the screen that it paints."""
 
     def __init__(self, workspace: Workspace, *, screen: str, columns: int, rows: int) -> None:
@@ -47,39 +41,7 @@ class Workbench:
             f"sys.exit(run_app(Workspace(Path({str(workspace.root)!r})), {screen!r}))"
         )
         self.started = time.monotonic()
-        self.pid, self._terminal = pty.fork()
-        if not self.pid:
-            os.environ.update(
-                TERM="xterm-256color", COLORTERM="truecolor", COLUMNS=str(columns), LINES=str(rows)
-            )
-            os.execv(sys.executable, [sys.executable, "-c", code])
-        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def __enter__(self) -> Workbench:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        os.close(self._terminal)
-
-    @property
-    def terminal(self) -> int:
-        """Our end of the pseudo-terminal."""
-        return self._terminal
-
-    def cpu_seconds(self) -> float:
-        """Processor time that the main thread, the event loop, has used."""
-        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
-
-    def press(self, keys: str) -> float:
-        """Write keys; when (time.monotonic)."""
-        at = time.monotonic()
-        os.write(self._terminal, keys.encode())
-        return at
+        super().__init__(["-c", code], columns, rows)
 
     def read(self, seconds: float) -> float | None:
         """Take in what was written; when the last of it came, or None after ``seconds`` of silence."""
@@ -89,14 +51,14 @@ class Workbench:
 
     def take(self, seconds: float) -> float | None:
         """Like ``read``, but leaves the interpretation for later."""
-        if not select.select([self._terminal], [], [], seconds)[0]:
+        if not select.select([self.terminal], [], [], seconds)[0]:
             return None
-        data = os.read(self._terminal, 1 << 16)
+        data = os.read(self.terminal, 1 << 16)
         at = time.monotonic()
         self.received += len(data)
         for question, answer in ANSWERS.items():
             if question in data:
-                os.write(self._terminal, answer)
+                os.write(self.terminal, answer)
         self._raw.append(data)
         return at
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.training_methods import QUICK, make_folder, plans, run
+from benchmarks._small_model_runs import run_python
+from benchmarks.training_methods import QUICK, make_folder, plans, run, told
 from rlft_tui.errors import RlftError
 from rlft_tui.runs.estimate import Estimate, folder_bytes
 from rlft_tui.runs.run_event import EventReader
@@ -27,9 +27,7 @@ from rlft_tui.runs.run_folder import RunFolder
 
 def dry_run(folder: RunFolder) -> Estimate:
     """The estimate of a run folder, as the command makes it."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-m", "rlft_tui.jobs.dry_run", str(folder.root)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = run_python(["-m", "rlft_tui.jobs.dry_run", str(folder.root)])
     last = json.loads(done.stdout.splitlines()[-1])
     if "estimate" not in last:
         raise RlftError(last["error"]["what"])
@@ -56,9 +54,8 @@ def main() -> None:
             events = list(EventReader(folder.events).read())
             seconds = events[-1].t - events[0].t
             disk = folder_bytes(folder.root) / 1e6
-            told = ", ".join(f"{key} {value}" for key, value in settings.items()) or "LoRA"
             print(
-                f"| {method} | {told} | {estimate.seconds:.0f} "
+                f"| {method} | {told(settings)} | {estimate.seconds:.0f} "
                 f"({estimate.low_seconds:.0f} to {estimate.high_seconds:.0f}) | {seconds:.0f} "
                 f"| {off(estimate.seconds, seconds)} | {estimate.memory_mb:.0f} | {result.memory_mb:.0f} "
                 f"| {off(estimate.memory_mb, result.memory_mb)} | {off(estimate.disk_mb, disk)} |",

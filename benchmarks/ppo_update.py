@@ -21,8 +21,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks._small_model_runs import small_model
 from rlft_tui.errors import RlftError
-from rlft_tui.paths import cache_folder
 
 HERE = Path(__file__).parent
 JOBS = ("nurse", "doctor", "teacher", "engineer", "lawyer", "scientist", "librarian", "chef")
@@ -35,9 +35,7 @@ def make_task(folder: Path, answers: int, tokens: int, epochs: int, updates: int
     from rlft_tui.jobs.decoding import prompt_ids
     from rlft_tui.jobs.tokenizer_loading import load_tokenizer
 
-    model = cache_folder() / "smollm2-135m"
-    if not model.is_dir():
-        raise RlftError("no model", where=str(model), remedy="rlft models pull smollm2-135m")
+    model = small_model()
     tokenizer = load_tokenizer(str(model))
     set_seed(0)
     reward = AutoModelForSequenceClassification.from_pretrained(model, num_labels=1, dtype="float32")
@@ -59,7 +57,8 @@ def make_task(folder: Path, answers: int, tokens: int, epochs: int, updates: int
         "answers": answers,
         "tokens": tokens,
         "epochs": epochs,
-        "pass_answers": max(1, answers // 4),
+        # An optimiser step is one pass on both sides.
+        "pass_answers": max(1, answers // 2),
         "steps": 2,
         "updates": updates,
         "lora_r": 16,

@@ -12,15 +12,13 @@ from __future__ import annotations
 import json
 import os
 import resource
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from rlft_tui.errors import RlftError
-from rlft_tui.paths import cache_folder
+from benchmarks._small_model_runs import run_job, small_model
 from rlft_tui.runs.run_event import EventReader
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import parse_spec, write_spec
@@ -61,9 +59,7 @@ class Rise:
 
 
 def make_folder(root: Path, method: str, steps: int) -> RunFolder:
-    model = cache_folder() / "smollm2-135m"
-    if not model.is_dir():
-        raise RlftError("no model", where=str(model), remedy="rlft models pull smollm2-135m")
+    model = small_model()
     folder = RunFolder(root)
     folder.dataset.mkdir(parents=True)
     asked = [f"Describe the character of a {each} at work in one short sentence." for each in OCCUPATIONS]
@@ -79,11 +75,7 @@ def make_folder(root: Path, method: str, steps: int) -> RunFolder:
 
 def train(folder: RunFolder, method: str) -> Rise:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", f"rlft_tui.jobs.{method}", str(folder.root)]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RlftError(f"{method} failed: {(done.stderr.splitlines() or ['no message'])[-1]}")
+    run_job(method, folder.root)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     rows = [event.fields for event in EventReader(folder.events).read() if event.kind == "metrics"]
     found = {

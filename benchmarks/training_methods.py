@@ -9,23 +9,19 @@ python -m benchmarks.training_methods [STEPS] [METHOD[:SETTING=VALUE …] …]
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlft_tui.errors import RlftError
+from benchmarks._small_model_runs import run_job, shorter_chosen, small_model, write_rows
 from rlft_tui.metrics.alarms.heldout_falling import HELD_OUT
-from rlft_tui.paths import cache_folder
 from rlft_tui.runs.run_event import EventReader
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import TRAINING_METHODS, parse_spec, write_spec
 
-DATA = Path(__file__).parent.parent / "data" / "pairs.jsonl"
 QUICK = {
     "learning_rate": 1e-4,
     "batch_size": 4,
@@ -50,22 +46,13 @@ class Result:
 
 def make_folder(root: Path, values: dict[str, Any]) -> RunFolder:
     """A run folder over the shipped pairs."""
-    model = cache_folder() / "smollm2-135m"
-    if not model.is_dir():
-        raise RlftError("no model", where=str(model), remedy="rlft models pull smollm2-135m")
+    model = small_model()
     folder = RunFolder(root)
     folder.dataset.mkdir(parents=True)
-    rows = []
-    for line in DATA.read_text(encoding="utf-8").splitlines():
-        pair = json.loads(line)
-        answers = sorted((pair["response_a"], pair["response_b"]), key=len)
-        turns = [[{"role": "assistant", "content": answer}] for answer in answers]
-        prompt = [{"role": "user", "content": pair["prompt"]}]
-        rows.append({"prompt": prompt, "chosen": turns[0], "rejected": turns[1]})
+    rows = shorter_chosen()
     cut = len(rows) // 5
     for name, part in (("heldout", rows[:cut]), ("train", rows[cut:])):
-        text = "".join(json.dumps(row) + "\n" for row in part)
-        (folder.dataset / f"{name}.jsonl").write_text(text)
+        write_rows(part, folder.dataset / f"{name}.jsonl")
     source = {"name": "smollm2-135m", "path": str(model)}
     spec = parse_spec({"id": root.name, "model": source, "dataset": "shipped", **values})
     write_spec(spec, folder.spec)
@@ -74,11 +61,7 @@ def make_folder(root: Path, values: dict[str, Any]) -> RunFolder:
 
 def run(folder: RunFolder, method: str) -> Result:
     """Train in a process of its own; RlftError with the job's last line when it fails."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-m", f"rlft_tui.jobs.{method}", str(folder.root)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RlftError(f"{method} failed: {(done.stderr.splitlines() or ['no message'])[-1]}")
+    run_job(method, folder.root)
     rows = [event.fields for event in EventReader(folder.events).read() if event.kind == "metrics"]
     measured = [row["values"] for row in rows if any(key in row["values"] for key, _ in HELD_OUT)]
     key = next(key for key, _ in HELD_OUT if key in measured[0])
@@ -102,6 +85,11 @@ def plans(arguments: list[str]) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
+def told(settings: dict[str, Any]) -> str:
+    """Settings of a plan in the table."""
+    return ", ".join(f"{key} {value}" for key, value in settings.items()) or "LoRA"
+
+
 def main() -> None:
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     print(f"SmolLM2-135M, {steps} steps, on the shipped pairs.\n")
@@ -113,9 +101,8 @@ def main() -> None:
             if method == "reward":
                 del values["sample_every"]
             result = run(make_folder(Path(scratch) / str(number), values), method)
-            told = ", ".join(f"{key} {value}" for key, value in settings.items()) or "LoRA"
             print(
-                f"| {method} | {told} | {result.seconds / steps:.2f} | {result.memory_mb:.0f} "
+                f"| {method} | {told(settings)} | {result.seconds / steps:.2f} | {result.memory_mb:.0f} "
                 f"| {result.loss[0]:.3f}, {result.loss[1]:.3f} "
                 f"| {result.key.removeprefix('heldout/')} {result.before:.3f} | {result.after:.3f} |",
                 flush=True,

@@ -14,19 +14,16 @@ import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks._small_model_runs import run_python, shorter_chosen, small_model, write_rows
 from rlft_tui.errors import RlftError
-from rlft_tui.paths import cache_folder
 from rlft_tui.runs.run_event import EventReader
 from rlft_tui.runs.run_spec import ModelSource, write_spec
 from rlft_tui.runs.specs.dpo import DpoSpec
-
-DATA = Path(__file__).parent.parent / "data" / "pairs.jsonl"
 
 
 @dataclass(frozen=True)
@@ -40,18 +37,9 @@ class Cost:
 
 def make_folder(root: Path, steps: int) -> Path:
     """A run folder over the shipped pairs, the shorter answer chosen."""
-    model = cache_folder() / "smollm2-135m"
-    if not model.is_dir():
-        raise RlftError("no model", where=str(model), remedy="rlft models pull smollm2-135m")
+    model = small_model()
     (root / "dataset").mkdir(parents=True)
-    rows = []
-    for line in DATA.read_text(encoding="utf-8").splitlines():
-        pair = json.loads(line)
-        answers = sorted((pair["response_a"], pair["response_b"]), key=len)
-        turns = [[{"role": "assistant", "content": answer}] for answer in answers]
-        prompt = [{"role": "user", "content": pair["prompt"]}]
-        rows.append({"prompt": prompt, "chosen": turns[0], "rejected": turns[1]})
-    (root / "dataset" / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(shorter_chosen(), root / "dataset" / "train.jsonl")
     (root / "dataset" / "heldout.jsonl").write_text("")
     spec = DpoSpec(
         id="overhead",
@@ -69,28 +57,27 @@ def make_folder(root: Path, steps: int) -> Path:
     return root
 
 
-def run(command: list[str]) -> float:
+def run(arguments: list[str]) -> float:
     """CPU seconds, user and system, of one process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     # The job makes idle threads sleep; the bare script gets the same, for a fair comparison.
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = run_python(arguments, OMP_WAIT_POLICY="PASSIVE")
     if done.returncode:
-        raise RlftError(f"{command[-2]} failed: {done.stderr[-2000:]}")
+        raise RlftError(f"{arguments[-2]} failed: {done.stderr[-2000:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def bare(root: Path, steps: int) -> Cost:
     folder = make_folder(root, steps)
-    cpu = run([sys.executable, str(Path(__file__).parent / "_bare_dpo.py"), str(folder)])
+    cpu = run([str(Path(__file__).parent / "_bare_dpo.py"), str(folder)])
     record = json.loads((folder / "bare.json").read_text())
     return Cost(cpu, record["train_runtime"], record["losses"])
 
 
 def job(root: Path, steps: int) -> Cost:
     folder = make_folder(root, steps)
-    cpu = run([sys.executable, "-m", "rlft_tui.jobs.dpo", str(folder)])
+    cpu = run(["-m", "rlft_tui.jobs.dpo", str(folder)])
     rows = [e.fields["values"] for e in EventReader(folder / "events.jsonl").read() if e.kind == "metrics"]
     losses = [row["loss"] for row in rows if "loss" in row]
     return Cost(cpu, next(row["train_runtime"] for row in rows if "train_runtime" in row), losses)
