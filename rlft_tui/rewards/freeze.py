@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,12 @@ from rlft_tui.rewards.python_file import columns_asked
 from rlft_tui.rewards.source import parse_source
 from rlft_tui.rewards.term_files import term_file
 
-MOST_MB = 64
-"""Size that a rewards folder may have."""
+MOST_MB = 10
+"""What a run copies at most of a rewards folder."""
+_MOST_ENTRIES = 10_000
+"""Files and folders looked at: a link may lead into a whole home folder."""
+_COPIED = frozenset({".py", ".txt", ".toml", ".json", ".jsonl", ".csv", ".tsv", ".yaml", ".yml"})
+"""Modules and small texts beside them; anything else is read by its full path."""
 
 
 def file_in(folder: Path, name: str) -> Path:
@@ -50,14 +56,15 @@ def freeze(
     ``columns`` are those of the data set, None where they are not known. RlftError before anything is
     copied when a file, a function, a term or a column is missing or not right.
     """
-    python = False
+    files: tuple[Path, ...] = ()
     terms: set[Path] = set()
     for source, options in rewards:
         parsed = parse_source(source)
         needed: frozenset[str] = frozenset()
         if parsed.kind == "file":
-            needed = columns_asked(file_in(folder, parsed.name), parsed.function)
-            python = True
+            file = file_in(folder, parsed.name)
+            files = files or _files_to_copy(folder)
+            needed = columns_asked(file, parsed.function)
         elif parsed.kind == "builtin":
             asked = check_options(parsed.name, options)
             if isinstance(asked, ExactAnswerReward):
@@ -70,11 +77,10 @@ def freeze(
                 f"reward {source} needs a column {missing[0]!r}, which the data set does not have",
                 remedy="rlft data import FILE --kind prompts keeps the columns of a file",
             )
-    if python:
-        _check_size(folder)
-        shutil.copytree(
-            folder, target, ignore=shutil.ignore_patterns("__pycache__", ".*"), dirs_exist_ok=True
-        )
+    for path in files:
+        copy = target / path.relative_to(folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
     if terms:
         target.mkdir(exist_ok=True)
         for path in terms:
@@ -82,11 +88,50 @@ def freeze(
                 shutil.copyfile(path, target / path.name)
 
 
-def _check_size(folder: Path) -> None:
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    if size > MOST_MB << 20:
+def _files_to_copy(folder: Path) -> tuple[Path, ...]:
+    """The modules and texts in a rewards folder; RlftError names the file that is none, or is too much.
+
+    Links are followed to regular files and to folders, never to a device or a pipe.
+    """
+    sizes: dict[Path, int] = {}
+    been: set[Path] = set()
+    entries = 0
+    for root, below, names in os.walk(folder, followlinks=True):
+        here = Path(root)
+        below[:] = sorted(name for name in below if name[0] != "." and name != "__pycache__")
+        entries += len(below) + len(names)
+        if entries > _MOST_ENTRIES:
+            raise RlftError(
+                f"more than {_MOST_ENTRIES} files, and every run looks through them",
+                where=str(here),
+                remedy="Keep data elsewhere and read it by its full path",
+            )
+        if (resolved := here.resolve()) in been:
+            below.clear()
+            continue
+        been.add(resolved)
+        for name in sorted(names):
+            path = here / name
+            if name[0] != "." and path.suffix in _COPIED:
+                sizes[path] = _regular_size(path)
+    if (total := sum(sizes.values())) > MOST_MB * 1_000_000:
+        largest = max(sizes, key=sizes.__getitem__)
         raise RlftError(
-            f"{size >> 20} MB of files, and every run copies them",
-            where=str(folder),
-            remedy=f"Keep it under {MOST_MB} MB: read larger files by their full path",
+            f"{total / 1e6:.0f} MB of files in {folder.name}/, this one the largest; a run copies at most "
+            f"{MOST_MB} MB",
+            where=str(largest),
+            remedy="Keep large files elsewhere and read them by their full path",
         )
+    return tuple(sizes)
+
+
+def _regular_size(path: Path) -> int:
+    try:
+        found = path.stat()
+    except OSError as error:
+        what = f"cannot be copied: {(error.strerror or str(error)).lower()}"
+        raise RlftError(what, where=str(path), remedy="Take it out of the folder") from None
+    if not stat.S_ISREG(found.st_mode):
+        what = "not a regular file, so a run cannot copy it"
+        raise RlftError(what, where=str(path), remedy="Take it out of the folder")
+    return found.st_size

@@ -9,6 +9,8 @@ import rlft_tui
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.rewards.reward_function import words
 
+_MOST_BYTES = 10_000_000
+
 Term = tuple[str, ...]
 """The words of a term, as ``words()`` gives them."""
 
@@ -61,6 +63,8 @@ def read_terms(name: str, folder: Path | None) -> TermFile:
     """The terms of a file; RlftError names the line that is no term."""
     path = term_file(name, folder)
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise RlftError(f"more than {_MOST_BYTES // 1_000_000} MB of terms", where=str(path))
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise RlftError("no UTF-8 text", where=str(path), remedy="Save the terms as UTF-8") from None

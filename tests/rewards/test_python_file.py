@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -123,6 +124,40 @@ def test_a_run_keeps_the_files_it_was_launched_with(tmp_path: Path) -> None:
     assert sorted(path.name for path in run.iterdir()) == [
         *("agentic_terms.txt", "beside.py", "communal_terms.txt", "mine.py"),
     ]
+
+
+def test_a_run_copies_only_small_regular_files(tmp_path: Path) -> None:
+    folder, target, beside = tmp_path / "rewards", tmp_path / "run", tmp_path / "elsewhere"
+    write(folder / "mine.py", "def mine(**x): ...")
+    write(beside / "helper.py", "")
+    (folder / "linked").symlink_to(beside)
+    (folder / "linked.txt").symlink_to(beside / "helper.py")
+    (beside / "round").symlink_to(folder)
+    (folder / "zeros").symlink_to("/dev/zero")
+    os.mkfifo(folder / "pipe")
+    os.truncate(write(folder / "weights.bin", ""), 1 << 40)
+    freeze([("mine.py", {})], folder, target)
+    copied = sorted(str(path.relative_to(target)) for path in target.rglob("*") if path.is_file())
+    assert copied == ["linked.txt", "linked/helper.py", "mine.py"]
+    assert not any(path.is_symlink() for path in target.rglob("*"))
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "huge", "broken"])
+def test_a_file_that_cannot_be_copied_is_named(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "rewards"
+    write(folder / "mine.py", "def mine(**x): ...")
+    bad = folder / "terms.txt"
+    if kind == "huge":
+        os.truncate(write(bad, ""), 1 << 40)
+    elif kind == "pipe":
+        os.mkfifo(bad)
+    else:
+        bad.symlink_to("/dev/zero" if kind == "device" else "/no/such/file")
+    with pytest.raises(RlftError) as caught:
+        freeze([("mine.py", {})], folder, tmp_path / "run")
+    assert caught.value.where == str(bad)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
