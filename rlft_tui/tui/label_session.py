@@ -27,15 +27,12 @@ from rlft_tui.labels.preference import (
     Revocation,
     Side,
 )
-from rlft_tui.labels.queue_item import QueueItem, QueuePage
+from rlft_tui.labels.queue_item import QueueItem
 from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.tui.queue_walk import QueueWalk
 
 Place = Literal["left", "right", "tie"]
-Phase = Literal["loading", "painting", "judging", "storing", "undoing", "finished", "empty"]
-"""judging is the only phase in which a key decides anything; finished and empty have no pair."""
 
-AHEAD = 3
-"""Pairs held beyond the one on screen."""
 IDLE_SECONDS = 60.0
 """A gap without a key or a mouse movement counts as reading for at most this long."""
 
@@ -91,6 +88,10 @@ class Shown:
         return QueueItem(self.pair, self.left, self.arm, self.source)
 
     @property
+    def key(self) -> str:
+        return self.item.key
+
+    @property
     def left_text(self) -> str:
         return self.pair.response_a if self.left == "a" else self.pair.response_b
 
@@ -112,8 +113,11 @@ class Shown:
         return self.left if place == "left" else other
 
 
-class LabelSession:
+class LabelSession(QueueWalk[QueueItem, Progress]):
     """One labeller's way through the queue. Every write is made by one method and ended by ``stored``."""
+
+    AHEAD = 3
+    current: Shown | None
 
     def __init__(
         self,
@@ -122,21 +126,12 @@ class LabelSession:
         now: Callable[[], float] = time.time,
         make_id: Callable[[], str] = new_id,
     ) -> None:
-        self.labeler = labeler
-        self.phase: Phase = "loading"
-        self.current: Shown | None = None
-        self.upcoming: list[QueueItem] = []
-        self.progress: Progress | None = None
+        super().__init__(labeler, now=now, make_id=make_id)
         self.confidence: int | None = None
         self.note = ""
         self.pending: LabelOperation | None = None
         """What is being stored now."""
         self.clock = ReadingClock()
-        self._now = now
-        self._make_id = make_id
-        self._painted_at = 0.0
-        self._done: set[str] = set()
-        self._exhausted = False
         self.written: dict[str, str] = {}
         """Better answers stored from here, by pair."""
         self.unfinished: dict[str, str] = {}
@@ -145,31 +140,6 @@ class LabelSession:
         """Confidence and note given to a pair that an undo moved out of the way."""
 
     # the queue
-    def held(self) -> tuple[str, ...]:
-        """Keys of the items on screen and ahead, which the server need not send again."""
-        current = (self.current.item.key,) if self.current is not None else ()
-        return current + tuple(item.key for item in self.upcoming)
-
-    def missing(self) -> int:
-        """How many pairs to ask for; 0 while there are enough, or no more to come."""
-        if self._exhausted:
-            return 0
-        wanted = AHEAD if self.current is not None else AHEAD + 1
-        return max(0, wanted - len(self.upcoming))
-
-    def receive(self, page: QueuePage) -> bool:
-        """Take the next pairs in. True when one of them is now to be shown."""
-        held = set(self.held()) | self._done
-        fresh = [item for item in page.items if item.key not in held]
-        self.upcoming += fresh
-        self._exhausted = not fresh
-        if self.progress is None or self.phase in ("loading", "finished", "empty"):
-            self.progress = page.progress
-        if self.current is None and self.phase in ("loading", "finished", "empty"):
-            self._advance()
-            return self.current is not None
-        return False
-
     def change_queue(self) -> None:
         """Other pairs are wanted next: those ahead are dropped, the one on screen stays."""
         self.upcoming = []
@@ -178,22 +148,12 @@ class LabelSession:
         if self.phase in ("finished", "empty"):
             self.phase = "loading"
 
-    def look_again(self) -> None:
-        """Forget that the queue was exhausted: new pairs may have come."""
-        self._exhausted = False
-
     def painted(self, at: float) -> None:
-        """The pair is on screen since ``at``; keys pressed before that are not about it."""
         if self.phase == "painting":
-            self.phase = "judging"
-            self._painted_at = at
             self.clock.start(at)
+        super().painted(at)
 
     # decisions
-    def may_decide(self, at: float) -> bool:
-        """Whether a key pressed at ``at`` can be about the pair on screen."""
-        return self.phase == "judging" and at >= self._painted_at
-
     def judge(
         self, place: Place, at: float, *, strength: int | None = None, quality: Quality = ""
     ) -> Preference | None:
@@ -261,7 +221,7 @@ class LabelSession:
     def _key_of(self, operation: Preference | Mark) -> str:
         """The key of the item that was decided: the one on screen, or else by what is stored."""
         if self.current is not None and self.current.pair.id == operation.example_id:
-            return self.current.item.key
+            return self.current.key
         return slot_key(operation.example_id, getattr(operation, "source", "human"))
 
     def _advance(self) -> None:
@@ -285,17 +245,6 @@ class LabelSession:
         )
 
     # undo
-    def begin_undo(self) -> bool:
-        """Nothing may be decided from now until ``take_back`` is stored or ``cancel_undo``."""
-        if self.phase not in ("judging", "finished", "empty"):
-            return False
-        self.phase = "undoing"
-        return True
-
-    def cancel_undo(self) -> None:
-        if self.phase == "undoing":
-            self.phase = "judging" if self.current is not None else "finished"
-
     def take_back(self, target: Recorded) -> Revocation:
         """The revocation to store for an earlier operation."""
         revocation = Revocation(self._make_id(), target.id, self.labeler, created_at=self._now())
@@ -329,7 +278,7 @@ class LabelSession:
         """Let the former verdict stand and go on. False when none is being revised."""
         if self.current is None or not self.current.revising or self.phase not in ("judging", "painting"):
             return False
-        self._done.add(self.current.item.key)
+        self._done.add(self.current.key)
         self._advance()
         return True
 
@@ -343,9 +292,9 @@ class LabelSession:
         if isinstance(former, Preference):
             item = QueueItem(item.pair, former.shown_first, former.arm, former.source)
         self._done.discard(item.key)
-        if self.current is not None and self.current.item.key != item.key:
+        if self.current is not None and self.current.key != item.key:
             self.upcoming.insert(0, self.current.item)
-            self._drafts[self.current.item.key] = (self.confidence, self.note)
+            self._drafts[self.current.key] = (self.confidence, self.note)
         self.upcoming = [ahead for ahead in self.upcoming if ahead.key != item.key]
         self.current = Shown(item.pair, item.left, former, item.arm, item.source, revising)
         self.confidence = former.confidence if isinstance(former, Preference) else None

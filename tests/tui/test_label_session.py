@@ -12,7 +12,6 @@ from rlft_tui.labels.preference import HistoryEntry, Mark, Preference, Progress
 from rlft_tui.labels.queue_item import QueueItem, QueuePage
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.tui.label_session import (
-    AHEAD,
     LabelSession,
     ReadingClock,
     duration,
@@ -128,7 +127,7 @@ def test_a_refused_pair_gives_way_and_a_refused_verdict_keeps_it() -> None:
 
 def test_pairs_are_asked_for_until_three_wait_and_never_twice() -> None:
     labelling = LabelSession("anna")
-    assert labelling.missing() == AHEAD + 1
+    assert labelling.missing() == LabelSession.AHEAD + 1
     labelling.receive(page("p", "q"))
     assert labelling.missing() == 2
     assert labelling.held() == ("p", "q")

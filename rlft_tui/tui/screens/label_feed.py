@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from textual import on
 from textual.timer import Timer
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.labels.preference import LabelOperation, Progress
 from rlft_tui.labels.queue_item import QueuePage
 from rlft_tui.labels.queue_view import QueueChoices, QueueView
-from rlft_tui.tui.answer_pane import AnswerPane
 from rlft_tui.tui.label_text import end_text
 from rlft_tui.tui.screens.label_view import LabelView
-from rlft_tui.tui.server_link import LinkState
+from rlft_tui.tui.screens.walk_screen import LOOK_AGAIN_SECONDS
 from rlft_tui.tui.terminal import window_name
-from rlft_tui.tui.widgets.terminal_pace import pace_of
 
 SLOW_SECONDS = 0.4
 """A verdict that takes longer to store says so."""
-LOOK_AGAIN_SECONDS = 2.0
-"""How often an ended queue is asked for new pairs."""
 
 
 class LabelFeed(LabelView):
@@ -29,7 +24,6 @@ class LabelFeed(LabelView):
 
     def __init__(self) -> None:
         super().__init__()
-        self._asking = False
         self._slow: Timer | None = None
         self._again: Timer | None = None
         self._undos = 0
@@ -38,20 +32,10 @@ class LabelFeed(LabelView):
     # the queue
     def opened(self, **_: Any) -> None:
         self._paint_mode()
-        self.session.look_again()
-        self._refill()
+        super().opened()
         self._paint_status()
 
-    def link_changed(self, state: LinkState, reason: str) -> None:
-        super().link_changed(state, reason)
-        if state == "up" and self.session.current is None:
-            self._refill()
-
-    def _refill(self) -> None:
-        missing = self.session.missing()
-        if self._asking or not missing:
-            return
-        self._asking = True
+    def _ask(self, missing: int) -> None:
         labeler, held, view = self.session.labeler, self.session.held(), self.bench.queue_view
         window = window_name()
 
@@ -95,12 +79,7 @@ class LabelFeed(LabelView):
         self.remove_class("-ended")
         self._draw(shown)
 
-    @on(AnswerPane.Painted)
-    def _pane_painted(self, message: AnswerPane.Painted) -> None:
-        if message.serial == self._serial:
-            pace_of(self.app).when_seen(self, self._pair_seen)
-
-    def _pair_seen(self) -> None:
+    def _answer_seen(self) -> None:
         if self._note_painted():
             self._refill()
             self._prefetch()
@@ -116,11 +95,6 @@ class LabelFeed(LabelView):
 
     def _ready(self) -> None:
         """Keys count again: extend for what was asked for meanwhile."""
-
-    def _look_again(self) -> None:
-        if self.is_current and self.session.phase in ("finished", "empty"):
-            self.session.look_again()
-            self._refill()
 
     # which pairs
     def action_queue(self) -> None:

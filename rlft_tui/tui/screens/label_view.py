@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from textual import events
 from textual.containers import Container, Vertical
-from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -16,7 +15,7 @@ from rlft_tui.tui.answer_pane import AnswerPane
 from rlft_tui.tui.label_keys import key_names
 from rlft_tui.tui.label_session import LabelSession, Shown
 from rlft_tui.tui.label_text import answer_heading, legend, prompt_heading, prompt_text, status_text
-from rlft_tui.tui.screens.base import WorkbenchScreen
+from rlft_tui.tui.screens.walk_screen import WalkScreen
 from rlft_tui.tui.widgets.kept_documents import Pieces
 from rlft_tui.tui.widgets.terminal_pace import pace_of
 from rlft_tui.tui.widgets.text_pane import TextPane
@@ -28,8 +27,10 @@ DIFF_PAUSE = 0.005
 OTHER = {"left": "right", "right": "left"}
 
 
-class LabelView(WorkbenchScreen):
-    """A pair on the screen; knows nothing of the server."""
+class LabelView(WalkScreen):
+    """A pair on the screen; what comes from the server is LabelFeed's."""
+
+    session: LabelSession
 
     DEFAULT_CSS = """
     LabelView .heading { height: 1; padding: 0 1; background: $surface; color: $text-muted; }
@@ -60,8 +61,6 @@ class LabelView(WorkbenchScreen):
         self.graded = self.bench.settings.asks_strength(self.session.labeler)
         """Whether a key also says how much better."""
         self._names = key_names(self.bench.keys)
-        self._serial = 0
-        self._trouble = ""
         self._diffs = AnswerDiffs()
         self._diffing: Timer | None = None
 
@@ -217,8 +216,3 @@ class LabelView(WorkbenchScreen):
     def _paint_status(self) -> None:
         words = self.bench.queue_view.words()
         self._set("#status", status_text(self.session, self._trouble, self.size.width - 2, words))
-
-    def _set(self, selector: str, content: Content) -> None:
-        part = self.query_one(selector, Static)
-        if part.content != content:
-            part.update(content)

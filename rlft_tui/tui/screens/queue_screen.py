@@ -6,37 +6,27 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Generic
 
-from textual import on
 from textual.content import Content
-from textual.widgets import Static
 
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.errors import RlftError
 from rlft_tui.tui.answer_pane import AnswerPane
-from rlft_tui.tui.queue_session import ItemT, LabelT, ProgressT, QueuedPage, QueueSession
-from rlft_tui.tui.screens.base import WorkbenchScreen
-from rlft_tui.tui.server_link import LinkState
+from rlft_tui.tui.queue_session import LabelT, QueueSession
+from rlft_tui.tui.queue_walk import ItemT, ProgressT, QueuedPage
+from rlft_tui.tui.screens.walk_screen import LOOK_AGAIN_SECONDS, WalkScreen
 from rlft_tui.tui.widgets.terminal_pace import pace_of
 
-LOOK_AGAIN_SECONDS = 2.0
 HISTORY = 200
 """Labels looked through for the one to take back."""
 
 
-class QueueScreen(WorkbenchScreen, Generic[ItemT, LabelT, ProgressT]):
+class QueueScreen(WalkScreen, Generic[ItemT, LabelT, ProgressT]):
     """Asks for what comes next, stores what was said of it before the next is up, and takes it back.
 
     A screen has an AnswerPane ``#answer``, and Statics ``#ended`` and ``#status``.
     """
 
     session: QueueSession[ItemT, LabelT, ProgressT]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._serial = 0
-        """Of the text in the pane: a key counts once that one is painted."""
-        self._asking = False
-        self._trouble = ""
 
     # what a screen adds
     @abstractmethod
@@ -76,25 +66,10 @@ class QueueScreen(WorkbenchScreen, Generic[ItemT, LabelT, ProgressT]):
         self.set_interval(LOOK_AGAIN_SECONDS, self._look_again)
 
     def opened(self, **_: Any) -> None:
-        self.session.look_again()
-        self._refill()
+        super().opened()
         self._paint_words()
 
-    def link_changed(self, state: LinkState, reason: str) -> None:
-        super().link_changed(state, reason)
-        if state == "up" and self.session.current is None:
-            self._refill()
-
-    def _look_again(self) -> None:
-        if self.is_current and self.session.phase == "finished":
-            self.session.look_again()
-            self._refill()
-
-    def _refill(self) -> None:
-        missing = self.session.missing()
-        if self._asking or not missing:
-            return
-        self._asking = True
+    def _ask(self, missing: int) -> None:
         ask = self.next_page(missing, self.session.held())
         self.call(ask, self._received, failed=self._not_received, group="queue")
 
@@ -119,11 +94,6 @@ class QueueScreen(WorkbenchScreen, Generic[ItemT, LabelT, ProgressT]):
             self.put_up(item)
         self._paint_words()
 
-    @on(AnswerPane.Painted)
-    def _pane_painted(self, message: AnswerPane.Painted) -> None:
-        if message.serial == self._serial:
-            pace_of(self.app).when_seen(self, self._answer_seen)
-
     def _answer_seen(self) -> None:
         self._note_painted()
         self._refill()
@@ -132,11 +102,6 @@ class QueueScreen(WorkbenchScreen, Generic[ItemT, LabelT, ProgressT]):
         """Take note that the answer was drawn, over a slow link that the terminal has read it."""
         if self.answer.painted_serial == self._serial and pace_of(self.app).seen:
             self.session.painted(self.answer.painted_at)
-
-    def _set(self, selector: str, content: Content) -> None:
-        part = self.query_one(selector, Static)
-        if part.content != content:
-            part.update(content)
 
     # storing
     def store(self, call: Callable[[WorkspaceClient], ProgressT]) -> None:

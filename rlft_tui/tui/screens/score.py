@@ -18,7 +18,7 @@ from rlft_tui.labels.feedback import Feedback, FeedbackProgress, ScoreItem, Scor
 from rlft_tui.labels.preference import Revocation
 from rlft_tui.tui.answer_pane import AnswerPane
 from rlft_tui.tui.label_text import prompt_heading, prompt_text
-from rlft_tui.tui.queue_session import QueuedPage
+from rlft_tui.tui.queue_walk import QueuedPage
 from rlft_tui.tui.run_text import plain
 from rlft_tui.tui.score_session import KIND_WORDS, ScoreSession, guide_line
 from rlft_tui.tui.screens.queue_screen import HISTORY, QueueScreen
