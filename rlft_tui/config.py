@@ -63,11 +63,14 @@ class Settings:
 def read_settings(path: Path) -> Settings:
     """The settings in a rlft.toml; RlftError names file, key and the nearest valid key."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Some editors begin a file with a byte order mark.
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise NotFoundError("no settings file", where=str(path), remedy="rlft init makes one") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RlftError(f"not valid TOML: {error}", where=str(path)) from None
+    except ValueError:  # Python parses no integer of more than 4300 digits
+        raise RlftError("not valid TOML: a number in it is too long", where=str(path)) from None
     known = [setting.name for setting in fields(Settings)]
     for key in values:
         if key not in known:
@@ -77,7 +80,48 @@ def read_settings(path: Path) -> Settings:
     try:
         return msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:
-        raise RlftError(f"{error}".lower(), where=str(path)) from None
+        said = str(error)
+        raise RlftError(said[:1].lower() + said[1:], where=str(path)) from None
+
+
+def alarm_words(command: str) -> list[str]:
+    """``alarm_command`` as the words it is started with; RlftError when a shell could not read it either."""
+    import shlex
+
+    if "\0" in command:
+        raise RlftError("alarm_command: a NUL cannot stand in it", where="rlft.toml")
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        said = str(error)
+        raise RlftError(f"alarm_command: {said[:1].lower()}{said[1:]}", where="rlft.toml") from None
+
+
+def alarm_address(webhook: str) -> str:
+    """``alarm_webhook`` as it stands; RlftError when nothing can be posted there."""
+    from urllib.parse import urlsplit
+
+    if any(letter.isspace() or not letter.isprintable() for letter in webhook):
+        raise RlftError("alarm_webhook: a space or control character stands in it", where="rlft.toml")
+    try:
+        parts = urlsplit(webhook)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    if webhook and not whole:
+        raise RlftError("alarm_webhook: not an http:// or https:// address", where="rlft.toml")
+    return webhook
+
+
+def settings_at_fault(settings: Settings) -> list[str]:
+    """A line for each setting that is set aside because it cannot be used; everything else works."""
+    faults = []
+    for check, value in ((alarm_words, settings.alarm_command), (alarm_address, settings.alarm_webhook)):
+        try:
+            check(value)
+        except RlftError as error:
+            faults.append(f"{error.where}: {error.what}")
+    return faults
 
 
 def keep_setting(path: Path, name: str, value: bool | str | dict[str, bool]) -> None:
@@ -87,9 +131,9 @@ def keep_setting(path: Path, name: str, value: bool | str | dict[str, bool]) -> 
     RlftError when the file cannot be written, or would not say what was wanted.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         before = tomllib.loads(text)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise RlftError(f"the setting {name} was not kept: {error}", where=str(path)) from None
     if isinstance(value, dict):
         held = before.get(name)

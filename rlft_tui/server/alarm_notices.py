@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
-import shlex
 import subprocess
 import threading
 import time
 import urllib.request
 from dataclasses import dataclass
 
+from rlft_tui.config import alarm_address, alarm_words
+from rlft_tui.errors import RlftError
 from rlft_tui.runs.remarks import alarm_key
 from rlft_tui.runs.run_status import ACTIVE, RunSummary
 
@@ -35,9 +37,16 @@ class AlarmNotices:
     """Tells each alarm and each end once, in a thread of its own, so that nothing waits for it."""
 
     def __init__(self, command: str, webhook: str) -> None:
-        """``command`` is run without a shell, the text as its last argument; ``webhook`` gets a POST."""
-        self._command = shlex.split(command)
-        self._webhook = webhook
+        """``command`` is run without a shell, the text as its last argument; ``webhook`` gets a POST.
+
+        One that cannot be used is set aside: the settings' own check has told of it.
+        """
+        self._command: list[str] = []
+        self._webhook = ""
+        with contextlib.suppress(RlftError):
+            self._command = alarm_words(command)
+        with contextlib.suppress(RlftError):
+            self._webhook = alarm_address(webhook)
         self._since = time.time()
         self._told: set[tuple[str, str]] = set()
         self._active: set[str] = set()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
-from rlft_tui.config import Settings, read_settings
+from rlft_tui.config import Settings, read_settings, settings_at_fault
 from rlft_tui.database.connection import Database, open_database
 from rlft_tui.errors import ConflictError
 from rlft_tui.labels.journal import PreferenceJournal
@@ -109,7 +109,7 @@ def open_services(workspace: Workspace, settings: Settings, database: Database) 
         socket=str(workspace.socket),
         supervisor=supervisor,
         inference=Inference(workspace, settings, database),
-        warnings=[*database.warnings, *repaired],
+        warnings=[*settings_at_fault(settings), *database.warnings, *repaired],
     )
 
 

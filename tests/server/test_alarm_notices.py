@@ -8,8 +8,14 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import pytest
+
+from rlft_tui.cli.doctor.workspace import check_workspace
+from rlft_tui.config import create_workspace, read_settings
+from rlft_tui.database.connection import open_database
 from rlft_tui.runs.run_status import Alert, Exit, RunSummary
 from rlft_tui.server.alarm_notices import AlarmNotices
+from rlft_tui.server.workspace_server import open_services
 from tests.conftest import wait_for
 
 
@@ -45,6 +51,36 @@ def test_a_command_gets_each_alarm_and_each_end_once(tmp_path: Path) -> None:
         "spike|dpo-1 step 3: spike happened. look at it",
         "failed|dpo-1 step 7: out of memory",
     ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('alarm_command = "unclosed \'quote"', "rlft.toml: alarm_command: no closing quotation"),
+        ('alarm_command = "tell\\u0000me"', "rlft.toml: alarm_command: a NUL cannot stand in it"),
+        ('alarm_webhook = "ntfy.sh/topic"', "rlft.toml: alarm_webhook: not an http:// or https:// address"),
+        ('alarm_webhook = "http://[::1"', "rlft.toml: alarm_webhook: not an http:// or https:// address"),
+        (
+            'alarm_webhook = "http://a\\u0000b/"',
+            "rlft.toml: alarm_webhook: a space or control character stands in it",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_told_and_the_server_starts(
+    tmp_path: Path, setting: str, said: str
+) -> None:
+    workspace = create_workspace(tmp_path / "w")
+    workspace.settings.write_text(setting + "\n")
+    opened = open_services(workspace, read_settings(workspace.settings), open_database(workspace))
+    try:
+        assert said in opened.warnings
+    finally:
+        opened.supervisor.close()
+        opened.inference.close()
+        opened.labels.close()
+        opened.database.close()
+    found, _ = check_workspace(workspace.root)
+    assert (found.ok, found.detail) == (False, said)
 
 
 def test_a_webhook_gets_the_text_and_what_fails_stops_nothing() -> None:

@@ -53,13 +53,16 @@ def check_workspace(explicit: Path | None) -> tuple[Check, Workspace | None]:
         named = explicit is not None or "in this folder" not in error.what
         detail = f"{error.where}: {error.what}"
         return Check("workspace", False, detail, error.remedy, essential=named), None
-    from rlft_tui.config import read_settings
+    from rlft_tui.config import read_settings, settings_at_fault
 
     try:
         settings = read_settings(workspace.settings)
     except RlftError as error:
         where = f"{error.where}: {error.what}"
         return Check("workspace", False, where, error.remedy or "Correct the file", essential=True), workspace
+    if faults := settings_at_fault(settings):
+        remedy = f"Correct it in {workspace.settings}; until then it is set aside"
+        return Check("workspace", False, "; ".join(faults), remedy), workspace
     detail = f"{workspace.root}, labeller {settings.labeler}"
     return Check("workspace", True, detail, essential=True), workspace
 
