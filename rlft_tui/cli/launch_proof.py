@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def prove(session: Session, client: WorkspaceClient, values: dict[str, Any], *, yes: bool) -> None:
     """Check what is to be launched; RlftError when it must not be, or nobody says yes to the warnings."""
+    session.say("checking the data and its tokens …")
     found = client.check_launch(values)
     for line in found.errors[1:]:
         session.say(f"error: {line}")

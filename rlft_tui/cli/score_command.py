@@ -24,7 +24,9 @@ def score_answers(session: Session, model: str, source: str, prompt: str, respon
     if responses and not prompt.strip():
         raise RlftError("an answer without its prompt", where="rlft models score", remedy="Give --prompt")
     conversations = _of_file(session, source) if source else [_said(prompt, text) for text in responses]
+    counted = f"{len(conversations)} answer{'' if len(conversations) == 1 else 's'}"
     with session.connect() as client:
+        session.say(f"loading {model} and scoring {counted} …")
         scores = client.score(model, conversations)
     scored = [_scored(one, score) for one, score in zip(conversations, scores, strict=True)]
     ranked = sorted(scored, key=lambda one: -float(one["score"]))
