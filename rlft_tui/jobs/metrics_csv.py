@@ -3,7 +3,9 @@
 A column holds what a method calls by another name (the table below), so that a script reads the
 runs of all methods alike; what a method does not measure is left empty. Every metric under its own
 name stands in ``events.jsonl``. ``kl`` is the trainer's own estimate where it logs one, else that of
-the samples, with its unit beside it. After a resume the rows from the checkpoint on are written anew.
+the samples, with its unit beside it; ``heldout`` is the measure that the held-out alarm watches, with its
+name beside it, for it is a share, a reward or a perplexity by method. After a resume the rows from the
+checkpoint on are written anew.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """Column, and the metrics of which the first one that a row has is put there."""
 COLUMNS = ("step", "reward", "kl", "kl_unit", *(name for name in NAMES if name != "reward"))
-COLUMNS = (*COLUMNS, "epoch", "tokens", "time")
+COLUMNS = (*COLUMNS, "heldout_metric", "epoch", "tokens", "time")
 """``time``: unix seconds of the step's first row."""
 TOKEN_KL = frozenset({"grpo", "rloo", "kto"})
 """Methods whose trainer logs an estimate of its own, as ``kl``, when beta is above 0."""
@@ -69,6 +71,8 @@ class MetricsCsv:
             found = next((key for key in keys if key in values), None)
             if found is not None:
                 self._row[column] = _text(values[found])
+                if column == "heldout":
+                    self._row["heldout_metric"] = found
         if self.kl_key in values:
             self._row |= {"kl": _text(values[self.kl_key]), "kl_unit": units.get(self.kl_key, "")}
         self._row |= {"tokens": str(tokens)} | ({"epoch": _text(epoch)} if epoch is not None else {})

@@ -59,6 +59,16 @@ def test_kl_is_the_trainers_own_where_it_has_one_never_two_in_one_column(tmp_pat
     assert (rows(samples.path)[0]["kl"], rows(samples.path)[0]["reward"]) == ("3.0", "0.5")
 
 
+def test_what_is_held_out_stands_with_its_name(tmp_path: Path) -> None:
+    made = table(tmp_path / "sft.csv", "sft")
+    add(made, 0, heldout__perplexity=9.5, heldout__loss=2.25)
+    add(made, 1, loss=2.0)
+    assert [(row.get("heldout"), row.get("heldout_metric")) for row in rows(made.path)] == [
+        ("9.5", "heldout/perplexity"),
+        (None, None),
+    ]
+
+
 def test_a_resume_takes_the_place_of_later_rows_and_of_a_torn_one(tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     first = table(path)
