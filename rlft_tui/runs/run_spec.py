@@ -65,7 +65,9 @@ def parse_spec(values: object, *, where: str = "run") -> RunSpec:
         command = command_of(method) if isinstance(method, str) and method in METHODS else "train dpo"
         # What a spec's own checks say is a sentence already; pydantic's begins with a capital.
         own = first["type"] == "value_error"
-        said = str(first["ctx"]["error"]).rstrip(".") if own else first["msg"].lower()
+        said = str(first["ctx"]["error"]).rstrip(".") if own else _in_a_sentence(first["msg"])
+        if first["type"] == "finite_number":
+            said = "is not a finite number"
         raise RlftError(
             said if own and not field else f"{field or 'spec'}: {said}",
             where=where,
@@ -73,18 +75,26 @@ def parse_spec(values: object, *, where: str = "run") -> RunSpec:
         ) from None
 
 
+def _in_a_sentence(message: str) -> str:
+    """Only the first letter: a pattern or a name in it means what it says."""
+    return message[:1].lower() + message[1:]
+
+
 def read_spec(path: Path) -> RunSpec:
     """The spec in a run.toml."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise NotFoundError("no such spec file", where=str(path)) from None
     except UnicodeDecodeError:
         raise RlftError("not valid TOML: it is no UTF-8 text", where=str(path)) from None
     try:
-        return parse_spec(tomllib.loads(text), where=str(path))
+        values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RlftError(f"not valid TOML: {error}", where=str(path)) from None
+    except ValueError:  # Python parses no integer of more than 4300 digits
+        raise RlftError("not valid TOML: a number in it is too long", where=str(path)) from None
+    return parse_spec(values, where=str(path))
 
 
 def write_spec(spec: RunSpec, path: Path) -> None:

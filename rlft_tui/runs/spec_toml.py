@@ -22,7 +22,11 @@ WIDTH = 100
 def read_toml(file: Path) -> dict[str, Any]:
     """The values in a spec file; it may leave out what has a default."""
     try:
-        return parse_toml(file.read_text(encoding="utf-8"), where=str(file))
+        # A pipe would be waited for, and a device never ends.
+        if file.exists() and not file.is_file():
+            remedy = "Name a TOML file"
+            raise RlftError("a spec is read from a regular file", where=str(file), remedy=remedy)
+        return parse_toml(file.read_text(encoding="utf-8-sig"), where=str(file))
     except FileNotFoundError:
         raise NotFoundError("no such spec file", where=str(file), remedy="Check the name") from None
     except OSError as error:
@@ -39,6 +43,9 @@ def parse_toml(text: str, *, where: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RlftError(f"not valid TOML: {error}", where=where, remedy="Correct the file") from None
+    except ValueError:  # Python parses no integer of more than 4300 digits
+        what = "not valid TOML: a number in it is too long"
+        raise RlftError(what, where=where, remedy="Correct the file") from None
 
 
 def write_toml(method: str, values: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from rlft_tui.errors import RlftError
 from rlft_tui.runs.methods import TRAINING_METHODS
 from rlft_tui.runs.run_spec import SPECS, parse_spec, read_spec, write_spec
+from rlft_tui.runs.spec_toml import read_toml
 from rlft_tui.runs.specs.dpo import DpoSpec
 from rlft_tui.runs.specs.kto import KtoSpec
 from rlft_tui.runs.specs.sft import SftSpec
@@ -137,3 +139,56 @@ def test_how_often_rows_come_up() -> None:
     )
     assert spec_of("grpo", batch_size=8, generations=4).rows_a_step() == 2
     assert spec_of("sft", max_steps=0, epochs=2.5).passes(1000) == 2.5
+
+
+@pytest.mark.parametrize(
+    ("method", "values", "said"),
+    [
+        ("sft", {"seed": -1}, "seed: input should be greater than or equal to 0"),
+        ("sft", {"seed": 2**32}, "seed: input should be less than or equal to 4294967295"),
+        ("sft", {"seed": 2**63}, "seed: no whole number of 64 bits"),
+        ("sft", {"learning_rate": float("nan")}, "learning_rate: is not a finite number"),
+        ("sft", {"max_grad_norm": float("inf")}, "max_grad_norm: is not a finite number"),
+        ("sft", {"sampling": {"temperature": float("inf")}}, "sampling.temperature: is not a finite number"),
+        ("dpo", {"max_steps": 10**9 + 1}, "max_steps: input should be less than or equal to"),
+        ("grpo", {"max_steps": 10**9 + 1, "rewards": "length"}, "max_steps: input should be less than"),
+        ("ppo", {"max_steps": 10**9 + 1, "rewards": "length"}, "max_steps: input should be less than"),
+        ("dpo", {"batch_size": 10**6 + 1}, "batch_size: input should be less than or equal to"),
+        ("grpo", {"batch_size": 10**6 + 1, "rewards": "length"}, "batch_size: input should be less than"),
+        ("sft", {"gradient_accumulation": 10**6 + 1}, "gradient_accumulation: input should be less than"),
+        ("sft", {"output_name": "../x"}, "output_name: string should match pattern '^([A-Za-z0-9]"),
+        ("sft", {"lora": {"targets": ""}}, "lora.targets: name layers with commas"),
+        ("sft", {"lora": {"targets": "q_proj, ,"}}, "lora.targets: name layers with commas"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_value_that_no_run_could_use_is_refused_by_name(
+    method: str, values: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(RlftError) as caught:
+        spec_of(method, **values)
+    assert caught.value.what.startswith(said)
+
+
+def test_a_generation_makes_its_seed_from_minus_one_only() -> None:
+    model = {"name": "m", "path": "/m"}
+    values = {"id": "x", "method": "generate", "model_a": model, "model_b": model}
+    made = parse_spec({**values, "seed": -1})
+    assert 0 <= made.seed < 2**32
+    for seed in (-2, 2**32):
+        with pytest.raises(RlftError, match="seed: input should be"):
+            parse_spec({**values, "seed": seed})
+
+
+def test_a_spec_file_is_a_regular_text_file_with_or_without_a_mark(tmp_path: Path) -> None:
+    file = tmp_path / "spec.toml"
+    file.write_bytes(b"\xef\xbb\xbfseed = 3\n")
+    assert read_toml(file) == {"seed": 3}
+    file.write_text(f"seed = {'9' * 5000}\n")
+    for read in (read_toml, read_spec):
+        with pytest.raises(RlftError, match="not valid TOML: a number in it is too long"):
+            read(file)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(RlftError, match="a spec is read from a regular file"):
+            read_toml(path)

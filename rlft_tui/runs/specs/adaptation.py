@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from rlft_tui.runs.specs.base import Spec
 
@@ -31,3 +31,10 @@ class Lora(Spec):
     targets: str = "auto"
     """Linear layers that get an adapter, by the last part of their name, commas between: q_proj,v_proj.
     auto takes every linear layer of the model but the head."""
+
+    @field_validator("targets")
+    @classmethod
+    def _some(cls, targets: str) -> str:
+        if not all(name.strip() for name in targets.split(",")):
+            raise ValueError("name layers with commas between them, or auto for all")
+        return targets

@@ -8,13 +8,20 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
+MOST_SEED = 2**32 - 1
+"""NumPy takes no larger one."""
+MOST_STEPS = 1_000_000_000
+MOST_ROWS = 1_000_000
+"""In one batch, or batches in one step."""
 
 
 class Spec(BaseModel):
     """Immutable, complete, and strict about names; the docstring below a field is its help."""
 
     # A schema is built when the first value is parsed: most commands never need most of them.
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, defer_build=True, allow_inf_nan=False
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -23,6 +30,9 @@ class Spec(BaseModel):
         if not isinstance(values, dict):
             return values
         whole = dict(values)
+        for name, value in values.items():
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                raise ValueError(f"{name}: no whole number of 64 bits")
         for name, info in cls.model_fields.items():
             part = values.get(name)
             if isinstance(part, dict) and isinstance(info.default, BaseModel):
@@ -79,7 +89,7 @@ class RunSpec(Spec):
     """Where it computes: auto takes the GPU where there is one; cuda wants one, cpu leaves it alone."""
     threads: int = Field(default=0, ge=0)
     """CPU threads; 0 leaves the choice to torch."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=MOST_SEED)
     """Where everything random in the run starts from."""
     stop_seconds: float = Field(default=180.0, gt=0.0)
     """How long a stop may take to finish what it must before the job is killed."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from rlft_tui.runs.specs.base import ModelSource, RunSpec, Sampling, Spec
+from rlft_tui.runs.specs.base import MOST_ROWS, MOST_SEED, ModelSource, RunSpec, Sampling, Spec
 
 
 class GenerationPrompt(Spec):
@@ -31,9 +31,9 @@ class GenerateSpec(RunSpec):
     sampling_b: Sampling = Sampling()
     prompts: str = "prompts.jsonl"
     """File in the run folder, one GenerationPrompt a line."""
-    batch_size: int = Field(default=8, ge=1)
+    batch_size: int = Field(default=8, ge=1, le=MOST_ROWS)
     """Prompts answered together."""
-    seed: int = Field(default=-1, ge=-1)
+    seed: int = Field(default=-1, ge=-1, le=MOST_SEED)
     """Each answer's own seed is derived from this, the prompt and the side; -1 makes one from the run's id,
     so that the next run answers anew, and writes it to run.toml."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from rlft_tui.runs.specs.base import MOST_ROWS, MOST_STEPS
 from rlft_tui.runs.specs.rewards import RewardPart, Rewards
 from rlft_tui.runs.specs.training import PolicySpec
 
@@ -17,7 +18,7 @@ class OnlineSpec(PolicySpec):
     (model:NAME). Options of a built-in come last: length:1:minimum=8:maximum=15. The rewards are added."""
     generations: int = Field(default=4, ge=2, le=256)
     """Answers to each prompt (the group that an advantage is taken within)."""
-    batch_size: int = Field(default=8, ge=1)
+    batch_size: int = Field(default=8, ge=1, le=MOST_ROWS)
     """Answers in one forward pass. Times gradient_accumulation it is the answers drawn for a step, which
     has to be a multiple of generations."""
     max_new_tokens: int = Field(default=64, ge=1, le=8192)
@@ -32,7 +33,7 @@ class OnlineSpec(PolicySpec):
     """How far the probability ratio counts from 1 (Schulman et al. 2017, eq. 7)."""
     mask_truncated: bool = False
     """Leave out of the loss answers that were cut at max_new_tokens."""
-    max_steps: int = Field(default=20, ge=0)
+    max_steps: int = Field(default=20, ge=0, le=MOST_STEPS)
     """Optimiser steps; 0 goes by epochs."""
     learning_rate: float = Field(default=2e-5, gt=0.0, lt=1.0)
     """Peak learning rate. Full fine-tuning wants 10 to 100 times less than LoRA."""

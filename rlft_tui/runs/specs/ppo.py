@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from rlft_tui.runs.specs.alarms import ReferenceAlarms
+from rlft_tui.runs.specs.base import MOST_ROWS, MOST_STEPS
 from rlft_tui.runs.specs.rewards import RewardPart, Rewards
 from rlft_tui.runs.specs.training import PolicySpec
 
@@ -20,20 +21,20 @@ class PpoSpec(PolicySpec):
     """What rewards an answer, each with an optional weight: a built-in (length:0.5, rlft rewards list), a
     Python file of the workspace (rewards/mine.py or rewards/mine.py:function:2), or a trained reward model
     (model:NAME). Options of a built-in come last: length:1:minimum=8:maximum=15. The rewards are added."""
-    max_steps: int = Field(default=50, ge=0)
+    max_steps: int = Field(default=50, ge=0, le=MOST_STEPS)
     """Updates: answers are drawn, rewarded and learned from once each; 0 goes by epochs."""
-    batch_size: int = Field(default=32, ge=1)
+    batch_size: int = Field(default=32, ge=1, le=MOST_ROWS)
     """Prompts answered an update."""
-    mini_batch_size: int = Field(default=8, ge=1)
+    mini_batch_size: int = Field(default=8, ge=1, le=MOST_ROWS)
     """Answers at most in one forward and backward pass."""
-    gradient_accumulation: int = Field(default=1, ge=1)
+    gradient_accumulation: int = Field(default=1, ge=1, le=MOST_ROWS)
     """Passes an optimiser step: it learns from mini_batch_size times as many answers, batch_size at most."""
     ppo_epochs: int = Field(default=4, ge=1)
     """Times that each update's answers are learned from."""
     pass_tokens: int = Field(default=0, ge=0)
     """Tokens in a pass at most, prompts and padding included; changes memory and speed, not the result.
     0 is 512 on a CPU, which is as fast there as more, and 8192 on a GPU."""
-    generation_batch_size: int = Field(default=64, ge=1)
+    generation_batch_size: int = Field(default=64, ge=1, le=MOST_ROWS)
     """Answers written together."""
     learning_rate: float = Field(default=1e-5, gt=0.0, lt=1.0)
     """Of the policy, at its highest. Full fine-tuning wants about 3e-6."""

@@ -8,9 +8,11 @@ from pydantic import Field, model_validator
 
 from rlft_tui.runs.specs.adaptation import Adaptation, Lora, Optimizer, Quantization, Scheduler
 from rlft_tui.runs.specs.alarms import TextAlarms, TrainingAlarms
-from rlft_tui.runs.specs.base import ModelSource, RunSpec, Sampling, Trackers
+from rlft_tui.runs.specs.base import MOST_ROWS, MOST_STEPS, ModelSource, RunSpec, Sampling, Trackers
 
 Backend = Literal["plain", "unsloth"]
+NAME_PATTERN = r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,79})?$"
+"""A name that is a folder's too, or empty."""
 
 
 class TrainingSpec(RunSpec):
@@ -40,13 +42,13 @@ class TrainingSpec(RunSpec):
     """Decoupled decay of the trained weights a step, times the learning rate (Loshchilov, Hutter 2019)."""
     max_grad_norm: float = Field(default=1.0, gt=0.0)
     """Gradient norm above which gradients are scaled down."""
-    max_steps: int = Field(default=40, ge=0)
+    max_steps: int = Field(default=40, ge=0, le=MOST_STEPS)
     """Optimiser steps; 0 goes by epochs."""
     epochs: float = Field(default=1.0, gt=0.0)
     """Passes over the data when max_steps is 0."""
-    batch_size: int = Field(default=4, ge=1)
+    batch_size: int = Field(default=4, ge=1, le=MOST_ROWS)
     """Rows in one forward pass."""
-    gradient_accumulation: int = Field(default=1, ge=1)
+    gradient_accumulation: int = Field(default=1, ge=1, le=MOST_ROWS)
     """Forward passes an optimiser step."""
     gradient_checkpointing: bool = False
     """Compute activations again in the backward pass: less memory, a third more time."""
@@ -67,7 +69,7 @@ class TrainingSpec(RunSpec):
     trackers: Trackers = ()
     """Where the metrics go besides the run folder: tensorboard, wandb, trackio; none by default. Each is a
     package of its own: pip install 'rlft_tui[trackers]'."""
-    output_name: str = ""
+    output_name: str = Field(default="", pattern=NAME_PATTERN)
     """Name of the result in the registry; empty for the run's own id."""
     parent: str = ""
     """Id of the run this one was cloned from."""
@@ -100,7 +102,7 @@ class PolicySpec(TrainingSpec):
     """A training run whose result writes text."""
 
     alarms: TextAlarms = TextAlarms()
-    policy: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,79})?$")
+    policy: str = Field(default="", pattern=NAME_PATTERN)
     """Name of the policy of which the result becomes a version: models/NAME/vN, N the rows of its data, with
     weights that plain transformers loads. Empty for none."""
     sample_every: int = Field(default=10, ge=0)
