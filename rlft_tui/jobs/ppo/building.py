@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from peft import PeftModel, get_peft_model
 
+from rlft_tui.jobs.grouped_attention import use_grouped_attention
 from rlft_tui.jobs.ppo.adapters import POLICY, REFERENCE, VALUE
 from rlft_tui.jobs.ppo.policy import Policy
 from rlft_tui.jobs.ppo.value_head import ValueHead
@@ -23,6 +24,7 @@ def build_policy(spec: PpoSpec, pad_id: int, dtype: torch.dtype, device: str, me
     base and an adapter together.
     """
     model, new = load_trainable(spec, "causal", dtype, device, merged)
+    use_grouped_attention(model)
     reference = None
     if spec.adaptation == "full":
         # A frozen copy computes only, and may be as narrow as computing is.

@@ -174,7 +174,7 @@ class Trainer:
 
 def pass_tokens_of(spec: PpoSpec, policy: Policy) -> int:
     """Tokens a pass, chosen by where it runs if the spec leaves it open."""
-    return spec.pass_tokens or (512 if policy.device.type == "cpu" else 8192)
+    return spec.pass_tokens or (1024 if policy.device.type == "cpu" else 8192)
 
 
 @contextmanager

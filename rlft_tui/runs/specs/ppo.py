@@ -33,7 +33,7 @@ class PpoSpec(PolicySpec):
     """Times that each update's answers are learned from."""
     pass_tokens: int = Field(default=0, ge=0)
     """Tokens in a pass at most, prompts and padding included; changes memory and speed, not the result.
-    0 is 512 on a CPU, which is as fast there as more, and 8192 on a GPU."""
+    0 is 1024 on a CPU and 8192 on a GPU."""
     generation_batch_size: int = Field(default=64, ge=1, le=MOST_ROWS)
     """Answers written together."""
     learning_rate: float = Field(default=1e-5, gt=0.0, lt=1.0)
