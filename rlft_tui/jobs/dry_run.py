@@ -35,6 +35,7 @@ from rlft_tui.runs.extrapolate import extrapolate, measured
 from rlft_tui.runs.run_event import EventReader, RunEvent
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import read_spec, write_spec
+from rlft_tui.runs.specs.ppo import PpoSpec
 from rlft_tui.runs.specs.training import PolicySpec, TrainingSpec
 
 STEPS = 8
@@ -140,10 +141,13 @@ def spaced(lines: list[bytes], count: int) -> list[bytes]:
 def smaller(spec: TrainingSpec) -> Iterator[Change]:
     """Settings that need less and less memory; the optimiser steps stay the same as far as they can."""
     change: Change = {}
-    rows = spec.batch_size * spec.gradient_accumulation
-    for batch in (spec.batch_size // 2, spec.batch_size // 4, 1):
-        if 1 <= batch < int(change.get("batch_size", spec.batch_size)) and rows % batch == 0:
-            change |= {"batch_size": batch, "gradient_accumulation": rows // batch}
+    # What holds the rows of one pass; PPO's batch_size is how many answers an update draws.
+    name = "mini_batch_size" if isinstance(spec, PpoSpec) else "batch_size"
+    at_once = getattr(spec, name)
+    rows = spec.step_answers if isinstance(spec, PpoSpec) else at_once * spec.gradient_accumulation
+    for batch in (at_once // 2, at_once // 4, 1):
+        if 1 <= batch < int(change.get(name, at_once)) and rows % batch == 0:
+            change |= {name: batch, "gradient_accumulation": rows // batch}
             yield dict(change)
     if not spec.gradient_checkpointing:
         change["gradient_checkpointing"] = True

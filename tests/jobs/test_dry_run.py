@@ -17,6 +17,7 @@ from rlft_tui.jobs.dry_run import STEPS, dry_run, shortened, smaller, spaced
 from rlft_tui.runs.estimate import folder_bytes
 from rlft_tui.runs.extrapolate import estimate_path, extrapolate, measured
 from rlft_tui.runs.run_spec import TrainingSpec, parse_spec, read_spec
+from rlft_tui.runs.specs.ppo import PpoSpec
 from tests.jobs.conftest import Ended
 from tests.jobs.job_process import environment, training_folder
 
@@ -154,6 +155,14 @@ def test_smaller_settings_keep_the_rows_of_a_step() -> None:
     assert (changes[-1].quantization, changes[-1].max_length) == ("nf4", spec.max_length // 2)
     whole = spec_of(adaptation="full", gradient_checkpointing=True, batch_size=1)
     assert list(smaller(whole)) == [{"max_length": 256}]
+
+
+def test_smaller_passes_leave_ppo_the_answers_it_draws_and_steps_on() -> None:
+    spec = spec_of(method="ppo", batch_size=32, mini_batch_size=8, gradient_accumulation=2)
+    assert isinstance(spec, PpoSpec)
+    changes = [spec.model_copy(update=change) for change in smaller(spec)]
+    assert [each.mini_batch_size for each in changes[:3]] == [4, 2, 1]
+    assert {(each.batch_size, each.step_answers) for each in changes} == {(32, 16)}
 
 
 def test_an_estimate_belongs_to_what_it_depends_on(tmp_path: Path) -> None:
