@@ -30,6 +30,8 @@ LogScale = Annotated[bool, typer.Option("--log", help="A logarithmic value axis.
 
 _EVERY_POINT = 1_000_000
 """Bins at most: up to so many steps every value comes as it was logged."""
+_REFUSED_SHOWN = 20
+"""Rows of an imported run that are named one by one."""
 
 
 @command(app, "rlft runs list", "rlft runs list --json", name="list")
@@ -280,6 +282,11 @@ def import_(
     from rlft_tui.runs.imports.store_import import write_upload
 
     found = read_foreign(path)
+    for run in found:
+        for line in run.refused[:_REFUSED_SHOWN]:
+            session.say(f"refused: {run.name}: {line}")
+        if (more := len(run.refused) - _REFUSED_SHOWN) > 0:
+            session.say(f"and {more} more rows of {run.name}")
     made = []
     with session.connect() as client, tempfile.TemporaryDirectory() as folder:
         for run in found:
@@ -287,7 +294,14 @@ def import_(
             write_upload(run, upload)
             made.append((client.import_run(upload), run))
     said = [
-        {"id": one.id, "name": run.name, "source": run.source, "steps": one.step, "metrics": len(one.metrics)}
+        {
+            "id": one.id,
+            "name": run.name,
+            "source": run.source,
+            "steps": one.step,
+            "metrics": len(one.metrics),
+            "refused": len(run.refused),
+        }
         for one, run in made
     ]
     session.show(said, lambda: table(tuple(said[0]), [tuple(entry.values()) for entry in said]))

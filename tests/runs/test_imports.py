@@ -125,16 +125,44 @@ def test_trainer_state_and_csv(tmp_path: Path) -> None:
     table.write_text("\ufeffglobal_step,loss,who\n1,0.5,ada\n2,,bob\n3,inf,eve\n")
     (run,) = read_foreign(table)
     assert [(row.step, row.values) for row in run.rows] == [(1, {"loss": 0.5}), (3, {"loss": math.inf})]
+    assert run.refused == ("line 3: no number in it",)
+
+
+def test_rows_that_cannot_be_read_are_named_and_the_others_are_kept(tmp_path: Path) -> None:
+    table = tmp_path / "log.csv"
+    table.write_bytes(
+        b"step,loss,who\n1,0.5,ada\nmany,0.4,bob\n2.5,0.4,\n"
+        + b"9" * 5000
+        + b",0.3,\n,0.3,\n4,0.2,\xff\n1e1,0.1,\n"
+    )
+    (run,) = read_foreign(table)
+    assert [row.step for row in run.rows] == [1, 10]
+    assert run.refused == (
+        "line 3: step 'many' is no whole number below 2**53",
+        "line 4: step '2.5' is no whole number below 2**53",
+        f"line 5: step '{'9' * 40}' is no whole number below 2**53",
+        "line 6: no step",
+        "line 7: not UTF-8",
+    )
+    state = tmp_path / "state.json"
+    state.write_text(json.dumps({"log_history": [{"step": 1, "loss": 1}, {"step": 10**400, "loss": 1}]}))
+    (run,) = read_foreign(state)
+    assert [row.step for row in run.rows] == [1]
+    assert run.refused[0].startswith("entry 2 of log_history: step '1000")
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("state.json", b"{}", "no log_history"),
+        ("state.json", b"[" * 200_000 + b"]" * 200_000, "nested too deeply"),
         ("log.csv", b"a,b\nx,y\n", "no numbers"),
+        ("log.csv", b'a,b\n1,"' + b"x" * 1_000_000, "not valid CSV: field larger than field limit"),
+        ("log.csv", b"step,loss\n" + b"9" * 5000 + b",1\n", "line 2: step '9999"),
         ("run-x.wandb", b"nothing", "header"),
         ("events.tfevents", b"short", "no metrics found"),
     ],
+    ids=lambda value: repr(value)[:30],
 )
 def test_what_is_no_log_is_refused_in_one_line(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     path = tmp_path / name

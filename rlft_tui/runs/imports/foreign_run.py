@@ -29,6 +29,8 @@ class ForeignRun:
     rows: tuple[LoggedRow, ...]
     settings: dict[str, Any] = field(default_factory=dict)
     """Its configuration, as far as the log has it."""
+    refused: tuple[str, ...] = ()
+    """A line for each row that was left out: where, and why."""
 
 
 def by_step(points: Iterable[tuple[int, float | None, str, float]]) -> tuple[LoggedRow, ...]:

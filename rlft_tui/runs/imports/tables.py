@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,43 +17,98 @@ from rlft_tui.runs.run_event import number
 STATE_NAME = "trainer_state.json"
 _STEP_COLUMNS = ("step", "global_step", "_step", "train/global_step", "iteration")
 _TIME_COLUMNS = ("_timestamp", "timestamp", "time", "wall_time")
+_MOST_STEP = 2**53
+"""Beyond it a float does not tell one step from the next."""
+_ESCAPED = re.compile("[\udc80-\udcff]")
+"""A byte that was no UTF-8, as surrogateescape gives it."""
 
 
 def read_trainer_state(path: Path) -> ForeignRun:
     """The log history of a Hugging Face Trainer; RlftError for a file without one."""
     try:
         state = json.loads(path.read_bytes())
-        history = state["log_history"]
-        rows = tuple(_row(entry, at) for at, entry in enumerate(history))
+        history = [dict(entry) for entry in state["log_history"]]
+        settings = {
+            key: value
+            for key, value in state.items()
+            if isinstance(value, int | float | str) and key != "epoch"
+        }
+    except RecursionError:
+        raise RlftError("not a trainer_state.json: nested too deeply", where=str(path)) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise RlftError("not a trainer_state.json: it has no log_history", where=str(path)) from None
-    settings = {
-        key: value for key, value in state.items() if isinstance(value, int | float | str) and key != "epoch"
-    }
-    return ForeignRun(path.parent.name, "trainer_state", tuple(row for row in rows if row.values), settings)
+    read = _Rows()
+    for at, entry in enumerate(history):
+        read.add(entry, at, f"entry {at + 1} of log_history")
+    return ForeignRun(path.parent.name, "trainer_state", tuple(read.rows), settings, tuple(read.refused))
 
 
 def read_csv(path: Path) -> ForeignRun:
     """A column a metric, a row a step; RlftError for a file without numbers."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+    read = _Rows()
+    # Bytes that are no UTF-8 come as lone surrogates, so that only their own row is refused.
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         reader = csv.DictReader(stream)
-        rows = tuple(_row(entry, at) for at, entry in enumerate(reader))
-    rows = tuple(row for row in rows if row.values)
-    if not rows:
-        raise RlftError("no numbers in it: a CSV needs a header and a column a metric", where=str(path))
-    return ForeignRun(path.stem, "csv", rows)
+        try:
+            for at, entry in enumerate(reader):
+                read.add(entry, at, f"line {reader.line_num}")
+        except csv.Error as error:
+            where = f"{path}:{reader.line_num}"
+            raise RlftError(
+                f"not valid CSV: {error}", where=where, remedy="Look for a quote left open"
+            ) from None
+    if not read.rows:
+        first = f"; {read.refused[0]}" if read.refused else ""
+        raise RlftError(
+            f"no numbers in it: a CSV needs a header and a column a metric{first}", where=str(path)
+        )
+    return ForeignRun(path.stem, "csv", tuple(read.rows), refused=tuple(read.refused))
 
 
-def _row(entry: dict[str, Any], at: int) -> LoggedRow:
-    step = next((int(found) for key in _STEP_COLUMNS if (found := _value(entry.get(key))) is not None), at)
-    t = next((found for key in _TIME_COLUMNS if (found := _value(entry.get(key))) is not None), None)
+class _Rows:
+    """What a table's rows become, and why some became nothing."""
+
+    def __init__(self) -> None:
+        self.rows: list[LoggedRow] = []
+        self.refused: list[str] = []
+
+    def add(self, entry: Mapping[str, Any], at: int, where: str) -> None:
+        """``at``: the step of a row in a table that has no column of steps."""
+        try:
+            self.rows.append(_row(entry, at))
+        except ValueError as error:
+            self.refused.append(f"{where}: {error}")
+
+
+def _row(entry: Mapping[str, Any], at: int) -> LoggedRow:
+    """ValueError, with words for the user, for a row that cannot be shown."""
+    texts = [text for pair in entry.items() for text in pair if isinstance(text, str)]
+    if any(_ESCAPED.search(text) for text in texts):
+        raise ValueError("not UTF-8")
+    times = (_value(entry.get(key)) for key in _TIME_COLUMNS)
     skipped = (*_STEP_COLUMNS, *_TIME_COLUMNS)
     values = {
         key: found
         for key, item in entry.items()
         if isinstance(key, str) and key not in skipped and (found := _value(item)) is not None
     }
-    return LoggedRow(step, t, values)
+    if not values:
+        raise ValueError("no number in it")
+    t = next((found for found in times if found is not None and math.isfinite(found)), None)
+    return LoggedRow(_step(entry, at), t, values)
+
+
+def _step(entry: Mapping[str, Any], at: int) -> int:
+    given = [entry[key] for key in _STEP_COLUMNS if key in entry]
+    if not given:
+        return at
+    cell = next((cell for cell in given if cell not in (None, "")), None)
+    if cell is None:
+        raise ValueError("no step")
+    step = _value(cell)
+    if step is None or not step.is_integer() or abs(step) > _MOST_STEP:
+        raise ValueError(f"step {str(cell)[:40]!r} is no whole number below 2**53")
+    return int(step)
 
 
 def _value(item: object) -> float | None:

@@ -38,7 +38,7 @@ def read_wandb(path: Path) -> ForeignRun:
                     settings.update(_items(message))
                 elif kind == _RUN:
                     name = _run(message, settings) or name
-        except ValueError:
+        except (ValueError, OverflowError):
             continue
     return ForeignRun(name, "wandb", tuple(rows), settings)
 
@@ -89,7 +89,7 @@ def _items(message: bytes) -> dict[str, Any]:
                 text = value.decode("utf-8", "replace")
         try:
             found[key or "/".join(nested)] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return found
 
