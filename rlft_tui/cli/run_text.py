@@ -7,7 +7,7 @@ from typing import Any
 
 from rlft_tui.cli.session import duration, moment, table
 from rlft_tui.runs.compare_runs import RunComparison
-from rlft_tui.runs.run_status import RunSummary, Series
+from rlft_tui.runs.run_status import RunSummary, Series, status_word
 
 
 def run_json(run: RunSummary) -> dict[str, Any]:
@@ -51,7 +51,8 @@ def run_fields(run: RunSummary) -> list[tuple[str, object]]:
 
 def status_text(run: RunSummary) -> str:
     """``running``, or ``queued 2``: the second in line."""
-    return f"{run.status} {run.queue_place}" if run.queue_place else run.status
+    word = status_word(run)
+    return f"{word} {run.queue_place}" if run.queue_place else word
 
 
 def points(series: Series) -> list[tuple[int, float | str | None]]:
@@ -79,6 +80,15 @@ def comparison_text(comparison: RunComparison, runs: Sequence[RunSummary]) -> st
     return "\n\n".join(parts)
 
 
+_PROGRESS = (
+    ("reward", "reward"),
+    ("loss", "loss"),
+    ("rewards/margins", "margin"),
+    ("rewards/accuracies", "accuracy"),
+)
+"""What a line of progress says, where a run has it: the metric and its word."""
+
+
 def progress_line(run: RunSummary) -> str:
     """One line of progress: stage, step, the metrics that matter, time left."""
     parts = [run.id, run.status if run.status != "running" else run.stage or "running"]
@@ -88,10 +98,10 @@ def progress_line(run: RunSummary) -> str:
         parts.append(f"step {run.step}/{run.steps}")
     elif run.step:
         parts.append(f"step {run.step}")
-    for key, name in (("loss", "loss"), ("rewards/margins", "margin"), ("rewards/accuracies", "accuracy")):
+    for key, name in _PROGRESS:
         if key in run.metrics:
             parts.append(f"{name} {_number(run.metrics[key])}")
-    parts += [f"{key} {_number(run.metrics[key])}" for key in run.metrics if "kl" in key.lower()][:1]
+    parts += [f"{key} {_number(run.metrics[key])}" for key in ("kl/sequence", "kl") if key in run.metrics][:1]
     if run.seconds_left:
         parts.append(f"{duration(run.seconds_left)} left")
     return "  ".join(parts)

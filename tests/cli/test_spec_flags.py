@@ -191,6 +191,14 @@ def test_progress_names_the_stage_the_step_and_a_loss_that_is_nan() -> None:
     assert progress_line(summary(status="failed")) == "dpo-1  failed  step 3/40"
 
 
+def test_progress_of_ppo_names_its_reward_and_its_kl() -> None:
+    metrics = {"score_with_kl": 0.1, "kl_coef": 0.05, "reward": 0.4, "kl/sequence": 6.0, "loss": 0.2}
+    assert (
+        progress_line(summary(metrics=metrics))
+        == "dpo-1  running  step 3/40  reward 0.4  loss 0.2  kl/sequence 6"
+    )
+
+
 @pytest.mark.parametrize(
     ("mean", "nonfinite", "expected"),
     [([0.5, 0.25], [0, 0], [(0, 0.5), (1, 0.25)]), ([0.5, None], [0, 1], [(0, 0.5), (1, "NaN")])],
