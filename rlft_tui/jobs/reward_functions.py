@@ -8,7 +8,8 @@ of the file: the last checkpoint stands, and once that copy is put right a resum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +23,7 @@ from rlft_tui.rewards.freeze import file_in
 from rlft_tui.rewards.python_file import last_line, load_function, told
 from rlft_tui.rewards.reward_function import Reward, RewardFunction, plain_text
 from rlft_tui.rewards.source import parse_source
+from rlft_tui.runs.run_folder import CALLING
 from rlft_tui.runs.specs.base import ModelSource
 from rlft_tui.runs.specs.rewards import RewardPart, reward_names
 
@@ -68,6 +70,7 @@ class RunRewards:
         """What the functions below were called with last."""
         self._tell = tell
         self._told: set[str] = set()
+        self._folder = folder.resolve()
         self._files = {name: _file(part, folder) for name, part in zip(self.names, parts, strict=True)}
         self._functions = {
             name: _function(part, folder, load_model) for name, part in zip(self.names, parts, strict=True)
@@ -122,11 +125,12 @@ class RunRewards:
         columns.setdefault("log_metric", _nothing)
         file = self._files[name]
         try:
-            given = self._functions[name](prompts, completions, token_ids, **columns)
+            with _named(self._folder, file):
+                given = self._functions[name](prompts, completions, token_ids, **columns)
             scores = check_rewards(given, len(completions))
         except RlftError as error:
             raise RlftError(f"{error.what} (reward {name})", where=error.where, remedy=error.remedy) from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             line = last_line(file, error.__traceback__) if file else None
             raise RlftError(
                 f"{told(error)} (reward {name})",
@@ -178,6 +182,22 @@ def _nothing(*values: Any) -> None:
     """Stands in for TRL's log_extra and log_metric where no trainer listens."""
 
 
+@contextlib.contextmanager
+def _named(folder: Path, file: Path | None) -> Iterator[None]:
+    """A user's file is named on the disk while its code runs: code that ends the process tells nobody."""
+    if file is None:
+        yield
+        return
+    mark = folder / CALLING
+    with contextlib.suppress(OSError):
+        mark.write_text(f"rewards/{file.relative_to(folder)}", encoding="utf-8")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            mark.unlink(missing_ok=True)
+
+
 def _file(part: RewardPart, folder: Path) -> Path | None:
     """The run's own copy of a Python file."""
     source = parse_source(part.source)
@@ -189,7 +209,9 @@ def _function(part: RewardPart, folder: Path, load_model: LoadModel) -> RewardFu
     if source.kind == "builtin":
         return build(source.name, part.options, folder)
     if source.kind == "file":
-        return load_function(file_in(folder, source.name), source.function)
+        file = file_in(folder, source.name)
+        with _named(folder.resolve(), file):
+            return load_function(file, source.function)
     if part.model is None:
         raise RlftError("the reward model's folder is not known", where=part.source)
     model = load_model(part.model)

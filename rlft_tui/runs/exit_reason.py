@@ -51,6 +51,8 @@ def describe_end(
     ``grace``: seconds after which a stop was enforced, if it was. Offsets: where this
     attempt's events and output begin.
     """
+    if code >= 0 and (reward := _reward_called(folder)):
+        return f"{reward} ended the process (exit code {code})"
     if code == 0:
         alarm = _last_alarm(folder.events, events_from)
         if alarm and not stop_asked:
@@ -111,6 +113,14 @@ def _last_alarm(events: Path, start: int) -> str:
             asked = one_line(event.fields.get("asked"))
             found = asked if asked.startswith("alarm: ") else ""
     return found
+
+
+def _reward_called(folder: RunFolder) -> str:
+    """The reward file in whose call the process ended, else nothing."""
+    try:
+        return one_line(folder.reward_call.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return ""
 
 
 def _last_events(events: Path, start: int) -> Iterator[RunEvent]:

@@ -60,6 +60,8 @@ class Keeper:
             keeper_started=start_time(os.getpid()) or 0.0,
             boot=boot_id(),
         )
+        # An attempt that was killed in the middle of a reward left its name.
+        self.folder.reward_call.unlink(missing_ok=True)
         self._events_from = _size(self.folder.events)
         self._output_from = _size(self.folder.output)
         self._memory_kills = MemoryKills.now()

@@ -15,6 +15,7 @@ from rlft_tui.runs.queue_place import QueuePlace
 from rlft_tui.runs.run_status import Exit
 
 T = TypeVar("T")
+CALLING = ".calling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class RunFolder:
     def rewards(self) -> Path:
         """The run's own copy of the reward files it was launched with."""
         return self.root / "rewards"
+
+    @property
+    def reward_call(self) -> Path:
+        """Names the reward file that is being called; it is left there by one that ends the process."""
+        return self.rewards / CALLING
 
     @property
     def events(self) -> Path:

@@ -162,3 +162,11 @@ def test_a_fault_is_found_before_any_model_is_loaded(tmp_path: Path) -> None:
     with pytest.raises(RlftError) as caught:
         try_rewards(parts, folder, rows)
     assert "mine.py:2: ValueError" in str(caught.value)
+
+
+def test_a_reward_that_asks_to_exit_is_a_fault_with_its_line(tmp_path: Path) -> None:
+    told = Told(tmp_path, "rewards/mine.py", file="import sys\ndef mine(**x):\n    sys.exit(0)\n")
+    with pytest.raises(RlftError, match=r"SystemExit: 0 \(reward mine\)") as caught:
+        told.totals("x")
+    assert caught.value.where.endswith("rewards/mine.py:3")
+    assert [path.name for path in (tmp_path / "rewards").iterdir() if path.is_file()] == ["mine.py"]

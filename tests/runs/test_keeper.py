@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from rlft_tui.runs import launcher
 from rlft_tui.runs.exit_reason import MemoryKills, describe_end
@@ -47,6 +48,25 @@ def test_a_failed_job_is_recorded_with_the_last_line_of_its_traceback(runs: Path
     assert record is not None
     assert record.code == 1
     assert record.reason == "exit code 1: ValueError: no such column: red"
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_reward_that_ended_the_process_is_the_reason(runs: Path, code: int) -> None:
+    body = f"""
+from rlft_tui.jobs.reward_functions import RunRewards
+from rlft_tui.runs.specs.rewards import RewardPart
+start()
+folder.rewards.mkdir()
+(folder.rewards / "exit.py").write_text("import os\\ndef exit(**x):\\n    os._exit({code})\\n")
+parts = (RewardPart.model_validate("rewards/exit.py"),)
+rewards = RunRewards(parts, folder.rewards, load_model=None)
+rewards.reward([[]], [[{{"role": "assistant", "content": "x"}}]], [[1]], {{}})
+"""
+    folder = start_job(runs, body)
+    wait_for_end(folder)
+    record = folder.read_exit()
+    assert record is not None
+    assert record.reason == f"rewards/exit.py ended the process (exit code {code})"
 
 
 def test_the_error_event_is_the_reason_rather_than_the_last_output(runs: Path) -> None:
