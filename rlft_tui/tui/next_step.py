@@ -30,9 +30,11 @@ def next_step(home: Home) -> NextStep:
     newest = next((run for run in home.runs if run.method in TRAINING_METHODS), None)
     if newest is not None and newest.status in BROKEN:
         return NextStep(f"The last training run ended badly: {newest.id}. See why.", "monitor")
-    training = next((run for run in active if run.method in TRAINING_METHODS), None)
-    if training is not None:
-        return NextStep(f"{training.id} is running. Watch its curves and samples.", "monitor")
+    training = [run for run in active if run.method in TRAINING_METHODS]
+    if (run := _under_way(training)) is not None:
+        return NextStep(f"{run.id} is running. Watch its curves and samples.", "monitor")
+    if training:
+        return NextStep(f"{training[-1].id} waits in the queue for its turn.", "runs")
     tuned = any(run.method in TRAINING_METHODS and run.status == "finished" for run in home.runs)
     if tuned and not home.labels_since_dataset and not _unused(home):
         return NextStep("Compare the tuned model with its base, blind.", "compare")
@@ -54,10 +56,17 @@ def next_step(home: Home) -> NextStep:
     return NextStep("Every pair is labelled. Generate new ones:", command="rlft pairs generate")
 
 
+def _under_way(active: list[RunSummary]) -> RunSummary | None:
+    """The newest that is more than queued."""
+    return next((run for run in active if run.status != "queued"), None)
+
+
 def _first_pairs(home: Home, active: list[RunSummary]) -> NextStep:
-    generating = next((run for run in active if run.method == "generate"), None)
-    if generating is not None:
-        return NextStep(f"{generating.id} is generating answers. Watch it.", "monitor")
+    generating = [run for run in active if run.method == "generate"]
+    if (run := _under_way(generating)) is not None:
+        return NextStep(f"{run.id} is generating answers. Watch it.", "monitor")
+    if generating:
+        return NextStep(f"{generating[-1].id} waits in the queue for its turn.", "runs")
     if home.prompts:
         return NextStep(
             "There are prompts but no answers yet. Generate pairs:", command="rlft pairs generate"
