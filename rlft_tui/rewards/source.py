@@ -71,6 +71,11 @@ def parse_reward(text: str) -> dict[str, Any]:
     head, *options = re.split(r":(?=[A-Za-z_]\w*=)", text)
     before, colon, last = head.rpartition(":")
     weight = _number(last) if colon else None
+    if weight is not None and not math.isfinite(weight):
+        # A function or a model may be called so.
+        if before != "model" and not before.endswith(".py"):
+            raise RlftError(f"the weight {last!r} is not a finite number", where=text)
+        weight = None
     if weight is not None:
         head = before
     values: dict[str, Any] = {"source": shortest(parse_source(head.strip()))}
@@ -108,7 +113,6 @@ def unique_names(sources: Sequence[RewardSource]) -> tuple[str, ...]:
 
 def _number(text: str) -> float | None:
     try:
-        value = float(text)
+        return float(text)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None

@@ -32,6 +32,8 @@ def rewards_of(value: Any) -> tuple[RewardPart, ...]:
         ("regex:pattern=^a=b$:absent=true", "regex", 1.0, {"pattern": "^a=b$", "absent": True}),
         ("mine.py", "mine.py", 1.0, {}),
         ("file:rewards/mine.py:polite:-2", "rewards/mine.py:polite", -2.0, {}),
+        ("model:nan", "model:nan", 1.0, {}),
+        ("mine.py:inf", "mine.py:inf", 1.0, {}),
         ("model:first-reward:1e-1", "model:first-reward", 0.1, {}),
     ],
 )
@@ -70,6 +72,8 @@ def test_the_spec_file_gives_them_back(tmp_path: Path) -> None:
         ("file:mine", "not a python file"),
         ("hub:x", "write builtin:name, file:path[:function] or model:name"),
         ("length:least=3", "unknown option 'least'"),
+        ("length:nan", "the weight 'nan' is not a finite number"),
+        ("length:-inf:minimum=3", "the weight '-inf' is not a finite number"),
         ("mine.py:1:least=3", "mine.py takes no options"),
         ([], "at least 1 item"),
         ([{"source": "length", "weight": float("nan")}], "finite number"),
