@@ -85,7 +85,7 @@ def test_functions_have_names_of_their_own_and_keep_what_they_gave(tmp_path: Pat
     assert told.rewards.last.parts == {
         "mine.even": (2.0, 2.0),
         "mine.odd": (1.0, 3.0),
-        "length": (0.05, 0.05),
+        "length": (0.1, 0.1),
     }
     assert told.rewards.last.token_ids == [[1], [2]]
     # Rewarding other answers in between, as held-out measures do, leaves that alone.
