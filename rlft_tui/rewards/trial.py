@@ -5,14 +5,17 @@ The function runs in a process of its own with a time limit; this module starts 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import msgspec
@@ -32,6 +35,9 @@ CALL_SECONDS = 10.0
 """What one call may take, whatever the texts."""
 SLOW_SECONDS = 0.05
 """Seconds a text beyond which the reward will be felt in training."""
+
+_MOST_ERRORS = 1 << 20
+"""Bytes read of what the function printed last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,25 +132,35 @@ def try_built_in(
 
 def _run(request: Request) -> list[Result]:
     """The process's results; what it did not get to is missing, and the last one says why."""
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "rlft_tui.rewards.trial_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise UnavailableError(f"the trial's process did not start: {error}") from None
     limit = request.load_seconds + 4 + (request.seconds + 4) * len(request.cases)
-    try:
-        out, err = process.communicate(msgspec.json.encode(request), timeout=limit)
-    except subprocess.TimeoutExpired:
-        _kill(process)
-        out, err = process.communicate()
-    except BaseException:
-        _kill(process)
-        raise
+    with TemporaryFile() as given, TemporaryFile() as answers, TemporaryFile() as errors:
+        given.write(msgspec.json.encode(request))
+        given.seek(0)
+        try:
+            # Files, not pipes: a child that the function leaves running would keep a pipe open.
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "rlft_tui.rewards.trial_process"],
+                stdin=given,
+                stdout=answers,
+                stderr=errors,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise UnavailableError(f"the trial's process did not start: {error}") from None
+        overdue = threading.Timer(limit, _kill, (process,))
+        overdue.start()
+        try:
+            # Left unreaped while its family is ended: its group's id cannot pass to a stranger.
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        finally:
+            overdue.cancel()
+            overdue.join()
+            _kill(process)
+            process.wait()
+        answers.seek(0)
+        out = answers.read()
+        errors.seek(max(0, errors.seek(0, os.SEEK_END) - _MOST_ERRORS))
+        err = errors.read()
     results = [msgspec.json.decode(line, type=Result) for line in out.splitlines() if line.strip()]
     if (missing := len(request.cases) + 1 - len(results)) and not (results and results[-1].error):
         names = [LOAD, *(case.name for case in request.cases)]
@@ -163,10 +179,9 @@ def _lost(case: str, code: int, errors: str, request: Request) -> Result:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    try:
+    """The trial's process with all that it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        process.kill()
 
 
 def _judge(results: list[Result]) -> Trial:

@@ -11,6 +11,7 @@ from rlft_tui.errors import RlftError
 from rlft_tui.rewards import trial
 from rlft_tui.rewards.stress_texts import EXAMPLES, STRESS, TrialCase, TrialText
 from rlft_tui.rewards.trial import LOAD, Trial, try_built_in, try_file
+from tests.conftest import is_alive, wait_for
 
 
 def trial_of(folder: Path, body: str, *, seconds: float = 2.0) -> Trial:
@@ -39,6 +40,22 @@ def test_a_sound_function_is_tried_on_every_text(tmp_path: Path) -> None:
     assert [one.case for one in found.results] == [LOAD, EXAMPLES.name, *(case.name for case in STRESS)]
     empty = next(one for one in found.results if one.case == "empty")
     assert empty.rewards == (None, None)
+
+
+@pytest.mark.parametrize("output", ["", ", stdout=-3, stderr=-3"], ids=["shared", "closed"])
+def test_what_it_leaves_running_is_ended_with_it(tmp_path: Path, output: str) -> None:
+    pids = tmp_path / "pids"
+    found = trial_of(
+        tmp_path,
+        "    import subprocess\n"
+        f"    child = subprocess.Popen(['sleep', '600']{output})\n"
+        f"    with open({str(pids)!r}, 'a') as f: f.write(f'{{child.pid}}\\n')\n"
+        "    return [0.0 for c in completions]",
+    )
+    assert found.fault is None
+    left = [int(line) for line in pids.read_text().split()]
+    assert left
+    wait_for(lambda: not any(is_alive(pid) for pid in left), "the children's end")
 
 
 @pytest.mark.parametrize(
