@@ -21,6 +21,10 @@ Line = list[tuple[str, str]]
 MOST_NAMES = 8
 """Labellers in the matrix; the rest is counted."""
 MOST_ROWS = 12
+TREND_HOURS = 0.5
+"""A change by the hour is not told from less work than this."""
+WIDEST_TREND = 200.0
+"""Nor from an interval that has both signs and is wider, in percent points."""
 _BAR = 21
 
 
@@ -68,9 +72,10 @@ def _part(part: SessionPart) -> Line:
 
 
 def _trend(pace: Pace) -> Line:
-    if pace.trend is None:
-        return [("Too few times yet to tell whether the hours slow you down.", "dim")]
-    low, high = pace.trend.ci95
+    low, high = pace.trend.ci95 if pace.trend is not None else (0.0, 0.0)
+    unsure = low < 0 < high and high - low > WIDEST_TREND
+    if pace.trend is None or pace.active_hours < TREND_HOURS or unsure:
+        return [("Too early to say whether the hours slow you down.", "dim")]
     text = f"{pace.trend.percent_per_hour:+.0f} % time a verdict for each hour ({low:+.0f} to {high:+.0f})"
     if low > 0:
         return [(text, "warn"), (": it gets slower", "")]
@@ -257,6 +262,8 @@ def _seconds(seconds: float | None) -> str:
 
 
 def _hours(hours: float) -> str:
+    if hours < 2 / 60:
+        return f"{3600 * hours:.0f} s"
     minutes = round(60 * hours)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
 

@@ -13,7 +13,7 @@ from rlft_tui.evaluations.stopping_rule import separation
 from rlft_tui.labels.agreement import Agreement, cohen, self_agreement
 from rlft_tui.labels.bias import Bias, Leaning
 from rlft_tui.labels.intervals import share
-from rlft_tui.labels.pace import Pace
+from rlft_tui.labels.pace import Pace, Trend
 from rlft_tui.labels.preference import Preference
 from rlft_tui.models.model import Rating
 from rlft_tui.paths import Workspace
@@ -62,6 +62,22 @@ def test_what_a_name_hides_never_reaches_the_terminal() -> None:
     assert len(shown.splitlines()) == len(lines)
     assert width_of(lines[:-1]) <= 75
     assert "a bias" in shown
+
+
+def paced(hours: float, low: float, high: float) -> str:
+    """What is said of a pace with this interval of the trend."""
+    pace = Pace(24, 1, hours, None, None, 1.0, 2.0, trend=Trend((low + high) / 2, (low, high)))
+    return "\n".join(plain(line) for line in statistics_text.pace_lines(pace))
+
+
+def test_a_trend_is_told_only_from_enough_work_and_short_work_in_seconds() -> None:
+    assert "24 verdicts in 18 s of work" in paced(0.005, -100, 48516519441)
+    assert "24 verdicts in 2 min of work" in paced(1 / 30, 5, 10)
+    for early in (paced(0.4, 5, 10), paced(0.6, -100, 4000)):
+        assert "Too early to say whether the hours slow you down." in early
+        assert "%" not in early
+    assert "(+5 to +10): it gets slower" in paced(0.6, 5, 10)
+    assert "(-5 to +10): no drift to be seen" in paced(0.6, -5, 10)
 
 
 def test_nothing_yet_is_said_for_each_section() -> None:
