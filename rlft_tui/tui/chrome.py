@@ -33,6 +33,11 @@ def key_name(key: str) -> str:
     return key
 
 
+def _character(key: str) -> str | None:
+    """What a key writes, if anything."""
+    return "?" if key == "question_mark" else key if len(key) == 1 else None
+
+
 class _Bar(Widget):
     """One line with parts that can be clicked, drawn without the underline of links."""
 
@@ -98,7 +103,7 @@ class TopBar(_Bar):
 
 
 class KeyBar(_Bar):
-    """The keys of the screen, most useful first, as many as fit; ? is always there."""
+    """The keys of the screen, most useful first, as many as fit; the one for help is always there."""
 
     DEFAULT_CSS = """
     KeyBar { height: 1; dock: bottom; background: $panel; color: $text-muted; }
@@ -112,10 +117,18 @@ class KeyBar(_Bar):
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self._look_again())
         self._shown: tuple[tuple[str, str, str], ...] = ()
+        self._help = ""
 
     def _look_again(self) -> None:
-        if self._keys() != self._shown:
+        if self._keys() != self._shown or self._help_key() != self._help:
             self.refresh()
+
+    def _help_key(self) -> str:
+        """The first key that opens the help here: where a text is written, ? is a part of it."""
+        keys = [key for key, each in self.screen.active_bindings.items() if each.binding.action == "help"]
+        typed = self.screen.focused
+        free = [key for key in keys if typed is None or not typed.check_consume_key(key, _character(key))]
+        return next(iter((*free, *keys)), "question_mark")
 
     def _keys(self) -> tuple[tuple[str, str, str], ...]:
         """Key, description and action of the bindings to show, one entry an action."""
@@ -141,7 +154,8 @@ class KeyBar(_Bar):
             return Content.styled(f" {self.hint}", key_style)
         self._shown = self._keys()
         entries = [entry for entry in self._shown if entry[2] != "app.help"]
-        last = Content.assemble((" ?", key_style), " help ")
+        self._help = self._help_key()
+        last = Content.assemble((f" {key_name(self._help)}", key_style), " help ")
         room = self.size.width - last.cell_length
         line = Content("")
         self._targets = []

@@ -33,7 +33,7 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen Static { height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark", "dismiss_help", "close", id="help.close", tooltip="Close"),
+        Binding("escape,q,question_mark,f12", "dismiss_help", "close", id="help.close", tooltip="Close"),
         Binding("j", "scroll(1)", "down", show=False, id="help.down", tooltip="Line down"),
         Binding("k", "scroll(-1)", "up", show=False, id="help.up", tooltip="Line up"),
         Binding("ctrl+q", "app.quit", "leave", show=False, id="help.quit", tooltip="Leave the workbench"),
