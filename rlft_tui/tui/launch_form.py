@@ -18,6 +18,8 @@ __all__ = ("METHODS", "PROMPTS", "LaunchForm", "first_fields")
 PROMPTS = "prompts"
 """How many prompts a generate run answers: asked for here, but no setting of its spec."""
 PROMPT_COUNT = 50
+_OF_ONE_RUN = ("output_name",)
+"""Settings that another run does not take over."""
 
 _TRAINING = ("model", "dataset", "max_steps", "learning_rate", "batch_size", "max_length", "lora.r")
 _REWARDED = ("model", "dataset", "rewards", "max_steps", "learning_rate", "max_new_tokens")
@@ -122,6 +124,27 @@ class LaunchForm:
         self.preset, self.clone, self._begun = preset, None, None
         for name, text in kept.items():
             self.set(name, text)
+
+    def for_method(self, method: str) -> LaunchForm:
+        """Another method's form, with what this one was given and the other has too.
+
+        After a clone that is whatever the run had other than its method's defaults: a method's own
+        learning rate is no choice of anybody.
+        """
+        from rlft_tui.runs.spec_fields import as_text
+
+        other = LaunchForm(method, preset=self.preset if method != "generate" else "")
+        if self.clone is None:
+            return other
+        mine = {each.name: each for each in self.fields}
+        for each in other.fields:
+            same = mine.get(each.name)
+            if same is None or same.kind != each.kind or each.name in _OF_ONE_RUN:
+                continue
+            text = self.text(each.name)
+            if text and text != as_text(same.default) and (not each.choices or text in each.choices):
+                other.set(each.name, text)
+        return other
 
     def take(self, values: Mapping[str, Any], *, where: str) -> None:
         """Take the settings of a TOML file; what it does not name goes back to what the form begins with.

@@ -140,6 +140,25 @@ def test_a_cloned_run_begins_with_its_settings_and_names_its_parent() -> None:
     assert "parent" not in form.values()
 
 
+def test_another_method_keeps_what_a_cloned_run_chose_where_it_has_that_too() -> None:
+    parent = {**filled("dpo").values(), "id": "dpo-1", "model": {"name": "m", "path": "p"}}
+    chosen = {"max_steps": 9, "batch_size": 2, "max_length": 200, "beta": 0.3, "output_name": "mine"}
+    clone = parse_spec({**parent, **chosen, "lora": {"r": 4}}).model_dump(mode="json")
+    form = LaunchForm("dpo", clone=clone)
+    form.set("max_steps", "11")
+    other = form.for_method("sft")
+    shown = [other.text(name) for name in ("model", "dataset", "max_steps", "batch_size", "lora.r")]
+    assert shown == ["m", "something", "11", "2", "4"]
+    assert (other.text("max_length"), other.text("output_name")) == ("200", "")
+    assert other.text("learning_rate") == LaunchForm("sft").text("learning_rate")
+    assert other.errors() == {}
+    assert "--clone" not in other.command()
+    assert form.for_method("generate").text("model_a") == ""
+    assert LaunchForm("dpo", preset="quick").for_method("sft").command() == (
+        LaunchForm("sft", preset="quick").command()
+    )
+
+
 def test_a_cloned_generate_run_is_a_command_of_its_own() -> None:
     source = {"name": "m", "path": "/m"}
     spec = parse_spec(

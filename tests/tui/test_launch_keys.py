@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from typing import Any
 
 import pytest
 from textual.widgets import Input, Select
 
 from rlft_tui.client.workspace_client import WorkspaceClient
-from rlft_tui.datasets.dataset import DatasetSpec
+from rlft_tui.datasets.dataset import DatasetCheck, DatasetSpec
 from rlft_tui.paths import Workspace
 from rlft_tui.tui.screens.launch import LaunchScreen
 from rlft_tui.tui.views.field_rows import FieldRow
@@ -75,5 +77,81 @@ def test_closing_the_help_leaves_the_form_as_it_was(workspace: Workspace) -> Non
             await pilot.press("escape")
             await pilot.press("l")
             await shows(pilot, "Ready: ctrl+s", "--max-steps 6")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("_dataset")
+def test_an_edit_while_the_data_is_looked_at_gives_the_launch_up(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, may_answer, answered = threading.Event(), threading.Event(), threading.Event()
+
+    def check_launch(client: WorkspaceClient, values: dict[str, Any]) -> DatasetCheck:
+        asked.set()
+        may_answer.wait(10.0)
+        answered.set()
+        return DatasetCheck((), ("it is small",))
+
+    monkeypatch.setattr(WorkspaceClient, "check_launch", check_launch)
+
+    async def scenario() -> None:
+        async with workbench(workspace, "launch", (80, 24)) as pilot:
+            await shows(pilot, "Ready: ctrl+s")
+            screen = front(pilot, LaunchScreen)
+            screen.query_one("#field-max_length", Input).focus()
+            await pilot.press("ctrl+s")
+            await until(pilot, asked.is_set, "the check to be asked for")
+            await shows(pilot, "looking at the data")
+            await pilot.press("question_mark")
+            await shows(pilot, "✗ max_length must be a valid integer", "1 field to put right")
+            may_answer.set()
+            await until(pilot, answered.is_set, "the answer")
+            workers = pilot.app.workers
+            await until(pilot, lambda: all(each.group != "start" for each in workers), "it to be taken")
+            assert pilot.app.screen is screen
+            await shows(pilot, "1 field to put right")
+            assert "Ready" not in page(pilot)
+            await pilot.press("backspace", "2", "5", "6", "ctrl+s")
+            await shows(pilot, "Launch with this?", "it is small")
+            await pilot.press("escape")
+            await shows(pilot, "Ready: ctrl+s", "--max-length 256")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("_dataset")
+def test_the_bar_names_a_key_for_help_that_is_no_text_in_the_field(workspace: Workspace) -> None:
+    async def scenario() -> None:
+        async with workbench(workspace, "launch", (80, 24)) as pilot:
+            await shows(pilot, "Ready: ctrl+s", "F12 help")
+            screen = front(pilot, LaunchScreen)
+            await pilot.press("f12")
+            await shows(pilot, "Keys · launch")
+            await pilot.press("f12")
+            await until(pilot, lambda: pilot.app.screen is screen, "the form")
+            assert screen.query_one("#field-max_steps", Input).value == "40"
+            screen.query_one("#method").focus()
+            await shows(pilot, "? help")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("_dataset")
+def test_typing_takes_the_place_of_a_value_and_arrows_keep_it(workspace: Workspace) -> None:
+    async def scenario() -> None:
+        async with workbench(workspace, "launch", (80, 24)) as pilot:
+            await shows(pilot, "Ready: ctrl+s")
+            screen = front(pilot, LaunchScreen)
+            steps = screen.query_one("#field-max_steps", Input)
+            assert steps.has_focus
+            await pilot.press("4")
+            assert steps.value == "4"
+            await pilot.press("8", "up", "down")
+            assert steps.value == "48"
+            await pilot.press("end", "0")
+            assert steps.value == "480"
+            await pilot.press("up", "down", "home", "1")
+            assert steps.value == "1480"
 
     asyncio.run(scenario())

@@ -14,7 +14,7 @@ from rlft_tui.errors import RlftError
 from rlft_tui.tui import run_text
 from rlft_tui.tui.launch_sources import prompt_rows
 from rlft_tui.tui.screens.estimate import EstimateScreen
-from rlft_tui.tui.screens.launch_view import LaunchView
+from rlft_tui.tui.screens.launch_view import LAUNCHING, LaunchView
 from rlft_tui.tui.screens.proof import ProofScreen
 from rlft_tui.tui.views.field_rows import FieldChoice, FieldRow
 from rlft_tui.tui.widgets.choice_line import ChoiceLine
@@ -59,8 +59,6 @@ class LaunchScreen(LaunchView):
         super().__init__()
         self._drafts: dict[str, str] = {}
         """By method: TOML that could not be taken, for the next time in the editor."""
-        self._trial = 0
-        """Number of the dry run that is waited for; one with another number ends."""
 
     @on(Input.Submitted)
     def action_next_field(self) -> None:
@@ -77,9 +75,9 @@ class LaunchScreen(LaunchView):
         self.query_one(f"#{line}", ChoiceLine).action_move(1)
 
     def action_leave(self) -> None:
-        self._trial += 1
-        if self._doing:
-            self._say("")
+        if self._doing and self._doing != LAUNCHING:
+            self._give_up()
+            self._check()
             return
         self.bench.action_show_screen("runs")
 
@@ -101,6 +99,7 @@ class LaunchScreen(LaunchView):
         try:
             self._drafts[form.method] = edit_text(self.bench, text, f"{form.method}.toml")
             form.take(parse_toml(self._drafts[form.method], where=EDITED), where=EDITED)
+            self._give_up()
         except RlftError as error:
             self.bench.show_error(error)
             if form.method in self._drafts:
@@ -120,7 +119,6 @@ class LaunchScreen(LaunchView):
         if self._doing or self._stopped(self._check()):
             return
         values = form.values()
-        self._trial += 1
         number = self._trial
 
         def told(stage: str) -> None:
@@ -166,9 +164,19 @@ class LaunchScreen(LaunchView):
         if form.method == "generate":
             self._launch(values, form.prompt_count)
             return
+        number = self._trial
+
+        def done(found: DatasetCheck) -> None:
+            self._take_all()  # what is typed at this moment
+            if number == self._trial:
+                self._checked(values, found)
+
+        def failed(error: RlftError) -> None:
+            if number == self._trial:
+                self._refused(error)
+
         self._say("looking at the data …")
-        self.call(lambda client: client.check_launch(values), lambda found: self._checked(values, found),
-                  failed=self._refused, group="start", retry=False)  # fmt: skip
+        self.call(lambda client: client.check_launch(values), done, failed=failed, group="start", retry=False)
 
     def _stopped(self, errors: dict[str, str]) -> bool:
         """Whether something is wrong; one is taken to it then."""
@@ -187,8 +195,6 @@ class LaunchScreen(LaunchView):
                 return
 
     def _checked(self, values: dict[str, Any], found: DatasetCheck) -> None:
-        if not self._doing:
-            return  # one has gone elsewhere meanwhile
         if not found.errors and not found.warnings:
             self._launch(values, 0)
             return
@@ -206,7 +212,7 @@ class LaunchScreen(LaunchView):
                 values["prompt_rows"] = prompt_rows(client, prompts)
             return client.launch(values)
 
-        self._say("launching …")
+        self._say(LAUNCHING)
         self.call(launch, self._launched, failed=self._refused, group="start", retry=False)
 
     def _launched(self, run: RunSummary) -> None:
@@ -221,4 +227,4 @@ class LaunchScreen(LaunchView):
 
     def _say(self, doing: str) -> None:
         self._doing = doing
-        self._tell_state({})
+        self._tell_state(self._errors)

@@ -29,6 +29,7 @@ WIDE = 130
 """Columns from which the help at each field is not cut."""
 DEFAULTS = ""
 CLONE = "clone"
+LAUNCHING = "launching …"
 
 
 class LaunchView(WorkbenchScreen):
@@ -36,12 +37,12 @@ class LaunchView(WorkbenchScreen):
 
     DEFAULT_CSS = """
     LaunchView .head { height: 1; }
-    LaunchView .head > .label { width: 17; padding-left: 1; color: $text-muted; }
+    LaunchView .head > .label { width: 12; padding-left: 1; color: $text-muted; }
     LaunchView .head:focus-within > .label { color: $text-accent; text-style: bold; }
     LaunchView .head > ChoiceLine { width: 1fr; }
     LaunchView #form { height: 1fr; margin-top: 1; scrollbar-size-vertical: 1; }
     LaunchView #form.-fewer .rest { display: none; }
-    LaunchView #hint { height: 2; padding: 0 1; color: $text-muted; }
+    LaunchView #hint { height: auto; min-height: 2; max-height: 6; padding: 0 1; color: $text-muted; }
     LaunchView #state { height: 1; padding: 0 1; text-style: bold; }
     LaunchView #state.-wrong { color: $text-warning; }
     LaunchView #command { height: auto; max-height: 4; padding: 0 1; color: $text-muted; }
@@ -55,6 +56,8 @@ class LaunchView(WorkbenchScreen):
         self.sources = Sources()
         self._doing = ""
         """What a launch is waiting for, as told in the state line."""
+        self._trial = 0
+        """Number of the check or dry run that is waited for; one with another number is given up."""
         self._behind_dialog = False
         self._errors: dict[str, str] = {}
         self._hinted = ""
@@ -83,13 +86,14 @@ class LaunchView(WorkbenchScreen):
         if behind and method is None and not clone and not values:
             return  # a dialog was closed: nothing has changed, and one is still in the same field
         self._doing = ""
+        self._trial += 1
         wanted = {name: str(value) for name, value in values.items()}
 
         def done(found: Sources) -> None:
             self.sources = found
             if found.clone is not None:
                 form = LaunchForm(str(found.clone["method"]), clone=found.clone)
-                self._forms[form.method] = form
+                self._forms = {form.method: form}  # those of other methods begin with the clone as well
             else:
                 form = self._form_of(method or (self.form.method if self.form else "dpo"))
             self.run_worker(self._fill(form, wanted), group="fill", exclusive=True)
@@ -101,11 +105,13 @@ class LaunchView(WorkbenchScreen):
 
     def _form_of(self, method: str) -> LaunchForm:
         """The form of a method as it was left, or a new one that begins as the one in front does."""
-        preset = self.form.preset if self.form is not None and method != "generate" else ""
-        return self._forms.setdefault(method, LaunchForm(method, preset=preset))
+        if method not in self._forms:
+            self._forms[method] = self.form.for_method(method) if self.form else LaunchForm(method)
+        return self._forms[method]
 
     async def _fill(self, form: LaunchForm, wanted: dict[str, str]) -> None:
         self._take_all()
+        self._give_up()
         self.form = form
         settings = self.bench.settings
         for field in form.fields:
@@ -163,7 +169,7 @@ class LaunchView(WorkbenchScreen):
         from rlft_tui.runs.presets.read_presets import PRESETS
 
         presets = [] if form.method == "generate" else [(name, name) for name in PRESETS]
-        clone = [(form.parent, CLONE)] if form.clone is not None else []
+        clone = [("clone", CLONE)] if form.clone is not None else []
         chosen = CLONE if form.clone is not None else form.preset
         self.query_one("#begin", ChoiceLine).show([*clone, ("defaults", DEFAULTS), *presets], chosen)
 
@@ -177,6 +183,7 @@ class LaunchView(WorkbenchScreen):
         if form is None or event.value == CLONE:
             return
         self._take_all()
+        self._give_up()
         form.begin_with(event.value)
         self._show_begin(form)
         self._put_all(form)
@@ -204,14 +211,27 @@ class LaunchView(WorkbenchScreen):
     def _take(self, widget: Widget, text: str) -> None:
         row = widget.parent
         if isinstance(row, FieldRow):
-            row.form.set(row.field.name, text)
+            self._set(row, text)
             if row.form is self.form:
                 self._check()
 
     def _take_all(self) -> None:
         """What was typed right before a key that acts on it may not have been announced yet."""
         for row in self.query(FieldRow):
-            row.form.set(row.field.name, row.text)
+            self._set(row, row.text)
+
+    def _set(self, row: FieldRow, text: str) -> None:
+        """What is waited for was about the setting as it was: a change gives it up."""
+        before = row.form.text(row.field.name)
+        row.form.set(row.field.name, text)
+        if row.form is self.form and row.form.text(row.field.name) != before:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Wait for no check and no dry run any more; what is being launched cannot be called back."""
+        if self._doing != LAUNCHING:
+            self._trial += 1
+            self._doing = ""
 
     def _check(self) -> dict[str, str]:
         """Help or error at each field, the state line and the command below."""

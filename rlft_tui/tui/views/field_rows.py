@@ -85,7 +85,7 @@ class FieldRow(Horizontal):
     def _made_box(self) -> Input | ChoiceLine | FieldChoice:
         named = self.field.kind in ("model", "dataset")
         if not self._choices and not named:
-            box = Input(self._text, compact=True, id=self.box_id, select_on_focus=False)
+            box = Input(self._text, compact=True, id=self.box_id)
             box.cursor_blink = False
             return box
         if not named and line_width([shown for shown, _ in self._choices]) <= BOX:
