@@ -12,6 +12,9 @@ from rlft_tui.models.model import Model
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Message
 from rlft_tui.server.answers import GenerateRequest, StreamedText
+from rlft_tui.tui.run_text import cut
+from rlft_tui.tui.widgets.cells import cell_width
+from rlft_tui.tui.widgets.harmless import harmless_line
 
 Verdict = Literal["left", "right", "tie"]
 State = Literal["empty", "streaming", "ready", "judged", "cancelled", "failed"]
@@ -124,16 +127,20 @@ class Comparison:
         first = 0 if self.left == "a" else 1
         return first if place == "left" else 1 - first
 
-    def title(self, place: Literal["left", "right"]) -> str:
-        """Name, or a number while blind: a slower side would give the adapter away, so no speed either."""
+    def title(self, place: Literal["left", "right"], width: int = 200) -> str:
+        """Name, or a number while blind: a slower side would give the adapter away, so no speed either.
+
+        In fewer cells the speed goes first, whole, and then the end of the name.
+        """
         index = self.shown(place)
         answer = self.answers[index]
         count = f" · {answer.tokens} tokens" if answer.tokens else ""
         if self.hidden:
             return f"{'Answer 1' if place == 'left' else 'Answer 2'}{count}"
         speed = f" · {answer.tokens_per_second:.1f} tokens/s" if answer.tokens_per_second else ""
-        better = "✓ " if self.verdict == place else ""
-        return f"{better}{self.models[index]}{count}{speed}"
+        name = ("✓ " if self.verdict == place else "") + harmless_line(self.models[index])
+        whole = f"{name}{count}{speed}"
+        return whole if cell_width(whole) <= width else cut(name, max(1, width - len(count))) + count
 
     def tokens_per_second(self) -> float | None:
         """Both sides together."""

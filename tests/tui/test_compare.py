@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
 from textual.widgets import Input, Select, TextArea
 
 from rlft_tui.client.workspace_client import WorkspaceClient
+from rlft_tui.models.model import Model
 from rlft_tui.paths import Workspace
+from rlft_tui.tui.app import RlftApp
 from rlft_tui.tui.screens.compare import CompareScreen
 from rlft_tui.tui.widgets.text_pane import TextPane
 from tests.tui.bench import SIZES, front, page, shows, until, vanishes, workbench
@@ -80,6 +83,61 @@ def test_answers_that_are_done_stand_at_their_start_and_escape_is_offered_in_a_f
     asyncio.run(scenario())
 
 
+def test_models_asked_for_or_chosen_stay_when_the_screen_comes_back_to_the_front(
+    workspace: Workspace, client: WorkspaceClient, tiny_models: tuple[str, str]
+) -> None:
+    one, two = tiny_models
+    client.import_prompts("prompts.jsonl", b'{"prompt": "About the moon"}')
+
+    def add(name: str, at: float) -> None:
+        client.add_model(Model(name, "adapter", f"/nowhere/{name}", base=one, created_at=at))
+
+    add("older", 1_700_000_100.0)
+    add("newer", 1_700_000_200.0)
+
+    async def scenario() -> None:
+        async with workbench(workspace, "compare") as pilot:
+            await shows(pilot, "ctrl+r answers the prompt with both models")
+            screen = front(pilot, CompareScreen)
+            boxes = [screen.query_one(f"#model-{index}", Select) for index in (0, 1)]
+
+            async def there_and_back() -> list[object]:
+                """By way of Home and of the picker; what the lists say once the models were read again."""
+                await pilot.press("f1", "f6")
+                await until(pilot, lambda: pilot.app.screen is screen, "Compare in front")
+                await pilot.press("escape", "p")
+                await shows(pilot, "1 prompts")
+                await pilot.press("enter")
+                await until(pilot, lambda: pilot.app.screen is screen, "Compare in front")
+                reading = [each for each in screen.workers if each.group == "models"]
+                await until(pilot, lambda: all(each.is_finished for each in reading), "the models")
+                return [box.value for box in boxes]
+
+            assert await there_and_back() == [one, "newer"]
+            app = cast(RlftApp, pilot.app)
+            app.show_screen("compare", models=(one, "older"))
+            assert await there_and_back() == [one, "older"]
+            boxes[0].value = two
+            assert await there_and_back() == [two, "older"]
+
+    asyncio.run(scenario())
+
+
+def test_a_suggestion_gives_way_to_a_newer_model(
+    workspace: Workspace, client: WorkspaceClient, tiny_models: tuple[str, str]
+) -> None:
+    async def scenario() -> None:
+        async with workbench(workspace, "compare") as pilot:
+            await shows(pilot, "ctrl+r answers the prompt with both models")
+            tuned = front(pilot, CompareScreen).query_one("#model-1", Select)
+            assert tuned.value == "tiny-two"
+            client.add_model(Model("new", "adapter", "/nowhere/new", base="tiny-one", created_at=1.8e9))
+            await pilot.press("f1", "f6")
+            await until(pilot, lambda: tuned.value == "new", "the newer model")
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_what_is_missing_is_said_in_one_line(workspace: Workspace, size: tuple[int, int]) -> None:
     async def scenario() -> None:
@@ -144,8 +202,6 @@ def test_a_model_that_cannot_be_loaded_is_an_error_on_the_screen(
     folder.mkdir(exist_ok=True)
     for file in Path(str(tiny_folder)).iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
-    from rlft_tui.models.model import Model
-
     client.add_model(Model("broken", "base", str(folder), created_at=1_800_000_000.0))
     (folder / "model.safetensors").write_bytes(b"not weights")
 

@@ -39,6 +39,14 @@ def test_nothing_tells_the_sides_apart_until_the_verdict() -> None:
     assert "tokens/s" in round_.title("left")
 
 
+def test_a_title_gives_up_its_speed_and_then_the_end_of_the_name_but_never_half_a_figure() -> None:
+    round_ = streamed(blind=False)
+    round_.state = "judged"
+    assert round_.title("right", 31) == "tuned · 3 tokens · 6.0 tokens/s"
+    assert round_.title("right", 30) == "tuned · 3 tokens"
+    assert round_.title("right", 15) == "tun… · 3 tokens"
+
+
 def test_what_is_loading_is_not_named_while_blind() -> None:
     round_ = Comparison(("base", "tuned"))
     round_.begin("Why?")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from textual import on
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FRAME_SECONDS = 1 / 15
 SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
+Pair = tuple[str | None, str | None]
+"""The names in the two lists; None where nothing is chosen."""
 
 
 class CompareScreen(WorkbenchScreen):
@@ -69,6 +71,10 @@ class CompareScreen(WorkbenchScreen):
         super().__init__()
         self.round = Comparison(("", ""))
         self._models: tuple[Model, ...] = ()
+        self._wanted: Pair | None = None
+        """Models asked for that are not in the lists yet."""
+        self._suggested: Pair = (None, None)
+        """What was put into the lists unasked."""
         self._stream: AnswerStream | None = None
         self._picked: Prompt | None = None
         self._storing = False
@@ -100,47 +106,60 @@ class CompareScreen(WorkbenchScreen):
 
     # opening
     def opened(self, models: tuple[str, str] | None = None, prompt: str = "", **_: Any) -> None:
-        """``models``: base and tuned to start with; ``prompt``: what to ask them."""
+        """``models``: base and tuned to start with; ``prompt``: what to ask them.
+
+        Also called when a dialog in front of this screen closes.
+        """
         if prompt:
             self.query_one("#prompt", TextArea).text = harmless(prompt)
-
-        def done(known: tuple[Model, ...]) -> None:
-            self._offer(known, models)
-
-        self.call(lambda client: client.models(), done, group="models", latest=True)
+        if models is not None:
+            self._wanted = models
+        self.call(lambda client: client.models(), self._offer, group="models", latest=True)
         self._paint()
         if self.focused is None and self.round.state == "empty":
             self.query_one("#prompt").focus()
 
-    def _offer(self, known: tuple[Model, ...], wanted: tuple[str, str] | None) -> None:
-        """Fill the two lists; keep what was chosen, unless other models were asked for."""
+    def _offer(self, known: tuple[Model, ...]) -> None:
+        """Fill the two lists. What was chosen stays; what was only suggested gives way to a newer model."""
         writing = (each for each in known if each.kind != "reward")
         self._models = tuple(sorted(writing, key=lambda each: -each.created_at))
-        names = [each.name for each in self._models]
-        pair = wanted or (self.round.models if all(name in names for name in self.round.models) else None)
-        pair = pair or suggested(known, self.bench.settings.default_model)
-        options = [(run_text.plain(name), name) for name in names]
+        begun = bool(self.round.models[0])
+        pair = self._values()
+        if self._wanted is not None:
+            pair, self._wanted, self._suggested = self._wanted, None, (None, None)
+        elif pair == (None, None) or (pair == self._suggested and not begun):
+            pair = self._suggested = suggested(known, self.bench.settings.default_model) or (None, None)
+        options = [(run_text.plain(each.name), each.name) for each in self._models]
         for index in (0, 1):
             box = self.query_one(f"#model-{index}", Select)
             if list(box._options[1:]) != options:
                 with self.prevent(Select.Changed):
                     box.set_options(options)
-            if pair is not None and pair[index] in names:
-                box.value = pair[index]
+            name = pair[index]
+            if any(each.name == name for each in self._models):
+                box.value = name
+            else:
+                box.clear()
         self._paint()
 
+    def _values(self) -> Pair:
+        first, second = (self.query_one(f"#model-{index}", Select).value for index in (0, 1))
+        return None if first is Select.NULL else str(first), None if second is Select.NULL else str(second)
+
     def _chosen(self) -> tuple[str, str] | None:
-        values = [self.query_one(f"#model-{index}", Select).value for index in (0, 1)]
-        if Select.NULL in values:
-            return None
-        return str(values[0]), str(values[1])
+        first, second = self._values()
+        return None if first is None or second is None else (first, second)
 
     # drawing
+    def on_resize(self, _: events.Resize) -> None:
+        self.call_after_refresh(self._paint)  # the titles say what fits
+
     def _paint(self) -> None:
         """Titles, the line below and the key bar; the answers are painted as they come."""
         shown = self.round
         for side in SIDES:
-            _say(self.query_one(f"#title-{side}", Static), shown.title(side) if shown.models[0] else "")
+            line = self.query_one(f"#title-{side}", Static)
+            _say(line, shown.title(side, line.content_size.width) if shown.models[0] else "")
         _say(self.query_one("#blind", Static), "blind" if shown.blind else "names shown")
         line = self.query_one("#said", Static)
         text, wrong = self._said()
