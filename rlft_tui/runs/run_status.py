@@ -106,6 +106,17 @@ class RunSummary:
     """What is wrong with its event log, in one line; empty for a log that is well."""
 
 
+def never_began(run: RunSummary) -> bool:
+    """Whether a run that has ended was taken out of the line before its job was started."""
+    exit = run.exit
+    return run.status == "stopped" and exit is not None and exit.code is None and exit.signal is None
+
+
+def status_word(run: RunSummary) -> str:
+    """The status as a person says it: ``cancelled`` for a run that was stopped before it began."""
+    return "cancelled" if never_began(run) else run.status
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """One metric over steps, down-sampled to fixed power-of-two bins of steps.

@@ -94,10 +94,11 @@ def detail(run: RunSummary, width: int, now: float) -> Text:
     result = f" → {run.output_model}" if run.output_model else ""
     named = f"{run.dataset_name} ({run.dataset})" if run.dataset_name else run.dataset
     data = f" · data set {named}" if run.dataset else ""
-    verb = "queued" if run.status == "queued" and not run.step else "started"
-    started = f"{verb} {run_text.ago(run.started or run.created, now)}"
     tags = "".join(f" #{tag}" for tag in run.tags)
-    lines.append(run_text.cut(run_text.plain(f"{run.model}{result}{data} · {started}{tags}"), width) + "\n")
+    lines.append(
+        run_text.cut(run_text.plain(f"{run.model}{result}{data} · {run_text.since(run, now)}{tags}"), width)
+        + "\n"
+    )
     if run.status in ACTIVE:
         parts = [run_text.progress_bar(run, 24), run_text.steps(run), run_text.stage(run)]
         if run.memory_mb:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 
 from rich.cells import cell_len, set_cell_size
 
 from rlft_tui.runs.run_event import number
-from rlft_tui.runs.run_status import ACTIVE, RESUMABLE, RunSummary, Status
+from rlft_tui.runs.run_status import ACTIVE, RESUMABLE, RunSummary, Status, never_began, status_word
 from rlft_tui.tui.widgets.harmless import harmless_line
 
 GLYPHS: dict[Status, str] = {
@@ -114,13 +115,14 @@ def megabytes(value: float | None) -> str:
     return f"{value / 1024:.1f} GB" if value >= 1024 else f"{value:.0f} MB"
 
 
-def label(status: Status) -> str:
-    return f"{GLYPHS[status]} {status}"
+def label(run: RunSummary) -> str:
+    """The status in shape and word."""
+    return f"{GLYPHS[run.status]} {status_word(run)}"
 
 
 def state(run: RunSummary) -> str:
     """The status with its glyph; for a queued run its place in the line."""
-    return label(run.status) + (f" {run.queue_place}" if run.queue_place else "")
+    return label(run) + (f" {run.queue_place}" if run.queue_place else "")
 
 
 def steps(run: RunSummary) -> str:
@@ -142,13 +144,28 @@ def when(run: RunSummary, now: float) -> str:
         # Its place stands beside the status, the reason below the table.
         return "waiting"
     if run.status in ACTIVE:
-        if run.status == "running" and run.seconds_left is not None:
-            return f"{duration(run.seconds_left)} left"
-        return run.stage or run.status
+        return time_left(run) or run.stage or run.status
     return ago(run.ended or run.created, now)
 
 
+def time_left(run: RunSummary) -> str:
+    """``3m12s left`` of a run that trains; after its last step it is the stage that says what goes on."""
+    if run.seconds_left is None or run.seconds_left < 1:
+        return ""
+    return f"{duration(run.seconds_left)} left"
+
+
+def since(run: RunSummary, now: float) -> str:
+    """When it was started, or launched where it has not begun."""
+    if run.started is not None:
+        return f"started {ago(run.started, now)}"
+    return f"{'queued' if run.status == 'queued' else 'launched'} {ago(run.created, now)}"
+
+
 def stage(run: RunSummary) -> str:
+    """What a run is doing; of one that stops, what it still has to do."""
+    if run.status == "stopping" and run.stage in ("", "training"):
+        return "ends its step, then saves"
     if not run.stage:
         return ""
     share = f" {run.stage_progress:.0%}" if run.stage_progress is not None else ""
@@ -165,7 +182,9 @@ def progress_bar(run: RunSummary, width: int = 20) -> str:
 def cause(run: RunSummary) -> str:
     """Why the run ended, in one line; empty for one that is well."""
     if run.status == "failed":
-        return plain(run.error or (run.exit.reason if run.exit else "") or "the job ended with an error")
+        return _cause_first(
+            run.error or (run.exit.reason if run.exit else "") or "the job ended with an error"
+        )
     if run.status == "killed":
         reason = plain(run.exit.reason) if run.exit else ""
         signal = run.exit.signal if run.exit else None
@@ -175,6 +194,11 @@ def cause(run: RunSummary) -> str:
             "keeper and job are gone and left no record (power cut, or the machine was restarted)"
         )
     return ""
+
+
+def _cause_first(error: str) -> str:
+    """An error without the folders of the file it names first, so that a narrow line has the cause."""
+    return re.sub(r"^(RlftError: )?(/\S*/(?=[^/\s]+: ))?", "", plain(error))
 
 
 def checkpoint(run: RunSummary) -> str:
@@ -187,7 +211,7 @@ def resume_advice(run: RunSummary) -> str:
     """What ``r`` will do."""
     if run.status not in RESUMABLE:
         return ""
-    if run.status == "paused" and not run.step:
+    if never_began(run) or (run.status == "paused" and not run.step):
         return "r puts it back in line"
     if run.checkpoint:
         return f"r resumes from {checkpoint(run)}"

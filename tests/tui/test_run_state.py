@@ -6,11 +6,13 @@ import math
 
 import pytest
 
+from rlft_tui.cli.run_text import status_text
 from rlft_tui.runs.run_status import Exit, RunSummary, SampleHead
 from rlft_tui.tui import run_text
 from rlft_tui.tui.metric_pages import MetricPages, rank
 from rlft_tui.tui.sample_book import SampleBook
 from rlft_tui.tui.screens.home import result_text
+from rlft_tui.tui.screens.monitor import failure_text, progress
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def test_names_are_one_harmless_line() -> None:
 
 
 def test_every_status_has_a_shape_of_its_own_or_a_word() -> None:
-    labels = {run_text.label(status) for status in run_text.GLYPHS}
+    labels = {run_text.label(run(status=status)) for status in run_text.GLYPHS}
     assert len(labels) == len(run_text.GLYPHS)
 
 
@@ -141,3 +143,31 @@ def test_home_prefers_the_held_out_accuracy_to_that_of_the_last_batch() -> None:
     held = {"heldout/reward_accuracy": 0.5}, {"heldout/reward_accuracy": 0.75}
     held_out = run(first={**first, **held[0]}, metrics={**last, **held[1]})
     assert result_text(held_out) == "loss 0.693 → 0.200, held-out accuracy 0.500 → 0.750"
+
+
+def test_what_was_never_begun_and_what_has_no_step_left_is_said_as_it_is() -> None:
+    cancelled = run(status="stopped", step=0, exit=Exit(None, None, "cancelled before it started", 1.0, True))
+    assert run_text.state(cancelled) == "■ cancelled"
+    assert status_text(cancelled) == "cancelled"
+    assert run_text.state(run(status="stopped", exit=Exit(0, None, "stopped", 1.0, True))) == "■ stopped"
+    assert run_text.resume_advice(cancelled) == "r puts it back in line"
+    assert run_text.since(cancelled, 220.0) == "launched 2m ago"
+    assert run_text.since(run(started=160.0), 220.0) == "started 1m ago"
+    evaluating = run(step=40, stage="evaluating", seconds_left=0.0)
+    assert run_text.when(evaluating, 0.0) == "evaluating"
+    assert "0s left" not in progress(evaluating, 78).plain
+    assert run_text.when(run(seconds_left=192.0), 0.0) == "3m12s left"
+    assert run_text.stage(run(status="stopping", stage="training")) == "ends its step, then saves"
+    assert run_text.stage(run(status="stopping", stage="saving")) == "saving"
+
+
+def test_a_failure_begins_with_its_cause_and_is_told_once() -> None:
+    message = "/home/ada/project/workspace/runs/grpo-1/rewards/bad.py:3: ZeroDivisionError: division by zero"
+    failed = run(status="failed", error=f"RlftError: {message} (reward bad)")
+    text = failure_text(failed, ["step 3", f"{message} (reward bad)"], 78).plain.splitlines()
+    assert text[0] == "✗ bad.py:3: ZeroDivisionError: division by zero (reward bad)"
+    assert text[1] == "  │ step 3"
+    assert not any("/home" in line for line in text)
+    assert run_text.cause(run(status="failed", error="ValueError: /a and /b: none")) == (
+        "ValueError: /a and /b: none"
+    )

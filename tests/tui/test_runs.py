@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from rlft_tui.paths import Workspace
 from rlft_tui.runs import launcher
@@ -16,6 +18,7 @@ from rlft_tui.tui.list_pane import ListPane
 from rlft_tui.tui.screens.launch import LaunchScreen
 from rlft_tui.tui.screens.monitor import MonitorScreen
 from rlft_tui.tui.screens.runs import RunsScreen
+from rlft_tui.tui.views.curves_view import CurvesView
 from tests.runs.conftest import end_all
 from tests.runs.scripted import TRAINING, dpo_spec, start_job
 from tests.tui.bench import SIZES, front, page, shows, until, vanishes, workbench
@@ -145,7 +148,34 @@ def test_an_empty_workspace_says_how_to_begin(workspace: Workspace) -> None:
     asyncio.run(scenario())
 
 
-def test_the_line_is_changed_and_a_run_paused_and_killed_by_keys(workspace: Workspace) -> None:
+def names(pilot: Pilot[Any]) -> list[str]:
+    return [line.split()[0] for line in front(pilot, RunsScreen).query_one(ListPane).lines]
+
+
+def test_an_unmarked_run_is_opened_alone_whatever_is_marked(workspace: Workspace) -> None:
+    three_runs(workspace)
+
+    async def scenario() -> None:
+        async with workbench(workspace, "runs") as pilot:
+            await shows(pilot, "✗ killed")
+            await pilot.press("space", "space")
+            await shows(pilot, "2 marked")
+            for key, runs in (("home", 2), ("end", 1), ("home", 2)):
+                await pilot.press(key, "enter")
+                await until(pilot, lambda: isinstance(pilot.app.screen, MonitorScreen), "the monitor")
+                curves = front(pilot, MonitorScreen).query_one(CurvesView)
+                await until(pilot, lambda: len(curves.runs) == runs, f"{runs} runs")  # noqa: B023
+                await pilot.press("escape")
+                await shows(pilot, "2 marked")
+            await pilot.press("home", "space", "home", "enter")
+            await until(pilot, lambda: len(curves.runs) == 1, "the run alone, its mark taken away")
+
+    asyncio.run(scenario())
+
+
+def test_the_line_is_changed_and_a_run_paused_and_killed_by_keys(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     going = start_job(workspace.runs, TRAINING, "dpo-1")
     for order, name in ((1.0, "dpo-2"), (2.0, "dpo-3")):
         launcher.prepare(
@@ -154,16 +184,29 @@ def test_the_line_is_changed_and_a_run_paused_and_killed_by_keys(workspace: Work
 
     async def scenario() -> None:
         async with workbench(workspace, "runs") as pilot:
-            await shows(pilot, "… queued 1", "… queued 2", "▶ running", "2 of 2 in line")
+            await shows(pilot, "… queued 1", "… queued 2", "▶ running")
+            assert names(pilot) == ["dpo-1", "dpo-2", "dpo-3"], "the line as it will start"
+            told: list[str] = []
+            monkeypatch.setattr(front(pilot, RunsScreen), "notify", lambda text, **how: told.append(text))
+            await pilot.press("end", "J")
+            await until(pilot, lambda: told == ["dpo-3 is last of 2 in line already"], "the reason")
             await pilot.press("K")
             await shows(pilot, "1 of 2 in line")
+            assert names(pilot) == ["dpo-1", "dpo-3", "dpo-2"], "up in the line is up on the screen"
             await pilot.press("p")
-            await shows(pilot, "‖ paused", "r puts it back in line")
-            await pilot.press("down", "x")
+            await shows(pilot, "‖ paused", "r puts it back in line", "launched just now", "r resume")
+            await vanishes(pilot, "p pause")
+            await pilot.press("r")
+            await shows(pilot, "1 of 2 in line", "p pause")
+            await vanishes(pilot, "r resume")
+            await pilot.press("p")
+            await shows(pilot, "‖ paused", "r resume")
+            assert names(pilot) == ["dpo-1", "dpo-2", "dpo-3"]
+            await pilot.press("up", "x")
             await shows(pilot, "take dpo-2 out of the line?")
             await pilot.press("y")
-            await shows(pilot, "■ stopped")
-            await pilot.press("down", "X")
+            await shows(pilot, "■ cancelled", "r puts it back in line")
+            await pilot.press("home", "X")
             await shows(pilot, "kill dpo-1, losing what came after its last checkpoint?")
             await pilot.press("y")
             await shows(pilot, "✗ killed", "killed on request")

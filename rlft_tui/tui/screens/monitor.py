@@ -17,7 +17,7 @@ from textual.widgets import ContentSwitcher, Static
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.runs.run_event import number
-from rlft_tui.runs.run_status import ACTIVE, RESUMABLE, RunSummary
+from rlft_tui.runs.run_status import ACTIVE, RESUMABLE, RunSummary, never_began
 from rlft_tui.samples.sample_pair import sample_pair
 from rlft_tui.tui import run_text
 from rlft_tui.tui.alarm_bell import bell_of
@@ -112,10 +112,11 @@ class MonitorScreen(WatchingScreen):
         )  # fmt: skip
 
     # reading
-    def opened(self, run_id: str = "", over: tuple[RunSummary, ...] = (), **values: Any) -> None:
+    def opened(self, run_id: str = "", over: tuple[RunSummary, ...] | None = None, **values: Any) -> None:
         """``run_id``: which run; without it the one shown before, or the newest, active ones first.
 
-        Another run begins with its curves, the same one with what was open.
+        ``over``: the runs drawn over it; None leaves those that are. Another run begins with its
+        curves, the same one with what was open.
         """
         if (run_id and run_id != self._wanted) or over:
             self._wanted = run_id or self._wanted
@@ -123,8 +124,10 @@ class MonitorScreen(WatchingScreen):
             for view in self.query(RunView):
                 view.clear()
             self.query_one("#views", ContentSwitcher).current = "curves"
-            self.query_one(CurvesView).draw_over(list(over))
+            self.query_one(CurvesView).draw_over(list(over or ()))
             self._paint_tabs()
+        elif over is not None and self.query_one(CurvesView).book.others:
+            self.query_one(CurvesView).draw_over([])
         super().opened(**values)
         self.view.focus_inside()
 
@@ -365,7 +368,7 @@ class MonitorScreen(WatchingScreen):
 def headline(run: RunSummary, width: int) -> Text:
     """Status, id, model and data set."""
     line = Text(no_wrap=True)
-    line.append(run_text.label(run.status), style=run_text.STYLES[run.status])
+    line.append(run_text.label(run), style=run_text.STYLES[run.status])
     attempt = f" · attempt {run.attempt}" if run.attempt > 1 else ""
     result = f" → {run.output_model}" if run.output_model and run.output_model != run.id else ""
     data = f" · data set {data_name(run)}" if run.dataset else ""
@@ -380,8 +383,7 @@ def progress(run: RunSummary, width: int) -> Text:
     line.append(run_text.progress_bar(run, 16), style=run_text.STYLES[run.status])
     parts = [f"{run_text.steps(run)}{' pairs' if run.method == 'generate' else ''}"]
     if run.status in ACTIVE:
-        parts.append(f"{run_text.duration(run.seconds_left)} left" if run.seconds_left is not None else "")
-        parts.append(run_text.stage(run))
+        parts += [run_text.time_left(run), run_text.stage(run)]
     elif run.ended:
         took = run_text.duration(run.ended - (run.started or run.created))
         parts.append(f"took {took}")
@@ -406,11 +408,13 @@ def failure_text(run: RunSummary, output: list[str], width: int) -> Text:
     cause = run_text.cause(run)
     if cause:
         text.append(run_text.cut(f"✗ {cause}", width), style=run_text.STYLES["failed"])
-        for line in output:
+        told = run.error.removeprefix("RlftError: ")
+        for line in (line for line in output if not told or not line.startswith(told)):
             text.append("\n" + run_text.cut(f"  │ {run_text.plain(line)}", width), style="dim")
         text.append("\n" + run_text.cut(f"  {run_text.resume_advice(run)}", width), style="bold")
     elif run.status == "stopped":
-        text.append(run_text.cut(f"■ stopped as asked; {run_text.resume_advice(run)}", width))
+        how = "cancelled before it started" if never_began(run) else "stopped as asked"
+        text.append(run_text.cut(f"■ {how}; {run_text.resume_advice(run)}", width))
     if run.trouble:
         start = "\n" if text.plain else ""
         text.append(start + run_text.cut(f"! {run_text.plain(run.trouble)}", width), style="#e69f00")

@@ -122,7 +122,7 @@ class RunCompareScreen(WorkbenchScreen):
             name = run_text.plain(run.id)
             legend.append(f"{line_mark(number)} {name}", style=color.name if color else "")
             tags = "".join(f" #{tag}" for tag in run.tags)
-            said = f"{run_text.label(run.status)}  {run_text.steps(run)}  {run.model}{tags}"
+            said = f"{run_text.label(run)}  {run_text.steps(run)}  {run.model}{tags}"
             end = "\n" if number < len(self.runs) - 1 else ""
             legend.append(f"  {run_text.plain(said)}{end}")
         return legend

@@ -44,7 +44,7 @@ class RunPicker(SearchPicker[list[RunSummary]]):
     def _line(self, run: RunSummary) -> Text:
         mark = line_mark(self._picked.index(run.id) + 1) if run.id in self._picked else "·"
         line = Text(f" {mark} {run_text.cut(run_text.plain(run.id), 28):<28} ", no_wrap=True)
-        line.append(f"{run_text.label(run.status):<12}", style=run_text.STYLES[run.status])
+        line.append(f"{run_text.label(run):<12}", style=run_text.STYLES[run.status])
         line.append(f"{run_text.steps(run):>13}  {run_text.plain(run.model)}", style="dim")
         if run.tags:
             line.append("  " + run_text.plain(" ".join(f"#{tag}" for tag in run.tags)), style="dim")

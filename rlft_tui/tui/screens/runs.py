@@ -1,4 +1,4 @@
-"""All runs, newest first, as they stand now."""
+"""All runs as they stand now: what goes on first, then the line, then the newest."""
 
 from __future__ import annotations
 
@@ -99,15 +99,19 @@ class RunsScreen(WatchingScreen):
         yield Static("", id="detail")
 
     async def look(self) -> float:
-        before = [(run.id, run.status) for run in self.runs]
-        self.list.take(await self.bench.link.call(lambda client: client.runs()))
+        self._take(await self.bench.link.call(lambda client: client.runs()))
         bell_of(self.app).heed(self.runs)
-        self.paint()
-        if before != [(run.id, run.status) for run in self.runs]:
-            self.refresh_bindings()
         if await self._read_glances():
             return 0.0
         return LIVE_SECONDS if any(run.status in ACTIVE for run in self.runs) else QUIET_SECONDS
+
+    def _take(self, runs: Iterable[RunSummary]) -> None:
+        """Show these; the key bar follows a run that came to stand otherwise."""
+        before = [(run.id, run.status) for run in self.runs]
+        self.list.take(runs)
+        self.paint()
+        if before != [(run.id, run.status) for run in self.runs]:
+            self.refresh_bindings()
 
     async def _read_glances(self) -> bool:
         """Read some of the curves that are missing, and those of active runs now and then; True for more."""
@@ -220,8 +224,10 @@ class RunsScreen(WatchingScreen):
 
     @on(ListPane.Chosen)
     def action_open(self) -> None:
+        """A marked run with the other marked ones over it, any other run alone."""
         if (run := self.selected) is not None:
-            over = tuple(each for each in self.runs if each.id in self.list.marked and each.id != run.id)
+            marked = self.list.marked if run.id in self.list.marked else ()
+            over = tuple(each for each in self.runs if each.id in marked and each.id != run.id)
             self.bench.show_screen("monitor", run_id=run.id, over=over)
 
     def action_mark(self) -> None:
@@ -358,7 +364,13 @@ class RunsScreen(WatchingScreen):
 
     def action_move(self, to: str) -> None:
         run = self.selected
-        if run is not None and run.status == "queued":
+        if run is None or run.status != "queued":
+            return
+        count = sum(each.status == "queued" for each in self.runs)
+        if run.queue_place == (1 if to == "up" else count):
+            end = "first" if to == "up" else "last"
+            self.notify(f"{run.id} is {end} of {count} in line already", timeout=4, markup=False)
+        else:
             self.call(lambda client: client.move(run.id, to), self._changed, retry=False)
 
     def action_resume(self) -> None:
@@ -376,8 +388,7 @@ class RunsScreen(WatchingScreen):
         self.call(lambda client: client.delete_run(run_id), lambda _: self.look_now(), retry=False)
 
     def _changed(self, run: RunSummary) -> None:
-        self.list.take(run if run.id == old.id else old for old in self.runs)
-        self.paint()
+        self._take(run if run.id == old.id else old for old in self.runs)
         self.look_now()
 
 

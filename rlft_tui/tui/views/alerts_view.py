@@ -20,6 +20,7 @@ from rlft_tui.tui.run_table import unseen_alerts
 from rlft_tui.tui.server_link import ServerLink
 from rlft_tui.tui.views.run_view import RunView
 
+NOTHING = "nothing to report"
 SNOOZE_SECONDS = 3600.0
 
 
@@ -57,7 +58,7 @@ class AlertsView(RunView, can_focus=True):
         self._advice = ""
 
     def compose(self) -> ComposeResult:
-        yield ListPane(empty="nothing to report")
+        yield ListPane(empty=NOTHING)
         yield Static("", id="alert-advice", markup=False)
 
     @property
@@ -93,7 +94,9 @@ class AlertsView(RunView, can_focus=True):
             if alert.advice:
                 line.append("  " + run_text.plain(alert.advice), style="dim")
             rows.append(ListRow(str(at), line))
-        self.query_one(ListPane).show(rows)
+        cause = run_text.cause(run)
+        empty = f"no alarm; {run.status}: {cause}" if cause else NOTHING
+        self.query_one(ListPane).show(rows, empty=empty)
         self._advise()
 
     @on(ListPane.Moved)
