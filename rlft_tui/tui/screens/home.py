@@ -17,6 +17,7 @@ from rlft_tui.errors import RlftError
 from rlft_tui.runs.run_status import ACTIVE, RunSummary
 from rlft_tui.server.answers import Home
 from rlft_tui.tui import run_text, statistics_text
+from rlft_tui.tui.alarm_bell import bell_of
 from rlft_tui.tui.next_step import NextStep, next_step
 from rlft_tui.tui.screen_registry import SCREENS
 from rlft_tui.tui.screens.base import WorkbenchScreen
@@ -87,6 +88,7 @@ class HomeScreen(WorkbenchScreen):
     def _show(self, home: Home) -> None:
         """Paint only what differs from what is on screen."""
         self._home = home
+        bell_of(self.app).heed(home.runs)
         self._step = next_step(home)
         width = max(30, self.size.width - 6)
         for name, content in (
