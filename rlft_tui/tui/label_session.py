@@ -137,13 +137,12 @@ class LabelSession(QueueWalk[QueueItem, Progress]):
         self.unfinished: dict[str, str] = {}
         """Better answers that were begun and left, by pair."""
         self._drafts: dict[str, tuple[int | None, str]] = {}
-        """Confidence and note given to a pair that an undo moved out of the way."""
+        """Confidence and note given to a pair that an undo moved out of the way, or that was skipped."""
 
     # the queue
     def change_queue(self) -> None:
         """Other pairs are wanted next: those ahead are dropped, the one on screen stays."""
         self.upcoming = []
-        self._drafts = {}
         self._exhausted = False
         if self.phase in ("finished", "empty"):
             self.phase = "loading"
@@ -206,7 +205,10 @@ class LabelSession(QueueWalk[QueueItem, Progress]):
         operation, self.pending = self.pending, None
         self.progress = progress
         if isinstance(operation, Preference | Mark):
-            self._done.add(self._key_of(operation))
+            key = self._key_of(operation)
+            self._done.add(key)
+            if isinstance(operation, Mark) and operation.kind == "skip":
+                self._drafts[key] = (self.confidence, self.note)
             self._advance()
 
     def refused(self, *, keep: bool) -> None:
@@ -297,7 +299,8 @@ class LabelSession(QueueWalk[QueueItem, Progress]):
             self._drafts[self.current.key] = (self.confidence, self.note)
         self.upcoming = [ahead for ahead in self.upcoming if ahead.key != item.key]
         self.current = Shown(item.pair, item.left, former, item.arm, item.source, revising)
-        self.confidence = former.confidence if isinstance(former, Preference) else None
+        confidence, _ = self._drafts.pop(item.key, (None, ""))
+        self.confidence = former.confidence if isinstance(former, Preference) else confidence
         if former is not None:
             self.note = former.reasoning if isinstance(former, Preference) else former.note
         else:

@@ -113,7 +113,12 @@ def test_escape_leaves_a_note_and_a_confidence_as_they_were(
     async def test() -> None:
         async with workbench(workspace, "label") as (app, pilot):
             pair = await judging(app)
-            await pilot.press("n", *"never", "escape", "c", "escape", "1")
+            await pilot.press("n", *"never")
+            await shows(app, "⏎ keep the note   esc leave it")
+            assert "both good" not in text_of(app)
+            await pilot.press("escape")
+            await shows(app, "both good")
+            await pilot.press("c", "escape", "1")
             await judging(app, pair)
             (stored,) = client.labels()
             assert (stored.confidence, stored.reasoning) == (None, "")

@@ -199,6 +199,29 @@ def test_a_note_on_a_pair_that_an_undo_moved_away_comes_back_with_it() -> None:
     assert (labelling.confidence, labelling.note) == (2, "half read")
 
 
+def test_the_note_and_confidence_of_a_skipped_pair_come_back_with_it() -> None:
+    undone = session("p", "q")
+    undone.confidence, undone.note = 2, "half read"
+    mark = undone.set_aside("skip", 11.0)
+    assert mark is not None
+    undone.stored(progress())
+    undone.painted(12.0)
+    assert (undone.confidence, undone.note) == (None, "")
+    undone.begin_undo()
+    undone.take_back(mark)
+    undone.bring_back(QueueItem(pair("p"), "a"), mark, progress())
+    assert (undone.confidence, undone.note) == (2, "half read")
+
+    reopened = session("p")
+    reopened.confidence, reopened.note = 2, "half read"
+    reopened.set_aside("skip", 11.0)
+    reopened.stored(progress())
+    reopened.reopened("p")
+    reopened.change_queue()
+    assert reopened.receive(page("p"))
+    assert (reopened.confidence, reopened.note) == (2, "half read")
+
+
 def test_undo_with_nothing_to_take_back_changes_nothing() -> None:
     labelling = session("p")
     assert labelling.begin_undo()

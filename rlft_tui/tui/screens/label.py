@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from textual.widgets import Input
 
 from rlft_tui.labels.preference import MarkKind, Quality
+from rlft_tui.tui.chrome import KeyBar
 from rlft_tui.tui.label_keys import LABEL_BINDINGS
 from rlft_tui.tui.label_session import Place
 from rlft_tui.tui.screens.label_history import LabelHistory
@@ -61,6 +62,7 @@ class LabelScreen(LabelReading, LabelHistory):
         note = self.query_one("#note", Input)
         note.value = self.session.note
         self.add_class("-noting")
+        self.query_one(KeyBar).hint = "⏎ keep the note   esc leave it as it was"
         self.app.stylesheet.apply(note)  # at once: what is typed next is the note
         self.set_focus(note)
 
@@ -71,6 +73,7 @@ class LabelScreen(LabelReading, LabelHistory):
 
     def _close_note(self) -> None:
         self.remove_class("-noting")
+        self.query_one(KeyBar).hint = ""
         self.set_focus(None)
         self._paint_status()
 
