@@ -50,10 +50,13 @@ def answer_heading(number: str, side: str, session: LabelSession, *, focused: bo
     return Content.assemble(key, words)
 
 
-def status_text(session: LabelSession, trouble: str, width: int, queue: str = "") -> Content:
+def status_text(
+    session: LabelSession, trouble: str, width: int, queue: str = "", *, repeats: bool = False
+) -> Content:
     """Trouble, or what was taken back, or where one stands; confidence and note when they are set.
 
-    Of the counts as many as fit into ``width`` cells, so that none is cut in the middle.
+    Of the counts as many as fit into ``width`` cells, so that none is cut in the middle. ``repeats``:
+    pairs come back hidden and are counted, so that the numbers are above those of the pairs.
     """
     own: list[str] = []
     if session.confidence is not None:
@@ -73,7 +76,8 @@ def status_text(session: LabelSession, trouble: str, width: int, queue: str = ""
         return Content("looking for the next pair…")
     which = (f"{cut(plain(queue), QUEUE_CELLS)}   ", "$text-accent") if queue else ""
     start = Content.assemble(mine, which)
-    return start + _as_fits(progress_line(session.progress), width - start.cell_length)
+    counts = progress_line(session.progress) + (" · hidden repeats counted" if repeats else "")
+    return start + _as_fits(counts, width - start.cell_length)
 
 
 def _as_fits(line: str, width: int) -> str:

@@ -51,7 +51,7 @@ def pace_lines(pace: Pace) -> list[Line]:
 def _left(pace: Pace) -> Line:
     if not pace.remaining:
         return [("no pairs left", "")]
-    line: Line = [(_count(pace.remaining, "pair"), "bold"), (" left", "")]
+    line: Line = [(_count(pace.remaining, "pair"), "bold"), (" left, repeats not counted", "")]
     if pace.seconds_left is not None and pace.recent_per_hour is not None:
         hours = _hours(pace.seconds_left / 3600)
         line += [

@@ -19,6 +19,8 @@ def test_of_the_counts_as_many_are_shown_as_fit_wholly() -> None:
     whole = "22 labelled · 89 left · 1 skipped · 1 flagged · 2,990/h · about 2 min to go"
     assert str(status_text(session, "", 78)) == whole
     assert str(status_text(session, "", len(whole) - 1)) == whole.rpartition(" · ")[0]
+    assert str(status_text(session, "", 120, repeats=True)) == whole + " · hidden repeats counted"
+    assert str(status_text(session, "", len(whole), repeats=True)) == whole
     assert str(status_text(session, "", 12)) == "22 labelled"
     session.confidence = 4
     assert str(status_text(session, "", 40)) == "confidence 4   22 labelled · 89 left"

@@ -108,7 +108,7 @@ def test_statistics_are_shown_and_painted_again_only_when_they_change(
             await shows(app, "Pairs 12")
             await pilot.press("t")
             await shows(app, "tuned over base in 91 %", "10 verdicts in 3 min of work", "left side chosen")
-            await shows(app, "2 pairs left", "a verdict takes 15 s")
+            await shows(app, "2 pairs left, repeats not counted", "a verdict takes 15 s")
             screen = app.screen
             assert isinstance(screen, StatisticsScreen)
             before = dict(screen._shown)

@@ -214,5 +214,6 @@ class LabelView(WalkScreen):
             self._set("#prompt-heading", heading)
 
     def _paint_status(self) -> None:
-        words = self.bench.queue_view.words()
-        self._set("#status", status_text(self.session, self._trouble, self.size.width - 2, words))
+        view, width = self.bench.queue_view, self.size.width - 2
+        status = status_text(self.session, self._trouble, width, view.words(), repeats=view.repeats)
+        self._set("#status", status)
