@@ -76,9 +76,7 @@ def _act(
         run = getattr(client, what)(run_id)
         if wait:
             run = follow_run(session, client, run_id)
-    # A pause is a stop that keeps the place in line: only who asked knows which it was.
-    word = "pausing" if what == "pause" and run.status == "stopping" else status_text(run)
-    session.show(run_json(run), f"{run.id}  {word}")
+    session.show(run_json(run), f"{run.id}  {status_text(run, asked=what)}")
 
 
 def add_run_control_commands(app: typer.Typer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,22 @@ def run_json(run: RunSummary) -> dict[str, Any]:
 
     value: dict[str, Any] = msgspec.to_builtins(run)
     return value
+
+
+def runs_table(runs: Sequence[RunSummary]) -> str:
+    """One line a run; without the year and the seconds it fits into 80 columns."""
+    rows = [
+        (
+            run.id,
+            status_text(run),
+            f"{run.step}/{run.steps or '?'}",
+            run.metrics.get("loss"),
+            time.strftime("%m-%d %H:%M", time.localtime(run.created)),
+            run.model,
+        )
+        for run in runs
+    ]
+    return table(("id", "status", "step", "loss", "created", "model"), rows)
 
 
 def run_fields(run: RunSummary) -> list[tuple[str, object]]:
@@ -49,8 +66,13 @@ def run_fields(run: RunSummary) -> list[tuple[str, object]]:
     return rows
 
 
-def status_text(run: RunSummary) -> str:
-    """``running``, or ``queued 2``: the second in line."""
+def status_text(run: RunSummary, *, asked: str = "") -> str:
+    """``running``, or ``queued 2``: the second in line.
+
+    A pause is a stop that keeps the place in line: only who has ``asked`` for it knows which it is.
+    """
+    if asked == "pause" and run.status == "stopping":
+        return "pausing"
     word = status_word(run)
     return f"{word} {run.queue_place}" if run.queue_place else word
 

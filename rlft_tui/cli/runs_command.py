@@ -13,7 +13,7 @@ from rlft_tui.cli.clone_command import add_clone_command
 from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.options import RunId
 from rlft_tui.cli.run_control_commands import add_run_control_commands
-from rlft_tui.cli.session import Session, fields, moment, table, write
+from rlft_tui.cli.session import Session, fields, table, write
 from rlft_tui.errors import RlftError
 
 app = noun("runs")
@@ -37,26 +37,11 @@ _REFUSED_SHOWN = 20
 @command(app, "rlft runs list", "rlft runs list --json", name="list")
 def list_(session: Session) -> None:
     """List the runs, newest first, with the place of those that wait in line."""
-    from rlft_tui.cli.run_text import status_text
+    from rlft_tui.cli.run_text import runs_table
 
     with session.connect() as client:
         runs = client.runs()
-
-    def text() -> str:
-        rows = [
-            (
-                run.id,
-                status_text(run),
-                f"{run.step}/{run.steps or '?'}",
-                run.metrics.get("loss"),
-                moment(run.created),
-                run.model,
-            )
-            for run in runs
-        ]
-        return table(("id", "status", "step", "loss", "created", "model"), rows)
-
-    session.show(runs, text)
+    session.show(runs, lambda: runs_table(runs))
     if not runs:
         session.say("No runs yet. Start one: rlft train dpo --follow")
 

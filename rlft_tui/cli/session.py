@@ -189,7 +189,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: s
     lines = [list(headings), *body]
     widths = [max(cell_width(line[column]) for line in lines) for column in range(len(headings))]
     room = _terminal_width() - sum(widths[:-1]) - 2 * (len(widths) - 1)
-    widths[-1] = min(widths[-1], max(room, 12))
+    widths[-1] = min(widths[-1], max(room, 8))
     right = [all(_is_number(row[column]) for row in body) for column in range(len(headings))]
     return "\n".join(
         "  ".join(fit(cell, widths[n], right=right[n]) for n, cell in enumerate(line)).rstrip()

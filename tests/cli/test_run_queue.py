@@ -58,9 +58,9 @@ def test_places_are_shown_changed_held_and_survive_the_server(
     resumed = rlft.well("runs", "resume", "c")
     assert resumed.out == "c\n"
     assert "It waits (1 of 3 in line) and starts by itself" in resumed.err
-    assert rlft.well("runs", "cancel", "b").out == "b  stopped\n"
+    assert rlft.well("runs", "cancel", "b").out == "b  cancelled\n"
     assert rlft("runs", "cancel", "b").code == 2
-    assert rlft.well("runs", "stop", "a", "--wait").out == "a  stopped\n"
+    assert rlft.well("runs", "stop", "a", "--wait").out == "a  cancelled\n"
     assert waiting() == {"c": 1}
 
     shown = rlft.well("runs", "kill", "going", "--wait", "--json").value

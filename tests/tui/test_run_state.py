@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from rlft_tui.cli.run_text import status_text
+from rlft_tui.cli import session
+from rlft_tui.cli.run_text import runs_table, status_text
 from rlft_tui.runs.run_status import Exit, RunSummary, SampleHead
 from rlft_tui.tui import run_text
 from rlft_tui.tui.metric_pages import MetricPages, rank
@@ -149,6 +150,8 @@ def test_what_was_never_begun_and_what_has_no_step_left_is_said_as_it_is() -> No
     cancelled = run(status="stopped", step=0, exit=Exit(None, None, "cancelled before it started", 1.0, True))
     assert run_text.state(cancelled) == "■ cancelled"
     assert status_text(cancelled) == "cancelled"
+    assert status_text(run(status="stopping"), asked="pause") == "pausing"
+    assert status_text(run(status="stopping"), asked="stop") == "stopping"
     assert run_text.state(run(status="stopped", exit=Exit(0, None, "stopped", 1.0, True))) == "■ stopped"
     assert run_text.resume_advice(cancelled) == "r puts it back in line"
     assert run_text.since(cancelled, 220.0) == "launched 2m ago"
@@ -171,3 +174,11 @@ def test_a_failure_begins_with_its_cause_and_is_told_once() -> None:
     assert run_text.cause(run(status="failed", error="ValueError: /a and /b: none")) == (
         "ValueError: /a and /b: none"
     )
+
+
+def test_the_list_of_runs_fits_into_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_terminal_width", lambda: 80)
+    long = run(id="generate-1130-0304-abcd", model="smollm2-135m", metrics={"loss": 0.6931471})
+    text = runs_table([long, run(id="dpo-1130-0305-abcd", status="queued", queue_place=2)])
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "smollm2-135m" in text

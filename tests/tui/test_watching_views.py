@@ -114,6 +114,20 @@ def test_output_is_paged_searched_filtered_and_led_to_its_traceback(workspace: W
     asyncio.run(scenario())
 
 
+def test_at_80_columns_the_tabs_are_whole_where_they_fit_and_a_diff_names_its_step(
+    workspace: Workspace,
+) -> None:
+    rewarded_run(workspace)
+
+    async def scenario() -> None:
+        async with workbench(workspace, "monitor", (80, 24)) as pilot:
+            await shows(pilot, "✓ finished", "d Usage", "page 1 of")
+            await pilot.press("s", "d")
+            await shows(pilot, "step 20 (2 of 2) · prompt 1 of 3", "diff with step 10 (above) · reward 0.500")
+
+    asyncio.run(scenario())
+
+
 def test_usage_shows_pages_of_charts_that_have_room_for_a_curve(workspace: Workspace) -> None:
     rewarded_run(workspace)
 

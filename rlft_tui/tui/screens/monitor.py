@@ -40,6 +40,8 @@ ACTIVE_SECONDS = 0.3
 ENDED_SECONDS = 2.0
 WIDE = 100
 """Columns from which the number of samples stands in its tab."""
+TAB_MARGINS = 3
+"""Blank columns beside the tabs and the place in the view."""
 FAILURE_BYTES = 4096
 TABS: dict[str, str] = {"curves": "c", "samples": "s", "output": "o", "alerts": "a", "usage": "d"}
 
@@ -201,6 +203,15 @@ class MonitorScreen(WatchingScreen):
         self._paint_tabs()
 
     def _paint_tabs(self) -> None:
+        place = self.view.place
+        line = self._tabs(full=True)
+        if cell_len(line.plain) + cell_len(place) + TAB_MARGINS > self.size.width:
+            line = self._tabs(full=False)
+        self._say("tab-names", line)
+        self._say("tab-place", Text(place))
+
+    def _tabs(self, *, full: bool) -> Text:
+        """Key and name of each view; not ``full``: the last one is its key alone."""
         current = self.query_one("#views", ContentSwitcher).current
         line = Text(no_wrap=True)
         for name, key in TABS.items():
@@ -209,12 +220,10 @@ class MonitorScreen(WatchingScreen):
                 count = unseen_alerts(self.run) or len(self.run.alerts)
             wide, here = self.size.width >= WIDE, name == current
             counted = bool(count) and (name == "alerts" or wide)
-            # Where there is little room it goes to where one is; the last tab is then its key alone.
-            word = name.capitalize() if wide or here or name != "usage" else "…"
+            word = name.capitalize() if full or here or name != "usage" else "…"
             title = f" {key} {word}{f' {count}' if counted else ''}{' ' if wide or here else ''}"
             line.append(title, style="bold reverse" if name == current else "none")
-        self._say("tab-names", line)
-        self._say("tab-place", Text(self.view.place))
+        return line
 
     # actions
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

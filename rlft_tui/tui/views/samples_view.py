@@ -110,8 +110,6 @@ class SamplesView(RunView, can_focus=True):
     @property
     def place(self) -> str:
         parts = [self.book.place]
-        if self.against and self.base is not None:
-            parts.append(f"diff with step {self.base}")
         if self._search and self._hits is not None:
             parts.append(f"{run_text.counted(len(self._hits), 'hit')} for {run_text.cut(self._search, 12)}")
         return " · ".join(part for part in parts if part)
@@ -167,6 +165,7 @@ class SamplesView(RunView, can_focus=True):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= WIDE, "-wide")
+        self._paint()
 
     # actions
     def action_extreme(self, best: bool) -> None:
@@ -304,6 +303,9 @@ class SamplesView(RunView, can_focus=True):
         if head is None:
             return self._none
         parts = []
+        if self.base is not None:
+            where = "left" if self.has_class("-wide") else "above"
+            parts.append(f"diff with step {self.base} ({where})")
         if head.reward is not None:
             parts.append(f"reward {run_text.figure(head.reward)}{self._reward_parts()}")
         if head.kl is not None:
