@@ -131,7 +131,7 @@ class ListPane(Widget, can_focus=True):
         base = self.rich_style
         if y == 0:
             style = self.get_component_rich_style("list-pane--head")
-            place = f"{self._cursor + 1}/{len(self._rows)} " if len(self._rows) > self._page else ""
+            place = f"  {self._cursor + 1}/{len(self._rows)} " if len(self._rows) > self._page else ""
             head = self._strip(self._head, style)
             if not place:
                 return head

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 
+from rich.text import Text
+from textual.app import App, ComposeResult
+
 from rlft_tui.client.connection import connect
 from rlft_tui.paths import Workspace
 from rlft_tui.runs.run_event import EventWriter
 from rlft_tui.runs.run_status import RunSummary, Series
 from rlft_tui.tui.keymap import check_keymap
-from rlft_tui.tui.list_pane import ListPane
+from rlft_tui.tui.list_pane import ListPane, ListRow
 from rlft_tui.tui.run_list import RunList, lower_is_better
 from rlft_tui.tui.run_table import glance
 from rlft_tui.tui.screens.monitor import MonitorScreen
@@ -69,6 +72,15 @@ def test_sorts_best_first_groups_by_tag_and_puts_away() -> None:
     runs.mark("a")
     runs.take([run("b")])
     assert runs.marked == []
+
+
+def test_going_runs_come_first_then_the_line_then_the_newest() -> None:
+    runs = RunList()
+    runs.take([
+        run("ended-late"), run("second", status="queued", queue_place=2), run("paused", status="paused"),
+        run("first", status="queued", queue_place=1), run("going", status="running"), run("ended-early"),
+    ])  # fmt: skip
+    assert ids(runs) == ["going", "first", "second", "ended-late", "paused", "ended-early"]
 
 
 def test_a_glance_has_course_and_best_value() -> None:
@@ -143,3 +155,20 @@ def test_keys_of_the_monitors_views_are_remapped_by_id_and_may_repeat_in_another
     assert check_keymap({"samples.best": "t"}, places, modes).problems == ()
     assert "curves.smooth" in check_keymap({"curves.axis": "e"}, places, modes).problems[0]
     assert "monitor.stop" in check_keymap({"chart.whole": "x"}, places, modes).problems[0]
+
+
+def test_the_row_counter_stands_apart_from_the_heads_last_column() -> None:
+    class Listed(App[None]):
+        def compose(self) -> ComposeResult:
+            yield ListPane()
+
+    async def scenario() -> None:
+        async with Listed().run_test(size=(30, 4)) as pilot:
+            pane = pilot.app.query_one(ListPane)
+            pane.show([ListRow(str(n), Text(str(n))) for n in range(56)], Text("reward-1130-0304-abcd" * 2))
+            await pilot.pause()
+            head = pane.render_line(0).text
+            assert len(head) == 30
+            assert head.endswith("  1/56 ")
+
+    asyncio.run(scenario())
