@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from rlft_tui.database.connection import Database
@@ -19,6 +21,8 @@ _NO_SETTINGS = ("now", "prompt_rows")
 """What a launch takes besides the spec."""
 MOST_ROWS = 2000
 """Rows of each file whose tokens are looked at before a launch; ``rlft data check`` looks at all."""
+_CONTEXT = ("max_position_embeddings", "n_positions")
+"""What a model's config.json calls the longest sequence that the model was made for."""
 
 
 def check_data(
@@ -46,7 +50,27 @@ def check_data(
         return found
     tokens = check_tokens(chosen, source.path, method, max_length=max_length, room=room, rows=rows, most=most)
     shown = {"dataset": chosen.hash, **tokens}
+    context = context_of(Path(source.path))
+    if 0 < context < max_length:
+        beyond = f"max_length {max_length} is beyond the {context} tokens that {model} was made for"
+        found += DatasetCheck((), (beyond,))
     return found + DatasetCheck(tuple(tokens["errors"]), tuple(tokens["warnings"]), shown)
+
+
+def context_of(model: Path) -> int:
+    """Tokens of the longest sequence that the model in this folder was made for; 0 where it does not say."""
+    try:
+        config = json.loads((model / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return 0
+    if not isinstance(config, dict):
+        return 0
+    inner = config.get("text_config")
+    for part in (config, inner if isinstance(inner, dict) else {}):
+        for name in _CONTEXT:
+            if isinstance(part.get(name), int):
+                return int(part[name])
+    return 0
 
 
 def check_launch(database: Database, values: dict[str, Any], machine: Machine) -> DatasetCheck:

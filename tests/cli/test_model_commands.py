@@ -98,6 +98,10 @@ def test_a_data_set_is_checked_token_by_token_before_training(
     assert "warning: only" in shown
     assert "warning: the chosen answer is the longer one in 100% of the training rows" in shown
 
+    assert "was made for" not in shown
+    beyond = rlft(*asked, "--max-length", "512128")
+    assert "max_length 512128 is beyond the 1024 tokens that tiny was made for" in beyond.out
+
     useless = rlft(*asked, "--max-length", "16")
     assert useless.code == 1
     assert "error: every prompt fills max_length" in useless.out
