@@ -6,6 +6,7 @@ import ast
 import hashlib
 import importlib.util
 import inspect
+import stat
 import sys
 import traceback
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from rlft_tui.rewards.reward_function import RewardFunction
 
 GIVEN = frozenset({"prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric"})
 """What every trainer gives; other arguments are columns of the data set."""
+MOST_BYTES = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,12 @@ def functions_in(path: Path) -> tuple[FoundFunction, ...]:
     RlftError with the line when it is no Python.
     """
     try:
+        found = path.stat()
+        # A pipe would be waited for, and a device never ends.
+        if not stat.S_ISREG(found.st_mode):
+            raise RlftError("not a regular file", where=str(path))
+        if found.st_size > MOST_BYTES:
+            raise RlftError(f"more than {MOST_BYTES // 1_000_000} MB of Python", where=str(path))
         source = path.read_bytes()
         tree = ast.parse(source, filename=str(path))
     except FileNotFoundError:

@@ -194,6 +194,20 @@ def test_a_column_that_the_data_set_lacks_is_named(tmp_path: Path) -> None:
             freeze([(source, options)], folder, target, columns=frozenset({"hint"}))
 
 
+def test_only_small_regular_files_are_looked_into(tmp_path: Path) -> None:
+    write(tmp_path / "good.py", "def good(**x): ...")
+    os.truncate(write(tmp_path / "huge.py", ""), 1 << 40)
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "zeros.py").symlink_to("/dev/zero")
+    faults = {file.path.stem: file.fault for file in reward_files(tmp_path)}
+    assert faults == {
+        "good": "",
+        "huge": f"{tmp_path / 'huge.py'}: more than 10 MB of Python",
+        "pipe": f"{tmp_path / 'pipe.py'}: not a regular file",
+        "zeros": f"{tmp_path / 'zeros.py'}: not a regular file",
+    }
+
+
 def test_a_new_file_is_a_reward_that_loads(tmp_path: Path) -> None:
     path = new_file(tmp_path, "politeness")
     (found,) = reward_files(tmp_path)
