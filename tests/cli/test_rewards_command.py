@@ -31,7 +31,7 @@ def test_list_shows_built_ins_files_and_broken_files(rlft: Rlft, here: Workspace
     write(here.rewards / "mine.py", 'def polite(**x):\n    """Says please."""\ndef short(**x): ...\n')
     write(here.rewards / "bad.py", "def x(:\n")
     found = {row["source"]: row for row in rlft.well("rewards", "list", "--json").value}
-    assert found["length"]["options"] == {"minimum": 20, "maximum": 60, "unit": "words"}
+    assert found["length"]["options"] == {"minimum": 10, "maximum": 25, "unit": "words"}
     assert found["rewards/mine.py:polite"]["says"] == "Says please."
     assert "rewards/mine.py:short" in found
     assert "bad.py:1: no valid Python" in found["rewards/bad.py"]["says"]
