@@ -45,7 +45,7 @@ def run(model: Path, updates: int, **settings: Any) -> tuple[list[dict[str, floa
 
 
 def test_without_a_penalty_the_reward_is_hacked_and_the_alarms_say_how(tiny_model: Path) -> None:
-    rows, alarms = run(tiny_model, 36, init_kl_coef=0.0, adaptive_kl=False)
+    rows, alarms = run(tiny_model, 24, learning_rate=2e-2, init_kl_coef=0.0, adaptive_kl=False)
     assert rows[0]["reward"] < 0.5
     assert rows[-1]["reward"] > 10
     assert alarms >= {"kl high", "kl critical", "entropy collapse", "repetition"}
