@@ -14,7 +14,7 @@ from rlft_tui.runs.run_status import Series
 from rlft_tui.tui.widgets.cells import cell_width
 from rlft_tui.tui.widgets.chart import Chart
 from rlft_tui.tui.widgets.chart_axis import LABEL, short_number, step_axis, step_label, tick_label, value_axis
-from rlft_tui.tui.widgets.chart_plot import plot
+from rlft_tui.tui.widgets.chart_plot import ALONE, plot
 from rlft_tui.tui.widgets.chart_points import reading, trace, value_range
 from tests.widgets.curves import series
 from tests.widgets.texts import harmful
@@ -288,3 +288,14 @@ async def test_themes_change_the_colours() -> None:
         app.theme = "textual-light"
         await until(pilot, lambda: [list(app.chart.render_line(y)) for y in range(24)] != dark)
         assert all(segment.style is not None for y in range(24) for segment in app.chart.render_line(y))
+
+
+@pytest.mark.anyio
+async def test_a_single_value_is_a_mark_one_can_see_and_a_unit_that_says_the_title_is_left_out() -> None:
+    app = Charts()
+    async with app.run_test(size=(60, 12)) as pilot:
+        app.chart.show([series([0.5], key="reward", unit="reward")], steps=10)
+        await pilot.pause()
+        rows = picture(app.chart)
+        assert sum(row.count(ALONE) for row in rows[1:]) == 1
+        assert rows[0].split()[:2].count("reward") == 1

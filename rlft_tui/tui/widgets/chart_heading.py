@@ -37,7 +37,7 @@ def heading(
         title = fit(title, most)
     pieces: list[Piece] = [(title, bold)]
     unit = series[0].unit if series else ""
-    if unit:
+    if unit and harmless_line(unit) != title:
         pieces.append((f" {harmless_line(unit)}", faint))
     if notes:
         pieces.append((f" {notes}", faint))

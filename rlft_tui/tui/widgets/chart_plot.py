@@ -18,6 +18,9 @@ from rlft_tui.tui.widgets.chart_points import Trace
 _LOCK = threading.Lock()
 _COLOUR = re.compile(r"\x1b\[([0-9;]*)m")
 
+ALONE = "●"
+"""Mark of a point that no line joins to another."""
+
 LEFT = LABEL + 1
 """Cells left of the canvas: tick label and axis line."""
 
@@ -78,7 +81,9 @@ def _ticks(figure: Any, x: Axis, y: Axis, rows: int) -> None:
 
 
 def _draw(plotext: Any, figure: Any, run: list[tuple[float, float]], y: Axis, number: int) -> None:
-    marker = plotext.marker("braille", pixel=plotext.pixel(foreground=number + 1))
+    # A point alone is one dot of a Braille cell, which nobody sees.
+    shape = "braille" if len(run) > 1 else ALONE
+    marker = plotext.marker(shape, pixel=plotext.pixel(foreground=number + 1))
     signal = figure.signal(
         [_unit(at) for at, _ in run], [_unit(y.share(value)) for _, value in run], marker=marker
     )
