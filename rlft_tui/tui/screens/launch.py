@@ -48,7 +48,7 @@ class LaunchScreen(LaunchView):
         Binding("ctrl+g", "turn('method')", "method", id="launch.method", tooltip="Next method"),
         Binding("ctrl+n", "turn('begin')", "preset", id="launch.preset", tooltip="Next preset to begin with"),
         Binding("ctrl+o", "more", "all settings", id="launch.more", tooltip="All settings, or the first few"),
-        Binding("ctrl+t", "edit", "$EDITOR", id="launch.edit", tooltip="All settings as TOML in $EDITOR"),
+        Binding("ctrl+t", "edit", "editor", id="launch.edit", tooltip="All settings as TOML in $EDITOR"),
         Binding("ctrl+y", "copy", "copy", id="launch.copy", tooltip="Copy the command"),
         Binding("down", "next_field", "next", show=False, id="launch.next", tooltip="Next field"),
         Binding("up", "previous_field", "previous", show=False, id="launch.previous", tooltip="Field before"),
@@ -170,6 +170,8 @@ class LaunchScreen(LaunchView):
             self._take_all()  # what is typed at this moment
             if number == self._trial:
                 self._checked(values, found)
+            else:
+                self._check()
 
         def failed(error: RlftError) -> None:
             if number == self._trial:

@@ -210,22 +210,25 @@ class LaunchView(WorkbenchScreen):
 
     def _take(self, widget: Widget, text: str) -> None:
         row = widget.parent
-        if isinstance(row, FieldRow):
-            self._set(row, text)
-            if row.form is self.form:
-                self._check()
+        if isinstance(row, FieldRow) and self._set(row, text):
+            self._check()
 
     def _take_all(self) -> None:
         """What was typed right before a key that acts on it may not have been announced yet."""
         for row in self.query(FieldRow):
             self._set(row, row.text)
 
-    def _set(self, row: FieldRow, text: str) -> None:
-        """What is waited for was about the setting as it was: a change gives it up."""
+    def _set(self, row: FieldRow, text: str) -> bool:
+        """Whether a setting of the form in front is another now: what is waited for is given up then.
+
+        A row says what it holds as it is mounted, too.
+        """
         before = row.form.text(row.field.name)
         row.form.set(row.field.name, text)
-        if row.form is self.form and row.form.text(row.field.name) != before:
+        changed = row.form is self.form and row.form.text(row.field.name) != before
+        if changed:
             self._give_up()
+        return changed
 
     def _give_up(self) -> None:
         """Wait for no check and no dry run any more; what is being launched cannot be called back."""
