@@ -149,7 +149,7 @@ def test_launching_dpo_starts_the_run_that_the_command_names(
             await shows(pilot, "Launch with this?")
             await pilot.press("y")
             await until(pilot, lambda: isinstance(pilot.app.screen, MonitorScreen), "the monitor")
-            await shows(pilot, "tiny-", dataset)
+            await shows(pilot, "tiny-", "data set first")
 
     asyncio.run(scenario())
     run_id = end_run(client, workspace)

@@ -14,6 +14,7 @@ from rlft_tui.runs.estimate import Estimate
 from rlft_tui.tui.screens.estimate import EstimateScreen, estimate_lines
 from rlft_tui.tui.screens.launch import LaunchScreen
 from rlft_tui.tui.screens.proof import ProofScreen
+from rlft_tui.tui.views.field_rows import FieldRow
 from tests.tui.bench import front, shows, until, workbench
 from tests.tui.conftest import label
 from tests.tui.run_folders import dpo_folder
@@ -60,7 +61,7 @@ def test_clone_proof_and_dry_run_from_the_form(
         async with workbench(workspace, "runs") as pilot:
             await shows(pilot, "dpo-one")
             await pilot.press("n")
-            await shows(pilot, "begin with", "dpo-one", "$ rlft train dpo --clone dpo-one")
+            await shows(pilot, "clone  defaults", "high-performance", "$ rlft train dpo --clone dpo-one")
             screen = front(pilot, LaunchScreen)
             steps = screen.query_one("#field-max_steps", Input)
             assert steps.value == "7"
@@ -88,5 +89,12 @@ def test_clone_proof_and_dry_run_from_the_form(
             assert isinstance(pilot.app.screen, EstimateScreen)
             await pilot.press("enter")
             await until(pilot, lambda: pilot.app.screen is screen, "the form")
+
+            await pilot.press("ctrl+g", "ctrl+g")
+            await shows(pilot, "$ rlft train ppo")
+            rewards = screen.query_one("#field-rewards", Input)
+            rewards.focus()
+            (row,) = [each for each in screen.query(FieldRow) if each.field.name == "rewards"]
+            await shows(pilot, " ".join(row.field.help.split()[-2:]))
 
     asyncio.run(scenario())
