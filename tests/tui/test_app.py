@@ -40,7 +40,7 @@ def test_every_screen_opens_by_digit_and_by_g_and_says_its_keys(
                     continue
                 await pilot.press("g", entry.digit)
                 await until(lambda key=key: app.current_mode == key, key, app)  # type: ignore[misc]
-                await shows(app, entry.title, "? help")
+                await shows(app, entry.title, " help")
                 await pilot.press("f1")
                 await until(lambda: app.current_mode == "home", "home", app)
                 if key not in ("label", "compare"):

@@ -144,7 +144,7 @@ def test_a_live_run_grows_on_the_screen_and_its_death_is_shown_with_cause_and_re
                 go(folder, 3)
                 await shows(pilot, "3/40", "loss", "rewards/margins")
                 go(folder, 12)
-                await shows(pilot, "12/40", "left")
+                await shows(pilot, "12/40", "812 MB")
                 await pilot.press("s")
                 await shows(pilot, "step 10 (1 of 1)")
                 await pilot.press("o")

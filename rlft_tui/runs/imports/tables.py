@@ -22,6 +22,9 @@ _MOST_STEP = 2**53
 _ESCAPED = re.compile("[\udc80-\udcff]")
 """A byte that was no UTF-8, as surrogateescape gives it."""
 
+LONGEST_CELL = 131_072
+"""Characters; a longer one is a quote left open, not a number."""
+
 
 def read_trainer_state(path: Path) -> ForeignRun:
     """The log history of a Hugging Face Trainer; RlftError for a file without one."""
@@ -46,6 +49,8 @@ def read_trainer_state(path: Path) -> ForeignRun:
 def read_csv(path: Path) -> ForeignRun:
     """A column a metric, a row a step; RlftError for a file without numbers."""
     read = _Rows()
+    # The limit is the process's: whoever reads a table sets its own.
+    csv.field_size_limit(LONGEST_CELL)
     # Bytes that are no UTF-8 come as lone surrogates, so that only their own row is refused.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         reader = csv.DictReader(stream)

@@ -129,7 +129,7 @@ class SamplesView(RunView, can_focus=True):
     async def read(self, link: ServerLink, run: RunSummary) -> None:
         book = self.book
         after = book.last_step - 1 if book.by_step else -(2**62)
-        self._none = GENERATED if run.method == "generate" else NO_SAMPLES
+        self._none = nothing_yet(run.method)
         news = book.add(await link.call(lambda client: client.sample_heads(run.id, after_step=after)))
         if self._wanted_step is not None and book.by_step:
             book.go_to(self._wanted_step)
@@ -323,6 +323,11 @@ class SamplesView(RunView, can_focus=True):
             return ""
         parts = (f"{run_text.plain(name)} {run_text.figure(part)}" for name, part in rewards.items())
         return f" ({' + '.join(parts)})"
+
+
+def nothing_yet(method: str) -> str:
+    """What stands where samples will be: a generating run's answers are pairs, not samples."""
+    return GENERATED if method == "generate" else NO_SAMPLES
 
 
 def _texts(run_id: str, step: int, client: WorkspaceClient) -> tuple[Sample, ...]:

@@ -79,7 +79,8 @@ def value_axis(low: float, high: float, before: Axis | None, ticks: int = 4) -> 
     if not step or not math.isfinite(low / step) or not math.isfinite(high / step):
         return Axis(low, high, (low, high))
     first, last = math.floor(low / step), math.ceil(high / step)
-    bottom, top = _clamped(first * step), _clamped(last * step)
+    # A value that is next to nothing beside the step vanishes in the division.
+    bottom, top = min(low, _clamped(first * step)), max(high, _clamped(last * step))
     if not bottom < top:
         return Axis(low, high, (low, high)) if low < high else Axis(low - 1, low + 1, (low,))
     marks = tuple(_clamped(number * step) for number in range(first, last + 1)) if last - first < 50 else ()
