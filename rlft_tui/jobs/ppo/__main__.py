@@ -18,6 +18,7 @@ from rlft_tui.errors import RlftError
 from rlft_tui.jobs.job import Job, run_job, say
 from rlft_tui.jobs.method import Setup
 from rlft_tui.jobs.method_rows import method_rows
+from rlft_tui.jobs.reward_functions import try_rewards
 from rlft_tui.jobs.training import MERGED, quiet_libraries, save_result
 from rlft_tui.runs.specs.ppo import PpoSpec
 
@@ -25,6 +26,7 @@ from rlft_tui.runs.specs.ppo import PpoSpec
 def train(job: Job, spec: PpoSpec) -> int:
     # -- data: read and checked before anything slow is imported
     rows, heldout_rows = method_rows(job.folder.dataset, spec.method)
+    try_rewards(spec.rewards, job.folder.rewards, rows)
 
     job.stage("starting", detail="loading torch and transformers")
     os.environ["TQDM_DISABLE"] = "1"

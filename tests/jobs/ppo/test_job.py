@@ -137,6 +137,16 @@ def test_bad_settings_are_refused_in_one_line(tiny_model: Path, tmp_path: Path) 
     assert not folder.model.exists()
 
 
+def test_a_faulty_reward_ends_the_run_before_anything_is_loaded(tiny_model: Path, tmp_path: Path) -> None:
+    folder = ppo_folder(tmp_path / "faulty", tiny_model, rewards=["rewards/faulty.py"])
+    folder.rewards.mkdir(exist_ok=True)
+    (folder.rewards / "faulty.py").write_text("def f(prompts, completions, **more):\n    return 1 / 0\n")
+    code, errors = finish(start("ppo", folder.root))
+    assert code == 1
+    assert "faulty.py:2" in errors
+    assert not of_kind(events(folder), "stage")
+
+
 def test_an_adapter_that_is_continued_is_also_the_reference(whole: Ended, tmp_path: Path) -> None:
     spec = whole.folder.spec.read_text(encoding="utf-8")
     base = next(line for line in spec.splitlines() if line.startswith("path = ")).removeprefix("path = ")
