@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,18 +55,84 @@ class Home:
     """Of the two models with the most verdicts between them; may be some seconds old."""
 
 
+MOST_SIDES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class AskedSide:
+    """One answer of a request: a model and how it is to draw. None: as the request says."""
+
+    model: str
+    """Registry name, pulled model, folder or hub id; PROVIDER or PROVIDER:MODEL for one of rlft.toml."""
+    temperature: float | None = None
+    top_p: float | None = None
+    max_new_tokens: int | None = None
+    seed: int | None = None
+    """None: made from the request's seed and the side's number, so that two sides differ."""
+    top_k: int = 0
+    """Only this many of the likeliest tokens; 0 for all."""
+    repetition_penalty: float = 1.0
+    """Divides the logits of tokens that came before (Keskar et al. 2019); 1 for none."""
+    system: str | None = None
+    """System prompt of this side alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
-    """What the inference worker is asked: one prompt, one or two models."""
+    """One conversation and who answers it: one to four sides, which stream at the same time.
+
+    Sides are given as ``sides``, or as ``models`` when all draw alike. The same model may come twice.
+    """
 
     prompt: str
-    models: tuple[str, ...]
-    """Registry names."""
+    models: tuple[str, ...] = ()
+    """Names as in AskedSide; not used when ``sides`` is given."""
     context: tuple[dict[str, str], ...] = ()
+    """The turns before the prompt, oldest first; each with role and content."""
     temperature: float = 0.7
     top_p: float = 1.0
     max_new_tokens: int = 256
     seed: int = 0
+    sides: tuple[AskedSide, ...] = ()
+    system: str = ""
+    """System prompt; in place of one that begins ``context``. Empty: that one, or the template's own."""
+    stop: tuple[str, ...] = ()
+    """An answer ends before the first of these texts."""
+    probabilities: bool = False
+    """Whether each token comes with its probability and its likeliest rivals."""
+
+    def asked(self) -> tuple[AskedSide, ...]:
+        """The sides with every setting filled in, as they are answered and as they are to be stored."""
+        sides = self.sides or tuple(AskedSide(name) for name in self.models)
+        return tuple(
+            AskedSide(
+                side.model,
+                self.temperature if side.temperature is None else side.temperature,
+                self.top_p if side.top_p is None else side.top_p,
+                self.max_new_tokens if side.max_new_tokens is None else side.max_new_tokens,
+                seed_of_side(self.seed, number) if side.seed is None else side.seed,
+                side.top_k,
+                side.repetition_penalty,
+                self.system if side.system is None else side.system,
+            )
+            for number, side in enumerate(sides)
+        )
+
+
+def seed_of_side(seed: int, number: int) -> int:
+    """A seed for each side of a request; the first one's is the request's own."""
+    return seed if number == 0 else zlib.crc32(f"{seed} side {number}".encode())
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProbability:
+    """One token of an answer and what the model held of it, before temperature and top_p."""
+
+    text: str
+    """What it adds to the answer; empty inside a character of several tokens, and at the answer's end."""
+    probability: float
+    top: tuple[tuple[str, float], ...] = ()
+    """The five likeliest tokens with their probabilities, the likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +141,20 @@ class StreamedText:
 
     kind: Literal["loading", "text", "done", "error"]
     side: int = 0
-    """Index into GenerateRequest.models."""
+    """Index into GenerateRequest.sides, or .models."""
     text: str = ""
     """The new piece (text), what is loading, or the error's line."""
     tokens: int = 0
     """Tokens of this side so far."""
     tokens_per_second: float | None = None
+    probabilities: tuple[TokenProbability, ...] = ()
+    """Of the tokens in this piece, where they were asked for; their texts make up ``text``."""
+    ended: Literal["", "eos", "length", "stop"] = ""
+    """With ``done``: why the answer ended. length: it was cut."""
+    prompt_tokens: int = 0
+    """With ``done``: tokens of the conversation before the answer."""
+    memory_mb: float | None = None
+    """With ``done``: what the worker holds; None for a provider."""
 
 
 @dataclass(frozen=True, slots=True)
