@@ -283,6 +283,17 @@ def standing_preferences(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def feedback_agent(connection: duckdb.DuckDBPyConnection) -> None:
+    """Which policy a score is for; the view keeps the columns it was made with, so it is made again."""
+    for statement in (
+        "drop view current_feedback",
+        "alter table feedback add column agent varchar default ''",
+        """create view current_feedback as
+            select * from feedback where id not in (select target_id from revocations)""",
+    ):
+        connection.execute(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     label_views,
@@ -294,6 +305,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     dataset_kinds,
     gold_answers,
     standing_preferences,
+    feedback_agent,
 )
 """Oldest first. A step that was released is never changed: add another."""
 

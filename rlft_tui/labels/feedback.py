@@ -48,6 +48,8 @@ class Feedback:
     notes: str = ""
     created_at: float = 0.0
     """Unix seconds."""
+    agent: str = ""
+    """The policy that it is for (models/AGENT); empty where it is for none in particular."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import duckdb
 
 from rlft_tui.labels.feedback import Feedback, FeedbackEntry
 
-COLUMNS = "id, prompt, response, score, kind, labeler_id, example_id, model, run_id, notes, created_at"
+COLUMNS = "id, prompt, response, score, kind, labeler_id, example_id, model, run_id, notes, created_at, agent"
 """In the order of Feedback's fields."""
 
 
