@@ -294,6 +294,48 @@ def feedback_agent(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(statement)
 
 
+def rounds(connection: duckdb.DuckDBPyConnection) -> None:
+    """Blind comparisons of two models, what was decided after them, and what people say of a model.
+
+    A round's pairs are those of its generate runs: ``examples.source`` is ``run:`` and the run's id.
+    Decisions are appended; a policy's current version is the model promoted last.
+    """
+    for statement in (
+        """create table rounds (
+            id varchar primary key,
+            kind varchar not null check (kind in ('round', 'ab')),
+            model varchar not null,
+            opponent varchar not null,
+            policy varchar not null,
+            run_id varchar not null,
+            dataset varchar not null,
+            pairs integer not null,
+            trouble varchar not null,
+            created_at double not null)""",
+        """create table round_pairs (
+            run_id varchar primary key,
+            round_id varchar not null,
+            created_at double not null)""",
+        """create table decisions (
+            id varchar primary key,
+            round_id varchar not null,
+            decision varchar not null check (decision in ('promoted', 'rejected')),
+            policy varchar not null,
+            model varchar not null,
+            labeler_id varchar not null,
+            note varchar not null,
+            created_at double not null)""",
+        """create view current_versions as
+            select policy, arg_max(model, (created_at, id)) as model, max(created_at) as created_at
+            from decisions where decision = 'promoted' group by policy""",
+        """create table model_remarks (
+            name varchar primary key,
+            note varchar not null,
+            tags json not null)""",
+    ):
+        connection.execute(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     label_views,
@@ -306,6 +348,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     gold_answers,
     standing_preferences,
     feedback_agent,
+    rounds,
 )
 """Oldest first. A step that was released is never changed: add another."""
 
