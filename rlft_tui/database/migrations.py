@@ -336,6 +336,30 @@ def rounds(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(statement)
 
 
+def evaluation_results(connection: duckdb.DuckDBPyConnection) -> None:
+    """What evaluations found; the items behind it stay in the run folders."""
+    connection.execute(
+        """create table evaluations (
+            model varchar not null,
+            suite varchar not null,
+            task varchar not null,
+            metric varchar not null,
+            value double,
+            n bigint not null,
+            low double,
+            high double,
+            stderr double,
+            better varchar not null,
+            unit varchar not null,
+            settings varchar not null,
+            model_key varchar not null,
+            run_id varchar not null,
+            created_at double not null,
+            errors bigint not null,
+            unique (run_id, model, suite, task, metric))"""
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     label_views,
@@ -349,6 +373,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     standing_preferences,
     feedback_agent,
     rounds,
+    evaluation_results,
 )
 """Oldest first. A step that was released is never changed: add another."""
 
