@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
+from rlft_tui.jobs.token_draw import draw_tokens
 from rlft_tui.runs.run_spec import Sampling
 
 
@@ -123,29 +124,5 @@ class Decoding:
 
 
 def draw(logits: torch.Tensor, rows: list[Row], generators: list[random.Random]) -> list[int]:
-    """One token a row from logits (rows, vocabulary), by inverting the cumulative distribution.
-
-    A temperature of 0 takes the likeliest token. Nucleus sampling as Holtzman et al. 2019.
-    """
-    greedy = logits.argmax(dim=-1).tolist()
-    warm = [index for index, row in enumerate(rows) if row.sampling.temperature > 0]
-    if not warm:
-        return greedy
-    temperatures = torch.tensor([rows[i].sampling.temperature for i in warm], device=logits.device)
-    top_p = torch.tensor([rows[i].sampling.top_p for i in warm], device=logits.device)
-    points = torch.tensor([generators[i].random() for i in warm], device=logits.device)
-    probabilities = torch.softmax(logits[warm] / temperatures[:, None], dim=-1)
-    order = None
-    if bool((top_p < 1).any()):
-        probabilities, order = probabilities.sort(dim=-1, descending=True, stable=True)
-        before = probabilities.cumsum(dim=-1) - probabilities
-        outside = (before >= top_p[:, None]) & (top_p < 1)[:, None]
-        probabilities = probabilities.masked_fill(outside, 0.0)
-    cumulative = probabilities.double().cumsum(dim=-1)
-    target = points.double()[:, None] * cumulative[:, -1:]
-    found = torch.searchsorted(cumulative, target, right=True).clamp(max=logits.shape[-1] - 1)
-    if order is not None:
-        found = order.gather(1, found)
-    for index, token in zip(warm, found[:, 0].tolist(), strict=True):
-        greedy[index] = token
-    return greedy
+    """One token a row from logits (rows, vocabulary); see ``token_draw``."""
+    return draw_tokens(logits, [row.sampling for row in rows], generators)
