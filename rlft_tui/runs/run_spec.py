@@ -13,9 +13,10 @@ import tomli_w
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from rlft_tui.errors import NotFoundError, RlftError
-from rlft_tui.runs.methods import METHODS, TRAINING_METHODS, command_of
+from rlft_tui.runs.methods import METHODS, OTHER_METHODS, TRAINING_METHODS, command_of
 from rlft_tui.runs.specs.base import ModelSource, RunSpec, Sampling, model_fields
 from rlft_tui.runs.specs.dpo import DpoSpec
+from rlft_tui.runs.specs.export import ExportSpec
 from rlft_tui.runs.specs.generate import GenerateSpec, GenerationPrompt
 from rlft_tui.runs.specs.grpo import GrpoSpec
 from rlft_tui.runs.specs.imported import ImportedSpec
@@ -28,6 +29,7 @@ from rlft_tui.runs.specs.training import PolicySpec, TrainingSpec
 
 __all__ = (
     "METHODS",
+    "OTHER_SPECS",
     "SPECS",
     "TRAINING_METHODS",
     "GenerationPrompt",
@@ -44,13 +46,21 @@ __all__ = (
 )
 
 _AnySpec = SftSpec | RewardSpec | DpoSpec | KtoSpec | PpoSpec | GrpoSpec | RlooSpec | GenerateSpec
+_OtherSpec = ExportSpec | ImportedSpec
 _adapter: TypeAdapter[RunSpec] = TypeAdapter(
-    Annotated[_AnySpec | ImportedSpec, Field(discriminator="method")], config=ConfigDict(defer_build=True)
+    Annotated[_AnySpec | _OtherSpec, Field(discriminator="method")], config=ConfigDict(defer_build=True)
 )
 
 SPECS: dict[str, type[RunSpec]] = {spec.model_fields["method"].default: spec for spec in get_args(_AnySpec)}
 """Each method's spec, in the order of the loop."""
+OTHER_SPECS: dict[str, type[RunSpec]] = {
+    method: spec
+    for spec in get_args(_OtherSpec)
+    if (method := spec.model_fields["method"].default) in OTHER_METHODS
+}
+"""Specs of the runs that have a command or screen of their own."""
 assert tuple(SPECS) == METHODS
+assert tuple(OTHER_SPECS) == OTHER_METHODS
 assert tuple(m for m, spec in SPECS.items() if issubclass(spec, TrainingSpec)) == TRAINING_METHODS
 
 
@@ -61,8 +71,9 @@ def parse_spec(values: object, *, where: str = "run") -> RunSpec:
     except ValidationError as error:
         first = error.errors()[0]
         method = values.get("method") if isinstance(values, dict) else None
-        field = ".".join(str(part) for part in first["loc"] if part not in METHODS)
-        command = command_of(method) if isinstance(method, str) and method in METHODS else "train dpo"
+        field = ".".join(str(part) for part in first["loc"] if part not in (*METHODS, *OTHER_METHODS))
+        known = isinstance(method, str) and method in (*METHODS, *OTHER_METHODS)
+        command = command_of(str(method)) if known else "train dpo"
         # What a spec's own checks say is a sentence already; pydantic's begins with a capital.
         own = first["type"] == "value_error"
         said = str(first["ctx"]["error"]).rstrip(".") if own else _in_a_sentence(first["msg"])

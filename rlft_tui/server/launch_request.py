@@ -16,8 +16,10 @@ from rlft_tui.errors import ConflictError, RlftError
 from rlft_tui.models.models_table import list_models
 from rlft_tui.paths import Workspace
 from rlft_tui.runs.run_spec import (
+    OTHER_SPECS,
     SPECS,
     GenerationPrompt,
+    PolicySpec,
     RunSpec,
     TrainingSpec,
     model_fields,
@@ -43,7 +45,7 @@ def resolve_launch(
 ) -> LaunchRequest:
     """What ``WorkspaceClient.launch`` describes, checked; RlftError says what cannot be had."""
     values = dict(values)
-    kind = SPECS.get(str(values.get("method")), RunSpec)
+    kind = {**SPECS, **OTHER_SPECS}.get(str(values.get("method")), RunSpec)
     rows = _prompt_rows(values.pop("prompt_rows", ()))
     dataset: Path | None = None
     with database.reader() as connection:
@@ -60,6 +62,8 @@ def resolve_launch(
         names = [model.name for model in list_models(connection)]
     if settings.threads and not values.get("threads"):
         values["threads"] = settings.threads
+    if issubclass(kind, PolicySpec):
+        values["round"] = {"pairs": settings.round_pairs, **(values.get("round") or {})}
     with database.reader() as connection:
         spec = with_reward_models(connection, parse_spec(values))
     if isinstance(spec, TrainingSpec) and spec.output_name in names:
