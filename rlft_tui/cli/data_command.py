@@ -23,6 +23,7 @@ class KindName(StrEnum):
     preference = "preference"
     sft = "sft"
     unpaired = "unpaired"
+    scored = "scored"
     prompts = "prompts"
 
 
@@ -30,7 +31,7 @@ Kind = Annotated[
     KindName,
     typer.Option(
         "--kind",
-        help="preference (DPO, reward), sft, unpaired (KTO) or prompts (GRPO, RLOO, PPO).",
+        help="preference (DPO, reward), sft, unpaired (KTO), scored (reward) or prompts (GRPO, RLOO, PPO).",
     ),
 ]
 Name = Annotated[str, typer.Option("--name", metavar="NAME", help="Name to find it by.")]

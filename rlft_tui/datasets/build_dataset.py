@@ -10,7 +10,13 @@ from rlft_tui.database.connection import Database
 from rlft_tui.datasets.dataset import Dataset, DatasetSpec
 from rlft_tui.datasets.derive import prompts
 from rlft_tui.datasets.freeze import check_spec, freeze
-from rlft_tui.datasets.select_answers import select_completions, select_judged, select_scored, settled
+from rlft_tui.datasets.select_answers import (
+    scored_rows,
+    select_completions,
+    select_judged,
+    select_scored,
+    settled,
+)
 from rlft_tui.datasets.select_preferences import select_rows, select_written, with_margins
 from rlft_tui.datasets.selection import Selection
 from rlft_tui.datasets.verdicts_table import (
@@ -42,6 +48,9 @@ def _select(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -> tuple[S
     if spec.kind == "prompts":
         found = known_prompts(connection, spec)
         return Selection(tuple(prompts(found)), {}), len(found)
+    if spec.kind == "scored":
+        answers = scored_answers(connection, spec)
+        return scored_rows(answers), len(answers)
     verdicts = current_verdicts(connection, spec)
     written = written_answers(connection, spec) if spec.better_answers else []
     if spec.kind == "unpaired":
@@ -58,7 +67,7 @@ def _select(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -> tuple[S
 def _nothing(asked: int, left_out: dict[str, int], spec: DatasetSpec) -> str:
     if spec.kind == "prompts":
         return "there are no prompts here"
-    what = "verdicts or scores" if spec.kind == "unpaired" else "verdicts"
+    what = {"unpaired": "verdicts or scores", "scored": "scores"}.get(spec.kind, "verdicts")
     if not asked:
         return f"there are no {what} to train on"
     reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
@@ -68,4 +77,6 @@ def _nothing(asked: int, left_out: dict[str, int], spec: DatasetSpec) -> str:
 def _remedy(spec: DatasetSpec) -> str:
     if spec.kind == "prompts":
         return "Import some: rlft prompts import FILE"
+    if spec.kind == "scored":
+        return "Score some answers first: rlft score"
     return "Label some pairs first: rlft label"

@@ -18,6 +18,7 @@ from rlft_tui.datasets.rows import (
     JudgedRow,
     PreferenceRow,
     Row,
+    ScoredRow,
     answer_text,
     prompt_key,
 )
@@ -92,7 +93,7 @@ def _check_answers(name: str, rows: Sequence[Row]) -> DatasetCheck:
     errors: list[str] = []
     warnings: list[str] = []
     compared = [row for row in rows if isinstance(row, PreferenceRow)]
-    single = [row for row in rows if isinstance(row, CompletionRow | JudgedRow)]
+    single = [row for row in rows if isinstance(row, CompletionRow | JudgedRow | ScoredRow)]
     if count := sum(answer_text(row.chosen) == answer_text(row.rejected) for row in compared):
         errors.append(f"{count} {name} rows have identical answers")
     if count := sum(not answer_text(row.chosen).strip() for row in compared):
@@ -115,6 +116,8 @@ def _content(row: Row) -> tuple[object, ...]:
         return (row.prompt, row.chosen, row.rejected)
     if isinstance(row, JudgedRow):
         return (row.prompt, row.completion, row.label)
+    if isinstance(row, ScoredRow):
+        return (row.prompt, row.completion, row.score)
     return (row.prompt, row.completion) if isinstance(row, CompletionRow) else (row.prompt, row.columns)
 
 
@@ -156,7 +159,7 @@ def _one_sided(train: Sequence[Row]) -> Iterator[str]:
     margins = [row.margin for row in compared if row.margin is not None]
     if len(margins) > 1 and statistics.pstdev(margins) < 1e-9:
         yield f"every margin is {margins[0]:g}, so it says nothing about single rows"
-    scores = [row.score for row in train if isinstance(row, JudgedRow) and row.score is not None]
+    scores = [row.score for row in train if isinstance(row, JudgedRow | ScoredRow) and row.score is not None]
     if len(scores) > 1 and (spread := statistics.pstdev(scores)) < HARDLY:
         yield f"the scores hardly vary (standard deviation {spread:.2f})"
     labels = Counter(row.label for row in train if isinstance(row, JudgedRow))

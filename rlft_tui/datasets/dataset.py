@@ -8,11 +8,12 @@ from typing import Any, Literal
 from rlft_tui.errors import RlftError
 from rlft_tui.prompts.import_report import ImportReport
 
-DatasetKind = Literal["preference", "sft", "unpaired", "prompts"]
+DatasetKind = Literal["preference", "sft", "unpaired", "scored", "prompts"]
 KINDS: dict[DatasetKind, str] = {
     "preference": "prompt, chosen and rejected answer, with a margin where strengths are known",
     "sft": "prompt and an answer to imitate",
     "unpaired": "prompt, answer, and whether it is wanted",
+    "scored": "prompt, answer, and its score from 0 to 1",
     "prompts": "prompts alone, with any further columns for the rewards",
 }
 """What a row of each kind holds."""
@@ -39,6 +40,8 @@ class DatasetSpec:
     """Of an imported file: the name a column is read as, and the name it has there."""
     max_characters: int = 0
     """Of an imported file: rows with more characters in all texts together are refused; 0 keeps all."""
+    agent: str = ""
+    """Of scored answers: only those for this policy, or given to what its versions wrote; empty for all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ _FORMATS: dict[DatasetKind, str] = {
     "preference": "TRL conversational preference: prompt, chosen, rejected",
     "sft": "TRL conversational prompt-completion: prompt, completion",
     "unpaired": "TRL conversational unpaired preference: prompt, completion, label",
+    "scored": "prompt and completion as TRL has them, with the score that a reward model learns",
     "prompts": "TRL conversational prompt-only: prompt and columns for the rewards",
 }
 _OWN = {field.name for field in fields(PromptRow)} - {"columns"}

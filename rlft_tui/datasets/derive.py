@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rlft_tui.datasets.dataset import DatasetKind
-from rlft_tui.datasets.rows import CompletionRow, JudgedRow, PreferenceRow, PromptRow, Row
+from rlft_tui.datasets.rows import CompletionRow, JudgedRow, PreferenceRow, PromptRow, Row, ScoredRow
+from rlft_tui.datasets.score_scale import score_label
 from rlft_tui.errors import RlftError
 
 METHOD_KINDS: dict[str, tuple[DatasetKind, ...]] = {
-    "sft": ("sft", "preference", "unpaired"),
-    "reward": ("preference",),
+    "sft": ("sft", "preference", "unpaired", "scored"),
+    "reward": ("preference", "scored"),
     "dpo": ("preference",),
-    "kto": ("unpaired", "preference"),
-    "grpo": ("prompts", "preference", "sft", "unpaired"),
-    "rloo": ("prompts", "preference", "sft", "unpaired"),
-    "ppo": ("prompts", "preference", "sft", "unpaired"),
+    "kto": ("unpaired", "preference", "scored"),
+    "grpo": ("prompts", "preference", "sft", "unpaired", "scored"),
+    "rloo": ("prompts", "preference", "sft", "unpaired", "scored"),
+    "ppo": ("prompts", "preference", "sft", "unpaired", "scored"),
 }
 """The kinds a method can be trained on, its own first."""
 METHOD_OF: dict[DatasetKind, str] = {
     "preference": "dpo",
     "sft": "sft",
     "unpaired": "kto",
+    "scored": "reward",
     "prompts": "grpo",
 }
 """The method that data of a kind is proved for when none is named."""
@@ -49,7 +51,8 @@ def rows_for(method: str, kind: DatasetKind, rows: Iterable[Row], *, where: str 
     """The rows a method is trained on; RlftError when it cannot use that kind."""
     if kind not in kinds_for(method):
         raise wrong_kind(method, kind, where)
-    if METHOD_KINDS[method][0] == kind:
+    if METHOD_KINDS[method][0] == kind or method == "reward":
+        # A reward model learns comparisons and scores each in its own way.
         return list(rows)
     return list({"sft": completions, "kto": judgements}.get(method, prompts)(rows))
 
@@ -60,7 +63,9 @@ def completions(rows: Iterable[Row]) -> Iterator[Row]:
     for row in rows:
         if isinstance(row, PreferenceRow):
             answer = row.chosen
-        elif isinstance(row, JudgedRow) and row.label:
+        elif (isinstance(row, JudgedRow) and row.label) or (
+            isinstance(row, ScoredRow) and score_label(row.score)
+        ):
             answer = row.completion
         else:
             continue
@@ -72,9 +77,12 @@ def completions(rows: Iterable[Row]) -> Iterator[Row]:
 def judgements(rows: Iterable[Row]) -> Iterator[Row]:
     """Each comparison as a wanted and an unwanted answer, as TRL's unpair_preference_dataset makes them.
 
-    TRL puts all wanted ones first; here they alternate, so that every batch holds both.
+    TRL puts all wanted ones first; here they alternate, so that every batch holds both. A scored
+    answer is wanted or unwanted by the scoring guide; a mediocre one is left out.
     """
     for row in rows:
+        if isinstance(row, ScoredRow) and (label := score_label(row.score)) is not None:
+            yield JudgedRow(row.prompt, row.completion, label, row.example_id, row.category, row.score)
         if isinstance(row, PreferenceRow):
             yield JudgedRow(row.prompt, row.chosen, True, row.example_id, row.category)
             yield JudgedRow(row.prompt, row.rejected, False, row.example_id, row.category)

@@ -19,6 +19,7 @@ from rlft_tui.datasets.raw_rows import (
     parse_completion,
     parse_judged,
     parse_prompt_row,
+    parse_scored,
     uniform_columns,
 )
 from rlft_tui.datasets.rows import JudgedRow, Row, texts
@@ -81,6 +82,7 @@ class _Reading:
         self._parsers: dict[str, Callable[[dict[str, Any]], Row]] = {
             "sft": parse_completion,
             "unpaired": parse_judged,
+            "scored": parse_scored,
             "prompts": parse_prompt_row,
         }
 

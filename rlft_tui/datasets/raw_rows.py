@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from rlft_tui.datasets.rows import CompletionRow, Conversation, JudgedRow, PromptRow
-from rlft_tui.datasets.select_answers import score_label
+from rlft_tui.datasets.rows import CompletionRow, Conversation, JudgedRow, PromptRow, ScoredRow
+from rlft_tui.datasets.score_scale import score_label
 from rlft_tui.pairs.formats import trl
 from rlft_tui.pairs.formats.values import is_blank, json_list, number, truth
 from rlft_tui.prompts.import_prompts import COLUMNS, parse_prompt
@@ -66,6 +66,22 @@ def parse_judged(values: dict[str, Any]) -> JudgedRow:
         raise RowError(f"score {score:g} is mediocre: it says neither good nor bad")
     category = optional_text(values, "category")
     return JudgedRow(prompt, completion, label, _identity(prompt, completion), category, score)
+
+
+def parse_scored(values: dict[str, Any]) -> ScoredRow:
+    """An answer with a score from 0 to 1. RowError."""
+    prompt, completion = _cleaned(_prompt(values)), _cleaned(_answer(values))
+    if len(completion) != 1:
+        raise RowError(f"the answer has {len(completion)} messages where one is scored")
+    _require(prompt, completion)
+    score = number(values.get("score"), "score")
+    if score is None:
+        raise RowError("has no score")
+    if not 0 <= score <= 1:
+        raise RowError(f"score is {score:g}, not from 0 to 1")
+    # The same answer may have been scored by several people.
+    identity = hashlib.sha256(f"{_identity(prompt, completion)}~{score}".encode()).hexdigest()[:16]
+    return ScoredRow(prompt, completion, score, identity, optional_text(values, "category"))
 
 
 def parse_prompt_row(values: dict[str, Any]) -> PromptRow:

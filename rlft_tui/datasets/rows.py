@@ -56,6 +56,19 @@ class JudgedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoredRow:
+    """An answer and how good it is."""
+
+    prompt: Conversation
+    completion: Conversation
+    """One assistant message."""
+    score: float
+    """0 (very poor) to 1 (excellent)."""
+    example_id: str = ""
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PromptRow:
     """A prompt to be answered while training."""
 
@@ -66,11 +79,12 @@ class PromptRow:
     """What the reward functions get besides the answer, such as ``answer``; beside the prompt in the file."""
 
 
-Row = PreferenceRow | CompletionRow | JudgedRow | PromptRow
+Row = PreferenceRow | CompletionRow | JudgedRow | ScoredRow | PromptRow
 ROW_TYPES: dict[DatasetKind, type[Row]] = {
     "preference": PreferenceRow,
     "sft": CompletionRow,
     "unpaired": JudgedRow,
+    "scored": ScoredRow,
     "prompts": PromptRow,
 }
 

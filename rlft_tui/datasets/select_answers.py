@@ -6,7 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from rlft_tui.datasets.rows import CompletionRow, Conversation, JudgedRow, PreferenceRow, answer_text
+from rlft_tui.datasets.rows import (
+    CompletionRow,
+    Conversation,
+    JudgedRow,
+    PreferenceRow,
+    ScoredRow,
+    answer_text,
+)
+from rlft_tui.datasets.score_scale import score_label
 from rlft_tui.datasets.select_preferences import unfit
 from rlft_tui.datasets.selection import (
     CONTRADICTION,
@@ -21,11 +29,6 @@ from rlft_tui.datasets.selection import (
 )
 from rlft_tui.datasets.verdicts_table import ScoredAnswer, Verdict, WrittenAnswer
 from rlft_tui.prompts.prompt import conversation
-
-GOOD_SCORE = 0.7
-"""From here on the scoring guide says good, so the answer is wanted."""
-POOR_SCORE = 0.5
-"""Below, it says poor: unwanted. What lies between is mediocre and says neither."""
 
 
 def judged_rows(verdicts: Iterable[Verdict], *, decided: bool = True) -> Iterator[JudgedRow]:
@@ -87,9 +90,19 @@ def select_scored(answers: Iterable[ScoredAnswer]) -> Selection[JudgedRow]:
     return Selection(tuple(rows), dict(left_out))
 
 
-def score_label(score: float) -> bool | None:
-    """Whether an answer of that score (0 to 1) is wanted; None for a mediocre one."""
-    return True if score >= GOOD_SCORE else False if score < POOR_SCORE else None
+def scored_rows(answers: Iterable[ScoredAnswer]) -> Selection[ScoredRow]:
+    """Every scored answer as often as it was scored: what labellers differ in is averaged by the fit."""
+    rows = (
+        ScoredRow(
+            conversation(answer.prompt, answer.context),
+            _said(answer.response),
+            answer.score,
+            answer.id,
+            answer.category,
+        )
+        for answer in answers
+    )
+    return Selection(tuple(rows), {})
 
 
 def settled(selection: Selection[JudgedRow]) -> Selection[JudgedRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import duckdb
@@ -139,13 +140,19 @@ def scored_answers(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -> 
            where (len($1::varchar[]) = 0 or f.labeler_id in (select unnest($1::varchar[])))
              and (len($2::varchar[]) = 0 or e.category in (select unnest($2::varchar[])))
              and (e.id is null or e.id not in (select example_id from current_marks where kind = 'flag'))
+             and ($3 = '' or f.agent = $3 or (f.agent = '' and regexp_full_match(f.model, $4)))
            order by f.id""",
-        [list(spec.labelers), list(spec.categories)],
+        [list(spec.labelers), list(spec.categories), spec.agent, version_pattern(spec.agent)],
     ).fetchall()
     return [
         ScoredAnswer(identity, labeler, prompt, decode_context(context), response, score, category)
         for identity, labeler, prompt, context, response, score, category in rows
     ]
+
+
+def version_pattern(agent: str) -> str:
+    """Matches the names of a policy's versions in the registry: AGENT-v15, AGENT-v15-2."""
+    return re.escape(agent) + r"-v\d+(-\d+)?"
 
 
 def known_prompts(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -> list[PromptRow]:

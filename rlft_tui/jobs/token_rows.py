@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rlft_tui.datasets.rows import ScoredRow
 from rlft_tui.jobs.conversation_tokens import conversation_tokens
 from rlft_tui.jobs.preference_rows import prompt_tokens, tokenise, tokenise_answer
 
@@ -45,6 +46,11 @@ def _compared(tokenizer: Any, row: Any) -> TokenisedRow:
 
 
 def _scored(tokenizer: Any, row: Any) -> TokenisedRow:
+    if isinstance(row, ScoredRow):
+        prompt, answer = tokenise_answer(tokenizer, row.prompt, row.completion)
+        ids = prompt + answer
+        read = [False] * (len(ids) - 1) + [True]
+        return TokenisedRow(len(prompt), {f"scored {row.score:g}": Sequence(ids, read)})
     compared = _compared(tokenizer, row)
     sides = {
         side: Sequence(each.ids, [False] * (len(each.ids) - 1) + [True])

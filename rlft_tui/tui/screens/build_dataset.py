@@ -19,6 +19,7 @@ _BUILT_FROM: dict[str, str] = {
     "preference": "What most verdicts on a pair say, and written answers over judged ones",
     "sft": "Written answers, else the chosen one, and those of both-good ties",
     "unpaired": "Winners and losers, both-good and both-bad ties, scored answers",
+    "scored": "Every scored answer with its score, for a reward model",
     "prompts": "The prompts of the workspace and of its pairs",
 }
 MOST_HELD_OUT = 90
