@@ -162,6 +162,7 @@ def _verdict(ranking: Ranking, one: RankedPair, stored: tuple[str, bool] | None)
         reasoning=ranking.notes,
         source=RANKING_SOURCE + ranking.id,
         created_at=ranking.created_at,
+        quality=ranking.quality,
     )
 
 

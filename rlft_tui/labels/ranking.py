@@ -9,6 +9,7 @@ import msgspec
 
 from rlft_tui.errors import RlftError
 from rlft_tui.ids import derived_id
+from rlft_tui.labels.preference import Quality
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Message
 
@@ -52,6 +53,10 @@ class Ranking:
     time_spent_ms: int = 0
     created_at: float = 0.0
     """Unix seconds."""
+    open_end: bool = False
+    """Whether the last group was not put in order: nothing is said of its answers among themselves."""
+    quality: Quality = ""
+    """Of an order with one group: whether all answers are good, or all bad."""
 
     @property
     def content(self) -> str:
@@ -60,7 +65,10 @@ class Ranking:
         return msgspec.json.encode(values).decode()
 
 
-_CONTENT = ("prompt", "responses", "order", "models", "context", "category", "notes", "time_spent_ms")
+_CONTENT = (
+    *("prompt", "responses", "order", "models", "context", "category", "notes", "time_spent_ms"),
+    *("open_end", "quality"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +155,10 @@ def check_ranking(one: Ranking) -> None:
     named = [index for group in one.order for index in group]
     if sorted(named) != list(range(len(one.responses))) or not all(one.order):
         raise RlftError(f"the order has to name each of the answers 0 to {len(one.responses) - 1} once")
+    if one.open_end and len(one.order) < 2:
+        raise RlftError("an order that is left open has to say which answers come first")
+    if one.quality and len(one.order) > 1:
+        raise RlftError("all good or all bad is said of answers that are tied")
 
 
 def answers_id(prompt: str, context: tuple[Message, ...], responses: tuple[str, ...]) -> str:
@@ -158,13 +170,16 @@ def answers_id(prompt: str, context: tuple[Message, ...], responses: tuple[str, 
 def decompose(ranking: Ranking) -> list[RankedPair]:
     """Every two answers as a pair with a verdict: n (n - 1) / 2 of them, ties among equals.
 
-    What Ouyang et al. (2022) do with rankings of 4 to 9 answers.
+    What Ouyang et al. (2022) do with rankings of 4 to 9 answers. Two answers at an open end are left out.
     """
+    unordered = set(ranking.order[-1]) if ranking.open_end else set()
     place = {index: rank for rank, group in enumerate(ranking.order) for index in group}
     models = ranking.models or ("",) * len(ranking.responses)
     found: list[RankedPair] = []
     for first in range(len(ranking.responses)):
         for second in range(first + 1, len(ranking.responses)):
+            if first in unordered and second in unordered:
+                continue
             swapped = ranking.responses[second] < ranking.responses[first]
             a, b = (second, first) if swapped else (first, second)
             pair = ResponsePair(
