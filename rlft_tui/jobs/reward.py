@@ -1,7 +1,9 @@
-"""A reward model on comparisons: ``python -m rlft_tui.jobs.reward RUN_DIR``.
+"""A reward model on comparisons or scored answers: ``python -m rlft_tui.jobs.reward RUN_DIR``.
 
-TRL's RewardTrainer: one score in place of the language head, read at the last token, with the loss
--log sigmoid(chosen - rejected - margin) (Ouyang et al. 2022, eq. 1; Touvron et al. 2023, eq. 2).
+Comparisons go through TRL's RewardTrainer: one score in place of the language head, read at the last
+token, with the loss -log sigmoid(chosen - rejected - margin) (Ouyang et al. 2022, eq. 1; Touvron et al.
+2023, eq. 2).
+Answers with a score of their own are learnt by regression: jobs/score_regression.py.
 With LoRA the head is saved with the adapter. The result scores answers: jobs/reward_scoring.py.
 """
 
@@ -10,6 +12,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from rlft_tui.datasets.rows import ScoredRow
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.method import Measurer, Method, Reference, Setup
 from rlft_tui.jobs.training import run_method
@@ -24,6 +27,9 @@ UNITS = {
     "heldout/score_mean": "score",
     "heldout/score_std": "score",
     "heldout/loss": "nats/pair",
+    "heldout/squared_error": "score²",
+    "heldout/given_variance": "score²",
+    "heldout/absolute_error": "score",
 }
 
 
@@ -33,6 +39,10 @@ class Reward(Method[RewardSpec]):
     units = UNITS
 
     def trainer(self, setup: Setup[RewardSpec]) -> Any:
+        if isinstance(setup.rows[0], ScoredRow):
+            from rlft_tui.jobs.score_regression import score_trainer
+
+            return score_trainer(setup)
         from datasets import Dataset
         from trl.trainer.reward_config import RewardConfig
         from trl.trainer.reward_trainer import RewardTrainer
@@ -63,6 +73,15 @@ class Reward(Method[RewardSpec]):
     def measurer(
         self, setup: Setup[RewardSpec], trainer: Any, reference: Reference | None
     ) -> Measurer | None:
+        if isinstance(setup.rows[0], ScoredRow):
+            from rlft_tui.jobs.score_regression import ScoreAudit
+
+            return ScoreAudit(
+                setup.heldout_rows,
+                setup.tokenizer,
+                max_length=setup.spec.max_length,
+                batch_size=2 * setup.spec.batch_size,
+            )
         from rlft_tui.jobs.reward_audit import RewardAudit
 
         return RewardAudit(

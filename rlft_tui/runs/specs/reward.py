@@ -10,7 +10,8 @@ from rlft_tui.runs.specs.training import TrainingSpec
 
 
 class RewardSpec(TrainingSpec):
-    """A reward model on comparisons: a score in place of the language head (Ouyang et al. 2022, eq. 1)."""
+    """A reward model: a score in place of the language head, learnt from comparisons (Ouyang et al. 2022,
+    eq. 1), or from scored answers by regression."""
 
     method: Literal["reward"] = "reward"
     margins: bool = True
