@@ -15,6 +15,7 @@ import msgspec
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.paths import Workspace
+from rlft_tui.providers.settings import ProviderSettings, check_providers
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Settings:
     """CPU threads of jobs; 0 leaves the choice to torch."""
     parallel_runs: int = 1
     """How many runs are on the device at once, training and generating; later ones wait in line."""
+    round_pairs: int = 20
+    """Pairs with its parent that are queued when a training run has ended, unless the run says; 0: none."""
     daily_backups: int = 7
     """How many automatic daily backups are kept; 0 for none."""
     repeat_share: float = 0.05
@@ -54,6 +57,8 @@ class Settings:
     """Run for each alarm and each end of a run, without a shell; the text is its last argument."""
     alarm_webhook: str = ""
     """URL that gets a POST with the text of each alarm and each end of a run, as ntfy takes it."""
+    providers: dict[str, ProviderSettings] = field(default_factory=dict)
+    """Models that answer elsewhere, by the name they are asked under."""
 
     def asks_strength(self, labeler: str) -> bool:
         """Whether this labeller is asked how much better an answer is."""
@@ -77,11 +82,26 @@ def read_settings(path: Path) -> Settings:
             near = difflib.get_close_matches(key, known, n=1)
             remedy = f"Did you mean {near[0]}?" if near else f"Settings: {', '.join(known)}"
             raise RlftError(f"unknown setting {key!r}", where=str(path), remedy=remedy)
+    _check_provider_keys(values.get("providers"), path)
     try:
-        return msgspec.convert(values, Settings)
+        settings = msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:
         said = str(error)
         raise RlftError(said[:1].lower() + said[1:], where=str(path)) from None
+    check_providers(settings.providers, str(path))
+    return settings
+
+
+def _check_provider_keys(tables: object, path: Path) -> None:
+    """RlftError for a setting no provider has; a key to an account among them is not repeated."""
+    known = [setting.name for setting in fields(ProviderSettings)]
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        for key in table if isinstance(table, dict) else ():
+            if key not in known:
+                remedy = f"Settings: {', '.join(known)}. A key is in the environment, key_env says where"
+                raise RlftError(
+                    f"[providers.{name}]: unknown setting {key!r}", where=str(path), remedy=remedy
+                )
 
 
 def alarm_words(command: str) -> list[str]:
@@ -199,6 +219,10 @@ _TEMPLATE = """\
 # How many runs are on the device at once; later ones wait in line and start by themselves.
 # parallel_runs = {parallel_runs}
 
+# Prompts that a training run's result and what it would replace both answer at its end, to be judged
+# blind; 0 for none.
+# round_pairs = {round_pairs}
+
 # How many automatic daily backups are kept; 0 for none.
 # daily_backups = {daily_backups}
 
@@ -214,6 +238,14 @@ _TEMPLATE = """\
 # Told of every alarm and every end of a run: a command (the text is its last argument), a web address.
 # alarm_command = "notify-send rlft"
 # alarm_webhook = "https://ntfy.sh/my-topic"
+
+# Models that answer elsewhere, asked as NAME or NAME:MODEL. kind: openai (Ollama, vLLM, llama.cpp's
+# server, OpenAI) or anthropic. The key is never written down: key_env names the environment variable.
+# [providers.ollama]
+# kind = "openai"
+# url = "http://127.0.0.1:11434/v1"
+# model = "llama3.2"
+# key_env = ""
 
 # Keys, by the id of their binding.
 # [keymap]
