@@ -26,6 +26,8 @@ class QueuePlace:
     """Unix seconds before which it is not started."""
     auto_resumes: int = 0
     """How often it has been resumed by itself since somebody last started it."""
+    after: str = ""
+    """Id of a run that has to finish first: this one needs what that one makes."""
 
     def is_due(self, now: float) -> bool:
         return not self.held and self.not_before <= now

@@ -17,7 +17,7 @@ from rlft_tui.runs.run_spec import TrainingSpec
 from rlft_tui.server.model_sources import resolve_model
 from rlft_tui.server.token_checks import check_tokens
 
-_NO_SETTINGS = ("now", "prompt_rows")
+_NO_SETTINGS = ("now", "after", "prompt_rows")
 """What a launch takes besides the spec."""
 MOST_ROWS = 2000
 """Rows of each file whose tokens are looked at before a launch; ``rlft data check`` looks at all."""

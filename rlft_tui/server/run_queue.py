@@ -25,17 +25,28 @@ BACK_OFF_SECONDS = 30.0
 """Before the first resume that nobody asked for; doubled for each further one."""
 LONGEST_BACK_OFF = 600.0
 _CRASHED = ("failed", "killed", "lost")
+GONE = "gone"
+"""Said of a run that was deleted."""
+_NEVER = frozenset({*_CRASHED, "cancelled", GONE})
+"""Ends of a run after which one that waits for it is not started."""
 
 
 class RunQueue:
     """Starts waiting runs in order as long as fewer than ``slots`` are active."""
 
-    def __init__(self, slots: int, runs: Callable[[], list[FollowedRun]]) -> None:
-        """``runs`` gives those that are not settled."""
+    def __init__(
+        self,
+        slots: int,
+        runs: Callable[[], list[FollowedRun]],
+        ended: Callable[[str], str] = lambda run_id: GONE,
+    ) -> None:
+        """``runs`` gives those that are not settled; ``ended`` tells how a run ended (``status_word``),
+        nothing while there is more to come of it, and GONE when it is no more."""
         self.slots = max(slots, 1)
         self.lock = threading.RLock()
         """Held while runs are started; taken before the lock of a run, never after it."""
         self._runs = runs
+        self._ended = ended
         self._hindrances: dict[str, str] = {}
         """Why the first one in line does not start."""
 
@@ -53,6 +64,10 @@ class RunQueue:
     def places(self) -> list[QueuePlace]:
         return [place for place, _ in self.waiting()]
 
+    def has_work(self) -> bool:
+        """Whether a run waits that can start without anybody doing something first."""
+        return any(not place.after or self._ended(place.after) in ("", "finished") for place in self.places())
+
     def start_due(self) -> None:
         """Start what may start now."""
         with self.lock:
@@ -60,7 +75,7 @@ class RunQueue:
             for place, run in self.waiting():
                 if free <= 0:
                     return
-                if not place.is_due(time.time()):
+                if not place.is_due(time.time()) or not self._may_follow(place, run):
                     continue
                 if not self._start(run):
                     return
@@ -108,6 +123,27 @@ class RunQueue:
         folder.write_place(replace(place, not_before=time.time() + wait, auto_resumes=done + 1))
         record_control(folder, "auto_resume", f"resumes in {wait:.0f} s, {done + 1} of {limit} times")
         return True
+
+    def _may_follow(self, place: QueuePlace, run: FollowedRun) -> bool:
+        """Whether the run that this one waits for has finished; one that never will ends this one too."""
+        ended = self._ended(place.after) if place.after else "finished"
+        folder = run.folder
+        if ended == "finished":
+            self._hindrances.pop(folder.id, None)
+            return True
+        if ended not in _NEVER:
+            self._hindrances[folder.id] = f"waits for run {place.after}" + (f" ({ended})" if ended else "")
+            return False
+        reason = f"not started: run {place.after}, which it waited for, is {ended}"
+        with run.lock:
+            record_control(folder, "start", reason)
+            try:
+                launcher.end_unstarted(folder, reason, asked=False)
+            except OSError as full:
+                self._hindrances[folder.id] = f"waits: {full.strerror}"
+                return False
+            run.unsettle()
+        return False
 
     def _start(self, run: FollowedRun) -> bool:
         """False when it has to wait, and all behind it too: on a full disk nothing starts."""
