@@ -114,7 +114,9 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
     return 1.0 - math.prod(1.0 - k / left for left in range(samples - correct + 1, samples + 1))
 
 
-def _resampled(above: npt.NDArray[np.float64], below: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.float64]:
+def _resampled(
+    above: npt.NDArray[np.float64], below: npt.NDArray[np.float64], seed: int
+) -> npt.NDArray[np.float64]:
     """The ratio in each of ``RESAMPLES`` sets of items drawn with replacement."""
     generator = np.random.default_rng(seed)
     n = len(above)
