@@ -14,7 +14,11 @@ class BuildWithData(build_py):
         super().run()
         if not self.editable_mode:
             target = Path(self.build_lib) / "rlft_tui" / "data"
-            for file in (*Path("data").glob("*.jsonl"), *Path("data").glob("rewards/*.txt")):
+            for file in (
+                *Path("data").glob("*.jsonl"),
+                *Path("data").glob("rewards/*.txt"),
+                *Path("data").glob("rubrics/*.*"),
+            ):
                 place = target / file.relative_to("data")
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(file, place)

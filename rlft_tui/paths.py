@@ -70,6 +70,16 @@ class Workspace:
         return self.root / "rewards"
 
     @property
+    def rubrics(self) -> Path:
+        """The user's own rubrics for judges."""
+        return self.root / "rubrics"
+
+    @property
+    def studies(self) -> Path:
+        """Searches of settings: one folder a study."""
+        return self.root / "studies"
+
+    @property
     def backups(self) -> Path:
         return self.root / "backups"
 

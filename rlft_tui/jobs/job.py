@@ -9,6 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
@@ -115,12 +116,21 @@ class Job:
             method=spec.method,
             spec=spec.model_dump(mode="json"),
             attempt=attempts,
-            versions={name: metadata.version(name) for name in PACKAGES},
+            versions=_versions(),
             host=platform.node(),
             device=device,
             steps=steps,
             pid=os.getpid(),
         )
+
+
+def _versions() -> dict[str, str]:
+    """Of those that are installed: some jobs need none."""
+    found = {}
+    for name in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def run_job(arguments: list[str], kind: type[Spec], work: Callable[[Job, Spec], int]) -> int:

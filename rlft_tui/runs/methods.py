@@ -5,7 +5,7 @@ from __future__ import annotations
 TRAINING_METHODS: tuple[str, ...] = ("sft", "reward", "dpo", "kto", "ppo", "grpo", "rloo")
 """Those that make a model, in the order of the loop."""
 METHODS: tuple[str, ...] = (*TRAINING_METHODS, "generate")
-OTHER_METHODS: tuple[str, ...] = ("export",)
+OTHER_METHODS: tuple[str, ...] = ("export", "judge")
 """Runs that start from a command or screen of their own, not from the launch form."""
 
 

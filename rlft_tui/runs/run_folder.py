@@ -61,6 +61,11 @@ class RunFolder:
         return self.root / "pairs.jsonl"
 
     @property
+    def judgements(self) -> Path:
+        """The calls of a judge run, one Judgement a line."""
+        return self.root / "judgements.jsonl"
+
+    @property
     def rewards(self) -> Path:
         """The run's own copy of the reward files it was launched with."""
         return self.root / "rewards"

@@ -20,6 +20,7 @@ from rlft_tui.runs.specs.export import ExportSpec
 from rlft_tui.runs.specs.generate import GenerateSpec, GenerationPrompt
 from rlft_tui.runs.specs.grpo import GrpoSpec
 from rlft_tui.runs.specs.imported import ImportedSpec
+from rlft_tui.runs.specs.judge import JudgeSpec
 from rlft_tui.runs.specs.kto import KtoSpec
 from rlft_tui.runs.specs.ppo import PpoSpec
 from rlft_tui.runs.specs.reward import RewardSpec
@@ -46,7 +47,7 @@ __all__ = (
 )
 
 _AnySpec = SftSpec | RewardSpec | DpoSpec | KtoSpec | PpoSpec | GrpoSpec | RlooSpec | GenerateSpec
-_OtherSpec = ExportSpec | ImportedSpec
+_OtherSpec = ExportSpec | JudgeSpec | ImportedSpec
 _adapter: TypeAdapter[RunSpec] = TypeAdapter(
     Annotated[_AnySpec | _OtherSpec, Field(discriminator="method")], config=ConfigDict(defer_build=True)
 )
