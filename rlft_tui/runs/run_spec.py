@@ -16,6 +16,7 @@ from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.runs.methods import METHODS, OTHER_METHODS, TRAINING_METHODS, command_of
 from rlft_tui.runs.specs.base import ModelSource, RunSpec, Sampling, model_fields
 from rlft_tui.runs.specs.dpo import DpoSpec
+from rlft_tui.runs.specs.evaluate import EvaluateSpec
 from rlft_tui.runs.specs.export import ExportSpec
 from rlft_tui.runs.specs.generate import GenerateSpec, GenerationPrompt
 from rlft_tui.runs.specs.grpo import GrpoSpec
@@ -47,7 +48,7 @@ __all__ = (
 )
 
 _AnySpec = SftSpec | RewardSpec | DpoSpec | KtoSpec | PpoSpec | GrpoSpec | RlooSpec | GenerateSpec
-_OtherSpec = ExportSpec | JudgeSpec | ImportedSpec
+_OtherSpec = ExportSpec | JudgeSpec | EvaluateSpec | ImportedSpec
 _adapter: TypeAdapter[RunSpec] = TypeAdapter(
     Annotated[_AnySpec | _OtherSpec, Field(discriminator="method")], config=ConfigDict(defer_build=True)
 )
