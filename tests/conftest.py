@@ -47,7 +47,7 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
     """A fresh workspace; a server that a test started in it is ended."""
     made = create_workspace(tmp_path / "workspace")
-    made.settings.write_text('labeler = "ada"\nidle_minutes = 3.0\ndaily_backups = 0\n')
+    made.settings.write_text('labeler = "ada"\nidle_minutes = 3.0\ndaily_backups = 0\nround_pairs = 0\n')
     yield made
     stop_server(made)
 

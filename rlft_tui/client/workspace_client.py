@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from rlft_tui.client.labelling import Labelling
+from rlft_tui.client.rounds import Rounds
 from rlft_tui.client.run_watching import RunWatching
 from rlft_tui.client.transport import LONG, listens, segment
 from rlft_tui.datasets.dataset import Dataset, DatasetCheck, DatasetImport, DatasetSpec
@@ -23,7 +24,7 @@ from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.server.answers import GenerateRequest, Health, Home, Page, RemoteState, StreamedText
 
 
-class WorkspaceClient(Labelling, RunWatching):
+class WorkspaceClient(Labelling, RunWatching, Rounds):
     """The server's calls by name; safe to use from several threads."""
 
     # server

@@ -6,6 +6,7 @@ import difflib
 from typing import Any
 
 import duckdb
+import msgspec
 import orjson
 
 from rlft_tui.datasets.dataset import Dataset, DatasetSpec
@@ -107,6 +108,12 @@ def dataset_by_name(connection: duckdb.DuckDBPyConnection, name_or_hash: str) ->
     near = difflib.get_close_matches(name_or_hash, names, n=1)
     remedy = f"Did you mean {near[0]}?" if near else f"Newest: {known[0].name or known[0].hash}"
     raise NotFoundError(f"no data set called {name_or_hash!r}", remedy=remedy)
+
+
+def dataset_spec(connection: duckdb.DuckDBPyConnection, digest: str) -> DatasetSpec | None:
+    """What a data set was built or imported with; None when it is not known here."""
+    rows = connection.execute("select spec from datasets where hash = $1", [digest]).fetchall()
+    return msgspec.json.decode(rows[0][0], type=DatasetSpec) if rows else None
 
 
 def _dataset(row: tuple[Any, ...]) -> Dataset:

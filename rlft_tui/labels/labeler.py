@@ -5,6 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+JUDGE_PREFIX = "judge:"
+"""How the names of models that judge begin; every other name is taken for a person's."""
+
+
+def is_judge(labeler: str) -> bool:
+    """Whether a verdict of this labeller was given by a model."""
+    return labeler.startswith(JUDGE_PREFIX)
+
+
 @dataclass(frozen=True, slots=True)
 class Labeler:
     """One labeller, and how many labels of theirs stand. Times are unix seconds."""

@@ -23,6 +23,10 @@ class Model:
     run_id: str = ""
     dataset: str = ""
     created_at: float = 0.0
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    current_of: str = ""
+    """The policy whose current version it is; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)

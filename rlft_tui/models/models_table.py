@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from typing import Any
 
 import duckdb
 
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError
 from rlft_tui.models.model import Model
+from rlft_tui.models.remarks_table import forget_remarks, remarks
 
 _COLUMNS = "name, kind, path, base, base_path, run_id, dataset, created_at"
 
@@ -56,7 +58,7 @@ def model_by_name(connection: duckdb.DuckDBPyConnection, name: str) -> Model:
     if not rows:
         names = [known for (known,) in connection.execute("select name from models order by 1").fetchall()]
         raise NotFoundError(f"no model called {name!r}", remedy=name_hint(name, names))
-    return _model(rows[0])
+    return _with_remarks(connection, [_model(rows[0])])[0]
 
 
 def list_models(connection: duckdb.DuckDBPyConnection) -> tuple[Model, ...]:
@@ -64,12 +66,34 @@ def list_models(connection: duckdb.DuckDBPyConnection) -> tuple[Model, ...]:
     rows = connection.execute(
         f"select {_COLUMNS} from models order by kind <> 'base', created_at, name"
     ).fetchall()
-    return tuple(_model(row) for row in rows)
+    return _with_remarks(connection, [_model(row) for row in rows])
 
 
-def remove_models_of_run(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
-    """Forget what a deleted run had made; verdicts keep its name."""
-    connection.execute("delete from models where run_id = $1 and run_id <> ''", [run_id])
+def remove_model(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Forget a model and what was said of it; verdicts keep its name."""
+    connection.execute("delete from models where name = $1", [name])
+    forget_remarks(connection, name)
+
+
+def models_in(connection: duckdb.DuckDBPyConnection, folder: str) -> tuple[Model, ...]:
+    """Those whose weights lie in a folder, or in one below it."""
+    inside = f"{folder.rstrip('/')}/"
+    return tuple(one for one in list_models(connection) if f"{one.path}/".startswith(inside))
+
+
+def _with_remarks(connection: duckdb.DuckDBPyConnection, models: list[Model]) -> tuple[Model, ...]:
+    said = remarks(connection)
+    rows = connection.execute("select model, policy from current_versions order by policy").fetchall()
+    current: dict[str, str] = dict(rows)
+    return tuple(
+        replace(
+            one,
+            note=said.get(one.name, ("", ()))[0],
+            tags=said.get(one.name, ("", ()))[1],
+            current_of=current.get(one.name, ""),
+        )
+        for one in models
+    )
 
 
 def name_hint(name: str, names: list[str]) -> str:

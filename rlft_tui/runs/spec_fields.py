@@ -51,7 +51,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     ),
     "Measures and samples": (
         "evaluate", "evaluate_every", "evaluate_prompts", "sample_every", "sample_prompts", "sampling",
-        "answers_every",
+        "answers_every", "round",
     ),
     "Checkpoints": ("checkpoint_every", "keep_checkpoints", "keep_best"),
     "Alarms": ("alarms",),

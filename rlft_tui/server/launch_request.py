@@ -62,8 +62,8 @@ def resolve_launch(
         names = [model.name for model in list_models(connection)]
     if settings.threads and not values.get("threads"):
         values["threads"] = settings.threads
-    if issubclass(kind, PolicySpec):
-        values["round"] = {"pairs": settings.round_pairs, **(values.get("round") or {})}
+    if issubclass(kind, PolicySpec) and isinstance(own := values.get("round", {}), dict):
+        values["round"] = {"pairs": settings.round_pairs, **own}
     with database.reader() as connection:
         spec = with_reward_models(connection, parse_spec(values))
     if isinstance(spec, TrainingSpec) and spec.output_name in names:

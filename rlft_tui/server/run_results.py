@@ -15,6 +15,8 @@ from rlft_tui.errors import ConflictError
 from rlft_tui.models.model import Model
 from rlft_tui.models.models_table import add_model
 from rlft_tui.models.policy_versions import TrainingResults, publish
+from rlft_tui.models.round import Round
+from rlft_tui.models.rounds_table import add_round, current_versions, policy_of
 from rlft_tui.pairs.pairs_table import add_pairs
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.runs.run_folder import RunFolder
@@ -36,10 +38,13 @@ def registered_model(folder: RunFolder) -> str | None:
     return str(record.get("model", "")) if isinstance(record, dict) else None
 
 
-def register_model(database: Database, folder: RunFolder, spec: TrainingSpec, created: float) -> str:
-    """Enter the run's adapter or model in the registry; its name there.
+def register_model(
+    database: Database, folder: RunFolder, spec: TrainingSpec, created: float, *, version: str = ""
+) -> str:
+    """Enter the run's adapter or model in the registry, and the round that it begins; its name there.
 
     Safe to repeat. When the wanted name has gone to another model meanwhile, it is the run's id.
+    ``version``: name of the policy's version that the run made, if it made one.
     """
     adapter = (folder.model / "adapter_config.json").is_file()
 
@@ -64,8 +69,31 @@ def register_model(database: Database, folder: RunFolder, spec: TrainingSpec, cr
             raise
         with database.write(checkpoint=True) as connection:
             name = add_model(connection, model(spec.id)).name
+    if isinstance(spec, PolicySpec):
+        begin_round(database, spec, version or name, created)
     record_result(folder, model=name)
     return name
+
+
+def begin_round(database: Database, spec: PolicySpec, model: str, created: float) -> None:
+    """The result against the current version of its policy, else against what it was trained from."""
+    with database.write() as connection:
+        policy = spec.policy or policy_of(connection, spec.model.name)
+        current = current_versions(connection).get(policy)
+        add_round(
+            connection,
+            Round(
+                id=spec.id,
+                kind="round",
+                model=model,
+                opponent=current.model if current is not None else spec.model.name,
+                policy=policy,
+                run_id=spec.id,
+                dataset=spec.dataset,
+                pairs=spec.round.pairs,
+                created_at=created,
+            ),
+        )
 
 
 def publish_policy(

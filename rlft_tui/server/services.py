@@ -18,6 +18,9 @@ from rlft_tui.server.dry_runs import DryRuns
 from rlft_tui.server.inference import Inference
 from rlft_tui.server.lifecycle import WorkspaceGuard
 from rlft_tui.server.remote_listener import RemoteListener
+from rlft_tui.server.round_decisions import RoundDecisions
+from rlft_tui.server.round_view import RoundView
+from rlft_tui.server.rounds import RoundPairs
 from rlft_tui.server.statistics_memo import StatisticsMemo
 from rlft_tui.server.supervisor import Supervisor
 from rlft_tui.server.usage_history import UsageHistory
@@ -44,6 +47,9 @@ class Services:
     dry_runs: DryRuns = field(init=False)
     usage: UsageHistory = field(init=False)
     """What machine and runs use."""
+    round_pairs: RoundPairs = field(init=False)
+    round_view: RoundView = field(init=False)
+    round_decisions: RoundDecisions = field(init=False)
     remote: RemoteListener | None = None
     """The TCP port, closed until somebody asks for it."""
     end: Callable[[str], None] = lambda reason: None
@@ -53,6 +59,10 @@ class Services:
         self.statistics = StatisticsMemo(self.database)
         self.usage = UsageHistory(self.workspace.root, self.supervisor.job_pids)
         self.dry_runs = DryRuns(self.workspace, self.settings, self.database, self.supervisor)
+        self.round_pairs = RoundPairs(self.workspace, self.database, self.supervisor)
+        self.round_view = RoundView(self.database, self.supervisor, self.statistics)
+        self.round_decisions = RoundDecisions(self.workspace, self.settings, self.database, self.round_view)
+        self.round_decisions.refresh_pointers()
 
 
 def services_of(request: Request) -> Services:

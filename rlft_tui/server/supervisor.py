@@ -18,7 +18,8 @@ from rlft_tui.config import Settings
 from rlft_tui.database.connection import Database
 from rlft_tui.datasets.datasets_table import list_datasets
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
-from rlft_tui.models.models_table import name_hint, remove_models_of_run
+from rlft_tui.models.model import Model
+from rlft_tui.models.models_table import models_in, name_hint, remove_model
 from rlft_tui.models.pull import require_training_stack
 from rlft_tui.paths import Workspace
 from rlft_tui.runs import launcher
@@ -30,14 +31,14 @@ from rlft_tui.runs.run_spec import (
     RunSpec,
     TrainingSpec,
 )
-from rlft_tui.runs.run_status import ACTIVE, Alert, RunSummary
+from rlft_tui.runs.run_status import ACTIVE, Alert, RunSummary, status_word
 from rlft_tui.runs.specs.training import PolicySpec
 from rlft_tui.runs.tracker_packages import require_trackers
 from rlft_tui.server.alarm_notices import AlarmNotices
 from rlft_tui.server.followed_run import FollowedRun
 from rlft_tui.server.launch_request import resolve_launch
 from rlft_tui.server.run_control import RunControl
-from rlft_tui.server.run_queue import RunQueue
+from rlft_tui.server.run_queue import GONE, RunQueue
 from rlft_tui.server.run_results import (
     model_is_there,
     publish_policy,
@@ -68,6 +69,9 @@ class Supervisor:
         """``pairs_changed`` is called after a run's pairs were stored."""
         self._workspace = workspace
         self._pairs_changed = pairs_changed
+        self.check_removable: Callable[[Model], None] = lambda model: None
+        """Raises ConflictError for a model that something rests on (see server/registry.py)."""
+        self._trained: Callable[[], None] = lambda: None
         self._settings = settings
         self._database = database
         self._runs: dict[str, FollowedRun] = {}
@@ -75,11 +79,12 @@ class Supervisor:
         self._unreadable: dict[str, str] = {}
         self._complaints: dict[str, str] = {}
         """Last warning logged about each run: it is not repeated four times a second."""
+        self._round_due = False
         self._recent: list[str] = []
         """Ended runs whose curves are in memory, oldest use first."""
         self._notices = AlarmNotices(settings.alarm_command, settings.alarm_webhook)
         self._dataset_names: dict[str, str] = {}
-        self.queue = RunQueue(settings.parallel_runs, self._unsettled)
+        self.queue = RunQueue(settings.parallel_runs, self._unsettled, self._ended)
         self.control = RunControl(self.queue, self._run, self._now, self._wake)
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -90,6 +95,13 @@ class Supervisor:
         """Find all runs and follow those that are active."""
         self._find()
         self._thread.start()
+
+    def after_training(self, trained: Callable[[], None]) -> None:
+        """Have ``trained`` called by the thread that follows, whenever a training run's result was
+        registered; and once now, for what the last server left undone."""
+        self._trained = trained
+        self._round_due = True
+        self._news.set()
 
     def close(self) -> None:
         """Stop following; the runs themselves go on."""
@@ -114,11 +126,19 @@ class Supervisor:
 
     def is_needed(self) -> bool:
         """Whether a run is active or waits to be."""
-        return bool(self.active_runs() or self.queue.waiting())
+        return bool(self.active_runs() or self.queue.has_work())
 
     def _unsettled(self) -> list[FollowedRun]:
         with self._lock:
             return [run for run in self._runs.values() if run.settled is None]
+
+    def _ended(self, run_id: str) -> str:
+        """How a run ended, as ``RunQueue`` asks."""
+        with self._lock:
+            run = self._runs.get(run_id)
+        if run is None:
+            return GONE
+        return status_word(run.settled) if run.settled is not None else ""
 
     def _wake(self) -> None:
         self._news.set()
@@ -154,6 +174,8 @@ class Supervisor:
         """Start a run from plain values, as WorkspaceClient.launch describes them."""
         values = dict(values)
         now = bool(values.pop("now", False))
+        if after := str(values.pop("after", "") or ""):
+            self._run(after)
         request = resolve_launch(self._workspace, self._settings, self._database, values)
         spec = request.spec
         if (repeated := self._launched_already(spec)) is not None:
@@ -169,7 +191,7 @@ class Supervisor:
                 dataset=request.dataset,
                 prompt_rows=request.prompt_rows,
                 rewards=self._workspace.rewards,
-                place=last_place(self.queue.places(), 0),
+                place=replace(last_place(self.queue.places(), 0), after=after),
             )
             keep_estimate(self._workspace.runs, spec, folder)
             with self._lock:
@@ -207,14 +229,20 @@ class Supervisor:
         return self._now(run) if waits or launcher.is_active(run.folder) else None
 
     def delete(self, run_id: str) -> None:
-        """Remove an ended run and its model; ConflictError while it is active."""
+        """Remove an ended run and the model in its folder; ConflictError while it is active, or while
+        something rests on that model. A policy's version has its own folder and stays."""
         run = self._run(run_id)
         with run.lock:
+            with self._database.reader() as connection:
+                models = models_in(connection, str(run.folder.root))
+            for model in models:
+                self.check_removable(model)
             launcher.delete(run.folder)
             with self._lock:
                 self._runs.pop(run_id, None)
             with self._database.write() as connection:
-                remove_models_of_run(connection, run_id)
+                for model in models:
+                    remove_model(connection, model.name)
 
     def with_events(self, run_id: str, answer: Callable[[FollowedRun], T]) -> T:
         """What ``answer`` makes of the run, read up to now; it must keep nothing of it."""
@@ -332,14 +360,21 @@ class Supervisor:
         if summary.status != "finished":
             return summary
         if not model_is_there(folder.model):
+            if registered_model(folder) is not None:
+                return summary  # it was deleted since
             missing = Alert(summary.step, summary.ended or 0.0, "no model", "the run left no model behind")
             return replace(summary, alerts=(*summary.alerts, missing))
         name = registered_model(folder)
         if name is None:
+            version = ""
             if isinstance(run.spec, PolicySpec) and run.spec.policy:
                 # Before the mark that the result is registered: after a crash in between it is made once.
-                publish_policy(self._database, self._workspace.models, folder, run.spec, summary)
-            name = register_model(self._database, folder, run.spec, summary.ended or summary.created)
+                version = publish_policy(self._database, self._workspace.models, folder, run.spec, summary)
+            name = register_model(
+                self._database, folder, run.spec, summary.ended or summary.created, version=version
+            )
+            self._round_due = True
+            self._news.set()
         return replace(summary, output_model=name)
 
     def _keep_recent(self, run_id: str) -> None:
@@ -364,6 +399,12 @@ class Supervisor:
     def _poll(self) -> None:
         while not self._closed.is_set():
             self._news.clear()
+            if self._round_due:
+                self._round_due = False
+                try:
+                    self._trained()
+                except Exception as error:
+                    self._complain("", f"the pairs of a round cannot be asked for: {error!r}")
             runs = self._unsettled()
             if not runs:
                 self._news.wait()

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from rlft_tui.runs.specs.adaptation import Adaptation, Lora, Optimizer, Quantization, Scheduler
 from rlft_tui.runs.specs.alarms import TextAlarms, TrainingAlarms
-from rlft_tui.runs.specs.base import MOST_ROWS, MOST_STEPS, ModelSource, RunSpec, Sampling, Trackers
+from rlft_tui.runs.specs.base import MOST_ROWS, MOST_STEPS, ModelSource, RunSpec, Sampling, Spec, Trackers
 
 Backend = Literal["plain", "unsloth"]
 NAME_PATTERN = r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,79})?$"
@@ -98,6 +98,18 @@ class TrainingSpec(RunSpec):
         return self
 
 
+class RoundPart(Spec):
+    """The blind comparison that follows a run (server/rounds.py)."""
+
+    pairs: int = Field(default=20, ge=0, le=10_000)
+    """When the run has ended, the result and what it would replace answer so many prompts that it was not
+    trained on, and the pairs wait on the label screen; 0 for none."""
+    temperature: float = Field(default=0.7, ge=0.0, le=5.0)
+    """Of both answers of a pair."""
+    max_new_tokens: int = Field(default=128, ge=1, le=8192)
+    """Tokens of such an answer at most."""
+
+
 class PolicySpec(TrainingSpec):
     """A training run whose result writes text."""
 
@@ -110,3 +122,4 @@ class PolicySpec(TrainingSpec):
     sample_prompts: int = Field(default=4, ge=1, le=64)
     """How many held-out prompts are answered each time."""
     sampling: Sampling = Sampling(temperature=0.7, max_new_tokens=64)
+    round: RoundPart = RoundPart()
