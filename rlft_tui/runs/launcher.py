@@ -16,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rlft_tui.datasets.dataset_files import TRAIN, read_kind, read_rows
@@ -70,12 +71,14 @@ def prepare(
     prompt_rows: Iterable[dict[str, Any]] = (),
     rewards: Path | None = None,
     place: QueuePlace | None = None,
+    files: Mapping[str, bytes] = MappingProxyType({}),
 ) -> RunFolder:
     """Make ``runs/<id>`` whole, in one step as others see it, and start nothing.
 
     ``dataset`` is copied into the folder. ``prompt_rows`` become a generate run's prompts. What the
     spec's rewards need is copied from ``rewards``, the workspace's folder of them. ``place`` is where
-    it stands in the line. ConflictError when the id exists.
+    it stands in the line. ``files``: path in the folder → content, written as they
+    are. ConflictError when the id exists.
     """
     check_run_id(spec.id)
     target = RunFolder(runs / spec.id)
@@ -86,6 +89,9 @@ def prepare(
     draft = Path(tempfile.mkdtemp(prefix=f".{spec.id}.", dir=runs))
     try:
         _fill(RunFolder(draft), spec, dataset, list(prompt_rows), rewards)
+        for name, content in files.items():
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
+            (draft / name).write_bytes(content)
         if place is not None:
             RunFolder(draft).write_place(place)
         draft.chmod(0o755)
