@@ -56,7 +56,7 @@ def write_found(job: Job, spec: JudgeSpec, found: list[Outcome]) -> None:
     with partial.open("wb") as stream:
         append_items(stream, items)
     partial.replace(job.folder.root / ITEMS)
-    write_results(job.folder.root, results)
+    write_results(job.folder.root, "", spec.labeler, results)
 
 
 if __name__ == "__main__":
