@@ -19,6 +19,14 @@ from rlft_tui.providers.settings import ProviderSettings, check_providers
 
 
 @dataclass(frozen=True, slots=True)
+class TokenPrices:
+    """Of a million tokens."""
+
+    prompt: float = 0.0
+    answer: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Every setting has a default; the file may name any of them."""
 
@@ -59,6 +67,8 @@ class Settings:
     """URL that gets a POST with the text of each alarm and each end of a run, as ntfy takes it."""
     providers: dict[str, ProviderSettings] = field(default_factory=dict)
     """Models that answer elsewhere, by the name they are asked under."""
+    prices: dict[str, TokenPrices] = field(default_factory=dict)
+    """What a provider's tokens cost, by NAME or NAME:MODEL, in any one currency."""
 
     def asks_strength(self, labeler: str) -> bool:
         """Whether this labeller is asked how much better an answer is."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ class LaunchRequest:
     """Folder of the data set, to be copied into the run's own."""
     prompt_rows: list[dict[str, Any]]
     """What a generate run answers."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Path in the run folder to content, written as they are."""
 
 
 def resolve_launch(

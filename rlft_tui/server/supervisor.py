@@ -36,7 +36,7 @@ from rlft_tui.runs.specs.training import PolicySpec
 from rlft_tui.runs.tracker_packages import require_trackers
 from rlft_tui.server.alarm_notices import AlarmNotices
 from rlft_tui.server.followed_run import FollowedRun
-from rlft_tui.server.launch_request import resolve_launch
+from rlft_tui.server.launch_request import LaunchRequest, resolve_launch
 from rlft_tui.server.run_control import RunControl
 from rlft_tui.server.run_queue import GONE, RunQueue
 from rlft_tui.server.run_results import (
@@ -177,10 +177,15 @@ class Supervisor:
         if after := str(values.pop("after", "") or ""):
             self._run(after)
         request = resolve_launch(self._workspace, self._settings, self._database, values)
+        return self.start_request(request, now=now, after=after)
+
+    def start_request(self, request: LaunchRequest, *, now: bool = False, after: str = "") -> RunSummary:
+        """Start a run that was resolved already; ``now`` and ``after`` as for ``launch``."""
         spec = request.spec
         if (repeated := self._launched_already(spec)) is not None:
             return repeated
-        require_training_stack()
+        if spec.needs_training_stack():
+            require_training_stack()
         require_trackers(getattr(spec, "trackers", ()))
         with self._lock:
             self._launching.add(spec.id)
@@ -192,6 +197,7 @@ class Supervisor:
                 prompt_rows=request.prompt_rows,
                 rewards=self._workspace.rewards,
                 place=replace(last_place(self.queue.places(), 0), after=after),
+                files=request.files,
             )
             keep_estimate(self._workspace.runs, spec, folder)
             with self._lock:

@@ -102,6 +102,10 @@ class RunSpec(Spec):
         found = (getattr(self, name) for name in model_fields(type(self)))
         return tuple(each for each in found if isinstance(each, ModelSource))
 
+    def needs_training_stack(self) -> bool:
+        """Whether torch and transformers have to be installed for it."""
+        return True
+
 
 def model_fields(spec: type[RunSpec]) -> tuple[str, ...]:
     """Names of the settings that hold a model: a client may give a registry name there."""

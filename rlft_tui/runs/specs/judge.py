@@ -97,6 +97,9 @@ class JudgeSpec(RunSpec):
     def models(self) -> tuple[ModelSource, ...]:
         return (self.model,) if self.model is not None else ()
 
+    def needs_training_stack(self) -> bool:
+        return self.provider is None
+
     @property
     def labeler(self) -> str:
         """Whose labels the verdicts are."""
