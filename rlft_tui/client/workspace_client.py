@@ -146,8 +146,9 @@ class WorkspaceClient(Labelling, RunWatching, Rounds):
             "/models/score", list[float], {"model": model, "conversations": conversations}, timeout=LONG
         )
 
-    def ratings(self, *, against: str = "") -> tuple[Rating, ...]:
-        return self._get("/models/ratings", tuple[Rating, ...], against=against)
+    def ratings(self, *, against: str = "", by: str = "human") -> tuple[Rating, ...]:
+        """``by``: whose verdicts: human, judge, all, or one labeller's name."""
+        return self._get("/models/ratings", tuple[Rating, ...], against=against, by=by)
 
     # runs
     def machine(self) -> Machine:

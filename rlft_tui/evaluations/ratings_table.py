@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 import duckdb
 
+from rlft_tui.labels.labeler import JUDGE_PREFIX
 from rlft_tui.labels.preference import Choice
+
+HUMAN = "human"
+"""Verdicts of whoever is no judge; a mixture would be ruled by the judges, who give thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,10 @@ class Played:
     """Sum of the squares of those differences."""
 
 
-def played(connection: duckdb.DuckDBPyConnection) -> list[Played]:
+def played(connection: duckdb.DuckDBPyConnection, by: str = HUMAN) -> list[Played]:
     """Every current verdict between two different models; flagged pairs don't count.
 
+    ``by``: human (whoever is no judge), judge, all, or the name of one labeller.
     Differences in length are grouped in steps of 1/32 of their size (and never less than a
     quarter character), so that a million verdicts become some thousand rows.
     """
@@ -46,18 +51,23 @@ def played(connection: duckdb.DuckDBPyConnection) -> list[Played]:
                select e.model_a, e.model_b, p.choice, (e.length_a - e.length_b)::double as longer
                from standing_preferences as p join examples as e on p.example_id = e.id
                where e.model_a <> '' and e.model_b <> '' and e.model_a <> e.model_b
-                 and e.id not in (select example_id from current_marks where kind = 'flag'))
+                 and e.id not in (select example_id from current_marks where kind = 'flag')
+                 and case $by when 'all' then true
+                     when 'human' then not starts_with(p.labeler_id, $judge)
+                     when 'judge' then starts_with(p.labeler_id, $judge)
+                     else p.labeler_id = $by end)
            select model_a, model_b, choice, count(*), avg(longer), sum(longer * longer)
            from judged
            group by model_a, model_b, choice, (sign(longer) * round(32 * ln(1 + abs(longer) / 8)))::integer
-           order by all"""
+           order by all""",
+        {"by": by, "judge": JUDGE_PREFIX},
     ).fetchall()
     return [Played(*row) for row in rows]
 
 
-def records(connection: duckdb.DuckDBPyConnection) -> list[Record]:
+def records(connection: duckdb.DuckDBPyConnection, by: str = HUMAN) -> list[Record]:
     """Every ordered pair of different models with a verdict between them."""
-    return records_of(played(connection))
+    return records_of(played(connection, by))
 
 
 def records_of(found: Iterable[Played]) -> list[Record]:

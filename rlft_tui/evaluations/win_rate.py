@@ -11,19 +11,22 @@ import duckdb
 from rlft_tui.errors import NotFoundError
 from rlft_tui.evaluations.bradley_terry import strengths
 from rlft_tui.evaluations.length_control import length_controlled
-from rlft_tui.evaluations.ratings_table import Record, played, records_of
+from rlft_tui.evaluations.ratings_table import HUMAN, Record, played, records_of
 from rlft_tui.labels.intervals import wilson
 from rlft_tui.models.model import Rating
 from rlft_tui.models.models_table import name_hint
 
 
-def ratings(connection: duckdb.DuckDBPyConnection, *, against: str = "") -> tuple[Rating, ...]:
+def ratings(
+    connection: duckdb.DuckDBPyConnection, *, against: str = "", by: str = HUMAN
+) -> tuple[Rating, ...]:
     """A rating for each model with a verdict, the best first; ``against`` keeps one opponent.
 
-    Bradley-Terry ratings use every verdict, whoever the opponent; ``against`` is their zero.
+    ``by``: whose verdicts, as in ``played``. Bradley-Terry ratings use every one of them, whoever the
+    opponent; ``against`` is their zero.
     Raises NotFoundError with the nearest name when ``against`` was never compared.
     """
-    found = played(connection)
+    found = played(connection, by)
     table = records_of(found)
     rated = rate(table, against=against)
     strength = strengths(table, against=against)

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from rlft_tui.errors import RlftError
+from rlft_tui.evaluations.ratings_table import HUMAN
 from rlft_tui.evaluations.win_rate import ratings
 from rlft_tui.models import models_table
 from rlft_tui.models.model import Model, Rating
@@ -66,5 +67,7 @@ def score(services: ServicesOf, asked: ToScore) -> Response:
 
 
 @router.get("/models/ratings", response_model=list[Rating])
-def list_ratings(services: ServicesOf, against: str = "") -> Response:
-    return reply(services.statistics.answer("ratings", against, lambda db: ratings(db, against=against)))
+def list_ratings(services: ServicesOf, against: str = "", by: str = HUMAN) -> Response:
+    """``by``: human, judge, all, or one labeller's name."""
+    about = f"{by}\x1f{against}"
+    return reply(services.statistics.answer("ratings", about, lambda db: ratings(db, against=against, by=by)))
