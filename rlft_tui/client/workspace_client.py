@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from rlft_tui.client.labelling import Labelling
+from rlft_tui.client.registry import ModelRegistry
 from rlft_tui.client.rounds import Rounds
 from rlft_tui.client.run_watching import RunWatching
 from rlft_tui.client.transport import LONG, listens, segment
@@ -24,7 +25,7 @@ from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.server.answers import GenerateRequest, Health, Home, Page, RemoteState, StreamedText
 
 
-class WorkspaceClient(Labelling, RunWatching, Rounds):
+class WorkspaceClient(Labelling, RunWatching, Rounds, ModelRegistry):
     """The server's calls by name; safe to use from several threads."""
 
     # server

@@ -17,6 +17,7 @@ from rlft_tui.paths import Workspace
 from rlft_tui.server.dry_runs import DryRuns
 from rlft_tui.server.inference import Inference
 from rlft_tui.server.lifecycle import WorkspaceGuard
+from rlft_tui.server.registry import Registry
 from rlft_tui.server.remote_listener import RemoteListener
 from rlft_tui.server.round_decisions import RoundDecisions
 from rlft_tui.server.round_view import RoundView
@@ -50,6 +51,7 @@ class Services:
     round_pairs: RoundPairs = field(init=False)
     round_view: RoundView = field(init=False)
     round_decisions: RoundDecisions = field(init=False)
+    registry: Registry = field(init=False)
     remote: RemoteListener | None = None
     """The TCP port, closed until somebody asks for it."""
     end: Callable[[str], None] = lambda reason: None
@@ -63,6 +65,7 @@ class Services:
         self.round_view = RoundView(self.database, self.supervisor, self.statistics)
         self.round_decisions = RoundDecisions(self.workspace, self.settings, self.database, self.round_view)
         self.round_decisions.refresh_pointers()
+        self.registry = Registry(self.workspace, self.database, self.supervisor, self.round_view)
 
 
 def services_of(request: Request) -> Services:

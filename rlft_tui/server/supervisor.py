@@ -238,11 +238,11 @@ class Supervisor:
         """Remove an ended run and the model in its folder; ConflictError while it is active, or while
         something rests on that model. A policy's version has its own folder and stays."""
         run = self._run(run_id)
+        with self._database.reader() as connection:
+            models = models_in(connection, str(run.folder.root))
+        for model in models:
+            self.check_removable(model)
         with run.lock:
-            with self._database.reader() as connection:
-                models = models_in(connection, str(run.folder.root))
-            for model in models:
-                self.check_removable(model)
             launcher.delete(run.folder)
             with self._lock:
                 self._runs.pop(run_id, None)
