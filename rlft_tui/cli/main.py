@@ -37,6 +37,7 @@ NOUNS: dict[str, str] = {
     "tag, import.",
     "rewards": "Rewards for answers: list, test, new.",
     "models": "Models: list, pull, show, score, ratings.",
+    "export": "Write a model out as safetensors, GGUF, ONNX or adapter, and prove it.",
     "compare": "Answer one prompt with two models, side by side.",
     "backup": "Copy the workspace's data to a new folder in backups/.",
     "restore": "Put a backup back in place of the workspace's data.",

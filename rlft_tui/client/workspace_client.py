@@ -16,6 +16,7 @@ from rlft_tui.client.run_watching import RunWatching
 from rlft_tui.client.transport import LONG, listens, segment
 from rlft_tui.datasets.dataset import Dataset, DatasetCheck, DatasetImport, DatasetSpec
 from rlft_tui.errors import RlftError, UnavailableError
+from rlft_tui.models.exports import Export
 from rlft_tui.models.model import Model, Rating
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.import_report import ImportReport
@@ -150,6 +151,18 @@ class WorkspaceClient(Labelling, RunWatching, Rounds, ModelRegistry):
     def ratings(self, *, against: str = "", by: str = "human") -> tuple[Rating, ...]:
         """``by``: whose verdicts: human, judge, all, or one labeller's name."""
         return self._get("/models/ratings", tuple[Rating, ...], against=against, by=by)
+
+    def exports(self) -> tuple[Export, ...]:
+        """Models written out for other programs, newest first."""
+        return self._get("/exports", tuple[Export, ...])
+
+    def export(self, model: str, form: str, **settings: Any) -> RunSummary:
+        """Start the run that writes a model out and proves it.
+
+        ``form``: safetensors, gguf, onnx or adapter. ``settings``: quant, output (an absolute path), replace,
+        dtype, shard_gb, device, precision, now.
+        """
+        return self._post("/exports", RunSummary, {"model": model, "form": form, **settings})
 
     # runs
     def machine(self) -> Machine:
