@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rlft_tui.cli.command import command, noun
+from rlft_tui.cli.export_command import add_export_command
 from rlft_tui.cli.session import Session, fields, moment, table
 from rlft_tui.errors import NotFoundError
 from rlft_tui.models.model import Model
@@ -154,6 +155,9 @@ def ratings(
     )
     if not rated:
         session.say("No verdict compares two models that are named")
+
+
+add_export_command(app)
 
 
 def _audited(client: WorkspaceClient, model: Model) -> list[tuple[str, str]]:
