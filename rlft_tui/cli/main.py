@@ -36,7 +36,8 @@ NOUNS: dict[str, str] = {
     "runs": "Runs: list, show, logs, follow, rm, stop, pause, cancel, kill, move, resume, clone, compare, "
     "tag, import.",
     "rewards": "Rewards for answers: list, test, new.",
-    "models": "Models: list, pull, show, score, ratings.",
+    "models": "Models: list, pull, show, lineage, versions, score, ratings, ab, note, tag, du, rm, export.",
+    "loop": "Rounds: a run's result against its parent, judged blind: show, promote, reject, next, pairs.",
     "export": "Write a model out as safetensors, GGUF, ONNX or adapter, and prove it.",
     "compare": "Answer one prompt with two models, side by side.",
     "backup": "Copy the workspace's data to a new folder in backups/.",

@@ -1,4 +1,4 @@
-"""rlft models list|pull|show|score|ratings"""
+"""rlft models list|pull|show|score|ratings, export, and the verbs of model_registry_commands"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.export_command import add_export_command
+from rlft_tui.cli.model_registry_commands import add_registry_commands
 from rlft_tui.cli.session import Session, fields, moment, table
 from rlft_tui.errors import NotFoundError
 from rlft_tui.models.model import Model
@@ -26,8 +27,11 @@ def list_(session: Session) -> None:
     session.show(
         models,
         lambda: table(
-            ("name", "kind", "base", "made", "path"),
-            [(m.name, m.kind, m.base, moment(m.created_at), m.path) for m in models],
+            ("name", "kind", "base", "made", "current of", "tags", "path"),
+            [
+                (m.name, m.kind, m.base, moment(m.created_at), m.current_of, " ".join(m.tags), m.path)
+                for m in models
+            ],
         ),
     )
     if not models:
@@ -82,6 +86,9 @@ def show(
                 ("run", found.run_id),
                 ("data set", found.dataset),
                 ("made", moment(found.created_at)),
+                ("current of", found.current_of),
+                ("tags", " ".join(found.tags)),
+                ("note", found.note),
                 *audited,
             ]
         ),
@@ -114,12 +121,20 @@ def score(
     score_answers(session, name, source, prompt, response or [])
 
 
-@command(app, "rlft models ratings", "rlft models ratings --against smollm2-135m --json")
+@command(
+    app,
+    "rlft models ratings",
+    "rlft models ratings --against smollm2-135m --json",
+    "rlft models ratings --by judge",
+)
 def ratings(
     session: Session,
     against: Annotated[
         str, typer.Option("--against", metavar="NAME", help="Count only comparisons with this model.")
     ] = "",
+    by: Annotated[
+        str, typer.Option("--by", metavar="WHO", help="human, judge, all, or one labeller's name.")
+    ] = "human",
 ) -> None:
     """Wins and losses of each model over the current verdicts; a tie counts half.
 
@@ -128,7 +143,7 @@ def ratings(
     AlpacaEval 2's. All intervals are 95 %.
     """
     with session.connect() as client:
-        rated = client.ratings(against=against)
+        rated = client.ratings(against=against, by=by)
     session.show(
         rated,
         lambda: table(
@@ -158,6 +173,7 @@ def ratings(
 
 
 add_export_command(app)
+add_registry_commands(app)
 
 
 def _audited(client: WorkspaceClient, model: Model) -> list[tuple[str, str]]:

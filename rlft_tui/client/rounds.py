@@ -15,7 +15,7 @@ class Rounds(Transport):
 
     def rounds(self, kind: str = "round") -> tuple[RoundStanding, ...]:
         """Newest first; ``kind``: round (of a training run), ab, or empty for both."""
-        return self._get("/rounds", tuple[RoundStanding, ...], kind=kind)
+        return self._get("/rounds", tuple[RoundStanding, ...], which=kind)
 
     def round(self, round_id: str = "") -> RoundStanding:
         """By id or its model's name; without one the newest that waits for a decision."""

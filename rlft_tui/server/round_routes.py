@@ -33,9 +33,9 @@ class AbTest:
 
 
 @router.get("/rounds", response_model=list[RoundStanding])
-def list_rounds(services: ServicesOf, kind: str = "") -> Response:
-    """Newest first; ``kind``: round (of a training run) or ab, else both."""
-    chosen = {"round": "round", "ab": "ab"}.get(kind)
+def list_rounds(services: ServicesOf, which: str = "") -> Response:
+    """Newest first; ``which``: round (of a training run) or ab, else both."""
+    chosen = {"round": "round", "ab": "ab"}.get(which)
     return reply(services.round_view.standings(chosen))  # type: ignore[arg-type]
 
 
