@@ -25,15 +25,22 @@ LOOK_SECONDS = 0.5
 """How often it is looked whether the server still listens."""
 
 
-@command(app, "rlft serve", "rlft serve --host 0.0.0.0 --port 8470")
+@command(app, "rlft serve", "rlft serve --host 0.0.0.0 --port 8470", "rlft serve --web")
 def serve(
     session: Session,
     host: Annotated[
         str, typer.Option("--host", metavar="HOST", help="Address to listen on; 0.0.0.0 for every one.")
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, metavar="N", help="TCP port; 0 for a free one.")
-    ] = PORT,
+        int | None,
+        typer.Option(
+            "--port", min=0, max=65535, metavar="N", help="TCP port; 0 for a free one [default: 8470, 8471]"
+        ),
+    ] = None,
+    web: Annotated[
+        bool,
+        typer.Option("--web", help="Serve the workbench to browsers instead, behind a token of its own."),
+    ] = False,
 ) -> None:
     """Let other machines label in this workspace until Ctrl+C; a server that dies is started again.
 
@@ -41,7 +48,15 @@ def serve(
     opens labelling, scoring, ranking, importing and reading. It never opens runs, models, data sets,
     backups or the server's end. The traffic isn't encrypted: beyond your own network forward the port
     through SSH.
+
+    With --web it is the whole workbench that is served, to browsers. The address printed holds a token, made
+    anew each time unless $RLFT_WEB_TOKEN gives one, and whoever has it can do all that the workbench can.
     """
+    if web:
+        from rlft_tui.cli import serve_web
+
+        serve_web.serve_web(session, host, serve_web.PORT if port is None else port)
+        return
     session.own_workspace()
     ended = threading.Event()
 
@@ -51,7 +66,7 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     with session.connect() as client:
-        state = client.serve_remote(host, port)
+        state = client.serve_remote(host, PORT if port is None else port)
         session.show(state, lambda: _text(state))
         _warn(session, state)
         _watch(session, client, state, ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def has_terminal() -> bool:
-    """Whether a person can see the screen and type."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """Whether a person can see the screen and type, here or in a browser (see web/)."""
+    return (sys.stdin.isatty() and sys.stdout.isatty()) or "web_driver" in os.environ.get(
+        "TEXTUAL_DRIVER", ""
+    )
 
 
 def require_terminal() -> None:
