@@ -28,7 +28,7 @@ class DatasetSpec:
     """Share of prompts (not rows) kept out, so that no prompt stands on both sides."""
     seed: int = 0
     labelers: tuple[str, ...] = ()
-    """Empty means all."""
+    """Empty means all people; judges (``judge:NAME``) have to be named."""
     categories: tuple[str, ...] = ()
     min_confidence: int = 1
     better_answers: bool = True

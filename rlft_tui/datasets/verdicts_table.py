@@ -9,6 +9,7 @@ import duckdb
 
 from rlft_tui.datasets.dataset import DatasetSpec
 from rlft_tui.datasets.rows import PromptRow
+from rlft_tui.labels.labeler import JUDGE_PREFIX
 from rlft_tui.prompts.prompt import Message, conversation
 from rlft_tui.prompts.prompts_table import decode_context
 
@@ -69,17 +70,21 @@ class ScoredAnswer:
 
 
 def current_verdicts(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -> list[Verdict]:
-    """The verdicts a spec asks for by labeller and category, in a fixed order."""
+    """The verdicts a spec asks for by labeller and category, in a fixed order.
+
+    A judge's count only where the judge is named: its errors are its own, and it gives thousands.
+    """
     rows = connection.execute(
         """select e.id, p.labeler_id, p.choice, p.confidence, e.prompt, e.context,
                   e.response_a, e.response_b, e.category,
                   e.id in (select example_id from current_marks where kind = 'flag'),
                   p.strength, p.quality
            from standing_preferences as p join examples as e on p.example_id = e.id
-           where (len($1::varchar[]) = 0 or p.labeler_id in (select unnest($1::varchar[])))
+           where (p.labeler_id in (select unnest($1::varchar[]))
+                  or (len($1::varchar[]) = 0 and not starts_with(p.labeler_id, $3)))
              and (len($2::varchar[]) = 0 or e.category in (select unnest($2::varchar[])))
            order by e.id, p.labeler_id""",
-        [list(spec.labelers), list(spec.categories)],
+        [list(spec.labelers), list(spec.categories), JUDGE_PREFIX],
     ).fetchall()
     return [
         Verdict(
@@ -137,12 +142,13 @@ def scored_answers(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -> 
         """select f.id, f.labeler_id, f.prompt, coalesce(e.context, '[]'), f.response, f.score,
                   coalesce(e.category, '')
            from current_feedback as f left join examples as e on f.example_id = e.id
-           where (len($1::varchar[]) = 0 or f.labeler_id in (select unnest($1::varchar[])))
+           where (f.labeler_id in (select unnest($1::varchar[]))
+                  or (len($1::varchar[]) = 0 and not starts_with(f.labeler_id, $5)))
              and (len($2::varchar[]) = 0 or e.category in (select unnest($2::varchar[])))
              and (e.id is null or e.id not in (select example_id from current_marks where kind = 'flag'))
              and ($3 = '' or f.agent = $3 or (f.agent = '' and regexp_full_match(f.model, $4)))
            order by f.id""",
-        [list(spec.labelers), list(spec.categories), spec.agent, version_pattern(spec.agent)],
+        [list(spec.labelers), list(spec.categories), spec.agent, version_pattern(spec.agent), JUDGE_PREFIX],
     ).fetchall()
     return [
         ScoredAnswer(identity, labeler, prompt, decode_context(context), response, score, category)

@@ -25,8 +25,8 @@ def label_stats(connection: duckdb.DuckDBPyConnection, labeler: str = "") -> Lab
     rows = connection.execute(
         """select choice, labeler_id, floor(current.created_at / 86400)::integer as day,
                   coalesce(strength, 0), quality, count(*),
-                  count(*) filter (choice <> 'tie' and current.source <> 'import'),
-                  count(*) filter (choice = shown_first and current.source <> 'import'),
+                  count(*) filter (choice <> 'tie' and current.source not in ('import', 'judge')),
+                  count(*) filter (choice = shown_first and current.source not in ('import', 'judge')),
                   count(*) filter (choice <> 'tie' and length_a <> length_b),
                   count(*) filter (length_a <> length_b and choice = if(length_a > length_b, 'a', 'b'))
            from standing_preferences as current left join examples on examples.id = current.example_id

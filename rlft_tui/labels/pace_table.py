@@ -10,8 +10,8 @@ from rlft_tui.labels.intervals import share
 from rlft_tui.labels.labeling_rate import IDLE_SECONDS
 from rlft_tui.labels.pace import BINS, BREAK_SECONDS, Pace, SessionPart, trend
 
-SHOWN = "source <> 'import' and source not like 'ranking:%'"
-"""Verdicts that somebody gave on two answers side by side."""
+SHOWN = "source not in ('import', 'judge') and source not like 'ranking:%'"
+"""Verdicts that a person gave on two answers side by side."""
 
 _PART = (
     "case "

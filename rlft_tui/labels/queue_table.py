@@ -71,7 +71,7 @@ def open_pairs(
     labelled = """labelled as (
         select example_id, count(distinct labeler_id) as n, list(distinct labeler_id) as who
         from preferences
-        where labeler_id <> $labeler and source <> 'repeat'
+        where labeler_id <> $labeler and source not in ('repeat', 'judge')
           and id not in (select target_id from revocations)
         group by example_id),"""
     needs_counts = shared or view.order == "least"
