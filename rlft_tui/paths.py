@@ -13,6 +13,8 @@ from rlft_tui.errors import NotFoundError, RlftError
 
 SETTINGS_NAME = "rlft.toml"
 WORKSPACE_VARIABLE = "RLFT_WORKSPACE"
+MODELS_VARIABLE = "MODELS_DIR"
+"""Where versions of policies go instead of a workspace's own folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ class Workspace:
 
     @property
     def models(self) -> Path:
-        return self.root / "models"
+        """``AGENT/vN``: the versions of policies."""
+        named = os.environ.get(MODELS_VARIABLE)
+        return Path(named).absolute() if named else self.root / "models"
 
     @property
     def rewards(self) -> Path:

@@ -37,7 +37,7 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("RLFT_CACHE", os.environ.get("RLFT_TEST_CACHE", str(home / "cache")))
-    for name in ("RLFT_WORKSPACE", "XDG_CACHE_HOME", "NO_COLOR"):
+    for name in ("RLFT_WORKSPACE", "XDG_CACHE_HOME", "NO_COLOR", "MODELS_DIR", "LOG_LEVEL"):
         monkeypatch.delenv(name, raising=False)
     yield
     shutil.rmtree(runtime, ignore_errors=True)

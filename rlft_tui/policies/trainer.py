@@ -23,6 +23,7 @@ from rlft_tui.errors import RlftError
 from rlft_tui.ids import derived_id
 from rlft_tui.models.policy_versions import TrainingResults, publish_at
 from rlft_tui.models.pull import require_training_stack
+from rlft_tui.paths import MODELS_VARIABLE
 from rlft_tui.policies.base_model import locate
 from rlft_tui.policies.chain import ScoreSummary, chain, check_agent, check_count, held_out_share
 from rlft_tui.policies.training_config import TrainingConfig, training_config
@@ -33,7 +34,6 @@ from rlft_tui.runs.run_spec import parse_spec
 from rlft_tui.runs.run_state import Processes, RunState
 from rlft_tui.runs.run_status import RunSummary
 
-MODELS_VARIABLE = "MODELS_DIR"
 LOG_VARIABLE = "LOG_LEVEL"
 log = logging.getLogger("rlft.policies")
 _LOOK_SECONDS = 0.2

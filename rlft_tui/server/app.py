@@ -1,4 +1,4 @@
-"""The API: one router a noun, all under /api/v1."""
+"""The API: one router a noun, all under /api/v1; the policy service under /api/policies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from fastapi import Depends, FastAPI, Request
 from rlft_tui.server import (
     backup_routes,
     dataset_routes,
+    docs_routes,
     estimate_routes,
+    evaluation_routes,
     export_routes,
     feedback_routes,
     health_routes,
@@ -18,6 +20,7 @@ from rlft_tui.server import (
     model_export_routes,
     model_routes,
     pair_routes,
+    policy_routes,
     prompt_routes,
     queue_routes,
     ranking_routes,
@@ -28,6 +31,7 @@ from rlft_tui.server import (
     statistics_routes,
     watch_routes,
 )
+from rlft_tui.server.body_limit import BodyLimit
 from rlft_tui.server.replies import add_error_replies
 from rlft_tui.server.services import Services, services_of
 from rlft_tui.version import VERSION
@@ -52,6 +56,7 @@ _NOUNS = (
     round_routes,
     estimate_routes,
     watch_routes,
+    evaluation_routes,
     inference_routes,
     backup_routes,
     remote_routes,
@@ -71,10 +76,16 @@ def create_app(services: Services) -> FastAPI:
         title="rlft workspace server",
         version=VERSION,
         strict_content_type=False,
+        # FastAPI's own pages load their scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
         dependencies=[Depends(refuse_writes_into_a_ghost)],
     )
     app.state.services = services
     add_error_replies(app)
     for routes in _NOUNS:
         app.include_router(routes.router, prefix=API)
+    app.include_router(policy_routes.router, prefix=policy_routes.POLICIES)
+    app.include_router(docs_routes.router)
+    app.add_middleware(BodyLimit)
     return app

@@ -19,6 +19,9 @@ from rlft_tui.paths import Workspace
 from rlft_tui.server.lifecycle import AsgiApp, Receive, Scope, Send
 
 API = "/api/v1"
+POLICIES = "/api/policies/"
+"""The policy service: its calls store scores, train on them and tell what came of it."""
+DOCS = ("/docs", "/openapi.json")
 LABELLING = ("/queue", "/labels", "/feedback", "/rankings")
 """Nouns whose every call may come from another machine: they only ever append."""
 IMPORTS = ("/prompts/import", "/pairs", "/pairs/import")
@@ -126,11 +129,15 @@ def shown_token(scope: Scope) -> bytes:
 
 
 def may_come_from_outside(method: str, path: str) -> bool:
-    """Reading may, and what labelling, scoring, ranking and importing need.
+    """Reading may, what labelling, scoring, ranking and importing need, and the policy service.
 
     Not ending the server, backups, data sets, runs, models and generating: those write or
     name files of the server's machine, or take its time.
     """
+    if method == "GET" and path in DOCS:
+        return True
+    if path.startswith(POLICIES):
+        return method in ("GET", "POST") and ".." not in path
     if not path.startswith(f"{API}/"):
         return False
     call = path.removeprefix(API)

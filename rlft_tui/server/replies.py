@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
 
 T = TypeVar("T")
+DETAILED = "/api/policies/"
+"""Below it an error is ``{"detail"}``."""
 _STATUS: dict[type[RlftError], int] = {NotFoundError: 404, ConflictError: 409, UnavailableError: 503}
 
 
@@ -46,27 +48,33 @@ def decode(content: bytes, kind: type[T]) -> T:
 
 
 def add_error_replies(app: FastAPI) -> None:
-    """Every error becomes ``{"what", "where", "remedy"}`` with a status that tells its class."""
+    """Every error becomes ``{"what", "where", "remedy"}`` with a status that tells its class.
+
+    The policy service's are ``{"detail"}``, all in one line, as its clients read them.
+    """
 
     def known(request: Request, error: Exception) -> Response:
         assert isinstance(error, RlftError)
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-        return _error(status, error.what, error.where, error.remedy)
+        return _error(request, status, error.what, error.where, error.remedy)
 
     def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
         message = str(first["msg"])
-        return _error(400, f"{place}: {message}" if place else message, request.url.path)
+        return _error(request, 400, f"{place}: {message}" if place else message, request.url.path)
 
     def routing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return _error(error.status_code, str(error.detail).lower(), f"{request.method} {request.url.path}")
+        return _error(
+            request, error.status_code, str(error.detail).lower(), f"{request.method} {request.url.path}"
+        )
 
     def unexpected(request: Request, error: Exception) -> Response:
         line = str(error).split("\n", 1)[0]
         return _error(
+            request,
             500,
             f"the server failed ({type(error).__name__}: {line})",
             request.url.path,
@@ -79,5 +87,8 @@ def add_error_replies(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unexpected)
 
 
-def _error(status: int, what: str, where: str = "", remedy: str = "") -> Response:
+def _error(request: Request, status: int, what: str, where: str = "", remedy: str = "") -> Response:
+    if request.url.path.startswith(DETAILED):
+        said = what if where in ("", request.url.path) else str(RlftError(what, where=where))
+        return reply({"detail": f"{said}. {remedy}" if remedy else said}, status)
     return reply({"what": what, "where": where, "remedy": remedy}, status)

@@ -47,7 +47,11 @@ def serve(root: Path, *, ready: Callable[[], None]) -> None:
 
     Raises RlftError when it cannot start, such as ConflictError when it is already served.
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    level = logging.getLevelNamesMapping().get(os.environ.get("LOG_LEVEL", "").upper(), logging.INFO)
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(message)s")
+    # They would write addresses down, which may hold a secret.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     workspace = find_workspace(root)
     settings = read_settings(workspace.settings)
