@@ -26,6 +26,8 @@ from rlft_tui.runs.run_spec import (
     model_fields,
     parse_spec,
 )
+from rlft_tui.runs.specs.evaluate import EvaluateSpec
+from rlft_tui.server.evaluation_launch import evaluation_files, with_suite
 from rlft_tui.server.model_sources import resolve_model
 from rlft_tui.server.reward_sources import with_reward_models
 
@@ -63,6 +65,9 @@ def resolve_launch(
             values["dataset"] = chosen.hash
             dataset = workspace.root / chosen.path
         names = [model.name for model in list_models(connection)]
+    fresh = bool(values.pop("fresh", False))
+    if values.get("method") == "evaluate":
+        values = with_suite(workspace, settings, database, values)
     if settings.threads and not values.get("threads"):
         values["threads"] = settings.threads
     if issubclass(kind, PolicySpec) and isinstance(own := values.get("round", {}), dict):
@@ -75,7 +80,10 @@ def resolve_launch(
         )
     if spec.method == "generate" and not rows:
         raise RlftError("no prompts to answer", remedy="Import some: rlft prompts import FILE")
-    return LaunchRequest(spec, dataset, rows)
+    files: Mapping[str, bytes] = {}
+    if isinstance(spec, EvaluateSpec):
+        files = evaluation_files(workspace, database, spec, fresh=fresh)
+    return LaunchRequest(spec, dataset, rows, files)
 
 
 def _prompt_rows(rows: object) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ import msgspec
 
 from rlft_tui.database.connection import Database
 from rlft_tui.errors import ConflictError
+from rlft_tui.evaluations.evaluations_table import replace_evaluations
+from rlft_tui.evaluations.results import read_results
 from rlft_tui.models.model import Model
 from rlft_tui.models.models_table import add_model
 from rlft_tui.models.policy_versions import TrainingResults, publish
@@ -182,6 +184,13 @@ def store_pairs(database: Database, folder: RunFolder, start: int) -> int:
         with database.write(checkpoint=True) as connection:
             add_pairs(connection, pairs)
         start += whole
+
+
+def store_evaluations(database: Database, folder: RunFolder) -> None:
+    """Enter what a run measured, where it left a ``results.json``; safe to repeat."""
+    if found := read_results(folder.root):
+        with database.write(checkpoint=True) as connection:
+            replace_evaluations(connection, folder.id, [replace(one, run_id=folder.id) for one in found])
 
 
 def record_result(folder: RunFolder, **result: str | int) -> None:

@@ -18,6 +18,7 @@ from rlft_tui.config import Settings
 from rlft_tui.database.connection import Database
 from rlft_tui.datasets.datasets_table import list_datasets
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
+from rlft_tui.evaluations.evaluations_table import remove_evaluations_of_run
 from rlft_tui.models.model import Model
 from rlft_tui.models.models_table import models_in, name_hint, remove_model
 from rlft_tui.models.pull import require_training_stack
@@ -45,6 +46,7 @@ from rlft_tui.server.run_results import (
     record_result,
     register_model,
     registered_model,
+    store_evaluations,
     store_pairs,
 )
 
@@ -247,6 +249,7 @@ class Supervisor:
             with self._lock:
                 self._runs.pop(run_id, None)
             with self._database.write() as connection:
+                remove_evaluations_of_run(connection, run_id)
                 for model in models:
                     remove_model(connection, model.name)
 
@@ -361,6 +364,7 @@ class Supervisor:
             if run.pairs_stored != before:
                 self._pairs_changed()
             if summary.status == "finished" and registered_model(folder) is None:
+                store_evaluations(self._database, folder)
                 record_result(folder, pairs_bytes=run.pairs_stored)
             return summary
         if summary.status != "finished":

@@ -81,12 +81,17 @@ def read_frozen(run_folder: Path) -> tuple[str, tuple[FrozenTask, ...]]:
     """Name of the suite and its tasks, from a run's own copy."""
     path = run_folder / SUITE / MANIFEST
     try:
-        record = json.loads(path.read_bytes())
+        content = path.read_bytes()
     except FileNotFoundError:
         raise NotFoundError("the run has no suite", where=str(run_folder)) from None
-    whole = {"task": [one["task"] for one in record["tasks"]]}
-    suite: Suite = parse_suite(whole, where=str(path))
-    return record["name"], tuple(
+    return json.loads(content)["name"], tasks_of(content, run_folder)
+
+
+def tasks_of(manifest: bytes, run_folder: Path) -> tuple[FrozenTask, ...]:
+    """The tasks of a ``suite.json``, their rows below ``run_folder``."""
+    record = json.loads(manifest)
+    suite: Suite = parse_suite({"task": [one["task"] for one in record["tasks"]]}, where=MANIFEST)
+    return tuple(
         FrozenTask(task, one["settings"], run_folder / one["rows"])
         for task, one in zip(suite.task, record["tasks"], strict=True)
     )
