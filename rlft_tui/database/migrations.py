@@ -360,6 +360,30 @@ def evaluation_results(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def judge_calls(connection: duckdb.DuckDBPyConnection) -> None:
+    """Every call of a judge; made again from the run folders where it is lost."""
+    connection.execute(
+        """create table judgements (
+            id varchar primary key,
+            run_id varchar not null,
+            item_id varchar not null,
+            first varchar not null,
+            status varchar not null,
+            label varchar not null,
+            answer varchar not null,
+            chances json,
+            prompt_tokens bigint,
+            answer_tokens bigint,
+            cost double,
+            seconds double not null,
+            judge varchar not null,
+            rubric varchar not null,
+            rubric_version varchar not null,
+            rated varchar not null,
+            created_at double not null)"""
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     label_views,
@@ -374,6 +398,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     feedback_agent,
     rounds,
     evaluation_results,
+    judge_calls,
 )
 """Oldest first. A step that was released is never changed: add another."""
 
