@@ -11,6 +11,8 @@ from pathlib import Path
 
 from rlft_tui.errors import NotFoundError, RlftError
 
+PACKAGE = Path(__file__).parent
+"""Where the program itself lies."""
 SETTINGS_NAME = "rlft.toml"
 WORKSPACE_VARIABLE = "RLFT_WORKSPACE"
 MODELS_VARIABLE = "MODELS_DIR"

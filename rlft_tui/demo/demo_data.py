@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import rlft_tui
 from rlft_tui.errors import NotFoundError
+from rlft_tui.paths import PACKAGE
 
 
 def demo_file(name: str) -> Path:
     """A file of ``data/``: inside an installed package, or beside it in a checkout."""
-    package = Path(next(iter(rlft_tui.__path__)))
-    for folder in (package / "data", package.parent / "data"):
+    for folder in (PACKAGE / "data", PACKAGE.parent / "data"):
         if (folder / name).is_file():
             return folder / name
     raise NotFoundError(
-        f"the demo data {name} is missing", where=str(package), remedy="Install rlft_tui again"
+        f"the demo data {name} is missing", where=str(PACKAGE), remedy="Install rlft_tui again"
     )

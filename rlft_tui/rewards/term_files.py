@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import rlft_tui
 from rlft_tui.errors import NotFoundError, RlftError
+from rlft_tui.paths import PACKAGE
 from rlft_tui.rewards.reward_function import words
 
 _MOST_BYTES = 10_000_000
@@ -25,11 +25,10 @@ class TermFile:
 
 def shipped_terms() -> list[Path]:
     """The term files that come with the program: inside an installed package, or beside it in a checkout."""
-    package = Path(next(iter(rlft_tui.__path__)))
-    for data in (package / "data", package.parent / "data"):
+    for data in (PACKAGE / "data", PACKAGE.parent / "data"):
         if found := sorted((data / "rewards").glob("*_terms.txt")):
             return found
-    raise NotFoundError("the term files are missing", where=str(package), remedy="Install rlft_tui again")
+    raise NotFoundError("the term files are missing", where=str(PACKAGE), remedy="Install rlft_tui again")
 
 
 def copy_terms(folder: Path) -> list[Path]:
