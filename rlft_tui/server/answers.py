@@ -155,6 +155,10 @@ class StreamedText:
     """With ``done``: tokens of the conversation before the answer."""
     memory_mb: float | None = None
     """With ``done``: what the worker holds; None for a provider."""
+    seconds_to_first: float | None = None
+    """With ``done``: from the request's arrival to the first token."""
+    restarts: bool = False
+    """With ``error``: the worker died, and the next request starts another."""
 
 
 @dataclass(frozen=True, slots=True)
