@@ -11,15 +11,20 @@ from rlft_tui.evaluations.results import direction, figures
 from rlft_tui.evaluations.statistics import Estimate, jackknife
 from rlft_tui.evaluations.suites.freeze import FrozenTask
 from rlft_tui.evaluations.suites.tasks import TextTask
-from rlft_tui.evaluations.text_quality import distinct_n, self_bleu
 
 _GROUPS = 20
 """Parts of the answers that are left out in turn for an interval."""
-CORPUS: dict[str, Callable[[Sequence[str]], float]] = {
-    "distinct_1": lambda texts: distinct_n(texts, 1),
-    "distinct_2": lambda texts: distinct_n(texts, 2),
-    "self_bleu": lambda texts: self_bleu(texts),
-}
+
+
+def corpus_measures() -> dict[str, Callable[[Sequence[str]], float]]:
+    """What is measured of all answers together."""
+    from rlft_tui.evaluations.text_quality import distinct_n, self_bleu
+
+    return {
+        "distinct_1": lambda texts: distinct_n(texts, 1),
+        "distinct_2": lambda texts: distinct_n(texts, 2),
+        "self_bleu": self_bleu,
+    }
 
 
 def task_figures(
@@ -32,7 +37,7 @@ def task_figures(
     texts = [item.output for item in items if not item.error]
     if isinstance(task.spec, TextTask) and task.spec.diversity and len(texts) > 1:
         first = items[0]
-        for name, measure in CORPUS.items():
+        for name, measure in corpus_measures().items():
             estimate = over_all(texts, measure)
             found.append(
                 Evaluation(
