@@ -18,6 +18,7 @@ class BuildWithData(build_py):
                 *Path("data").glob("*.jsonl"),
                 *Path("data").glob("rewards/*.txt"),
                 *Path("data").glob("rubrics/*.*"),
+                *Path("data").glob("suites/*.*"),
             ):
                 place = target / file.relative_to("data")
                 place.parent.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.evaluations.suites.tasks import Suite
 from rlft_tui.models.models_table import name_hint
+from rlft_tui.paths import PACKAGE
 
-BUILT_IN = Path(__file__).parents[2] / "data" / "suites"
+BUILT_IN = next(
+    (folder for parent in (PACKAGE, PACKAGE.parent) if (folder := parent / "data" / "suites").is_dir()),
+    PACKAGE / "data" / "suites",
+)
+"""Inside an installed package, or beside it in a checkout."""
 FOLDER = "suites"
 """Of the workspace."""
 

@@ -1,0 +1,326 @@
+"""rlft eval run|list|show|items|suites|check"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rlft_tui.cli.command import command, noun
+from rlft_tui.cli.options import Follow, Limit, Now, Offset, RunId, Search
+from rlft_tui.cli.session import Session, fields, moment, table
+
+if TYPE_CHECKING:
+    from rlft_tui.evaluations.evaluation import Evaluation, Item, MetricChange
+
+app = noun("eval")
+
+SuiteName = Annotated[
+    str, typer.Argument(metavar="SUITE", help="Name of a suite, as rlft eval suites lists it.")
+]
+ModelName = Annotated[str, typer.Option("--model", "-m", metavar="NAME", help="Only of this model.")]
+Against = Annotated[
+    str, typer.Option("--against", metavar="NAME", help="The baseline that each model is tested against.")
+]
+TaskName = Annotated[str, typer.Option("--task", metavar="NAME", help="Only of this task.")]
+
+
+@command(
+    app,
+    "rlft eval run basics --model smollm2-135m --follow",
+    "rlft eval run basics -m dpo-1129-1740-abcd -m smollm2-135m",
+    "rlft eval run code --model smollm2-135m --seed 1 --batch-size 16",
+)
+def run(
+    session: Session,
+    suite: SuiteName,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME",
+            help="Model to measure; may be repeated [default: the default model]",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, metavar="N", help="Where sampled answers start from.")
+    ] = 0,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, metavar="N", help="Items in one forward pass.")
+    ] = 8,
+    precision: Annotated[
+        str,
+        typer.Option("--precision", metavar="NAME", help="fp32 | bf16 | fp16 | auto: what is computed in."),
+    ] = "fp32",
+    shards: Annotated[
+        int,
+        typer.Option(
+            "--shards", min=0, metavar="N", help="Processes that share the items [default: one a GPU]"
+        ),
+    ] = 0,
+    under: Annotated[
+        str,
+        typer.Option(
+            "--under", metavar="NAME", help="Model that fluency is measured with [default: the base]"
+        ),
+    ] = "",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure again what was measured before with the same settings.")
+    ] = False,
+    follow: Follow = False,
+    now: Now = False,
+) -> None:
+    """Measure a model on a suite of tasks; every figure comes with its n and its 95 % interval.
+
+    Prints the run's id, one a model. A run goes on when this command or the connection ends, and
+    after a crash with what is left: rlft runs resume RUN. What was measured before of the same
+    weights with the same settings is taken over.
+    """
+    from rlft_tui.cli.run_progress import follow_run
+    from rlft_tui.ids import new_run_id
+
+    settings = session.settings()
+    values: dict[str, Any] = {
+        "method": "evaluate",
+        "suite": suite,
+        "seed": seed,
+        "batch_size": batch_size,
+        "precision": precision,
+        "shards": shards,
+        "threads": settings.threads,
+        "fresh": fresh,
+    }
+    if under:
+        values["reference"] = under
+    failed = False
+    with session.connect() as client:
+        runs = [
+            client.launch({**values, "id": new_run_id("evaluate"), "model": name, "now": now})
+            for name in model or [settings.default_model]
+        ]
+        if not session.json:
+            session.show(None, "\n".join(one.id for one in runs))
+        if follow:
+            runs = [follow_run(session, client, one.id) for one in runs]
+            failed = any(one.status == "failed" for one in runs)
+            found = [row for row in client.evaluations(suite=suite) if row.run_id in {one.id for one in runs}]
+            if not session.json and found:
+                session.show(None, figure_table(found))
+        if session.json:
+            session.show(runs if len(runs) > 1 else runs[0], "")
+    if failed:
+        raise typer.Exit(1)
+
+
+@command(app, "rlft eval list", "rlft eval list --model smollm2-135m --json", name="list")
+def list_(
+    session: Session,
+    model: ModelName = "",
+    suite: Annotated[str, typer.Option("--suite", metavar="NAME", help="Only of this suite.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Older measurements of the same, too.")] = False,
+) -> None:
+    """List every figure there is, with n and its 95 % interval."""
+    with session.connect() as client:
+        found = client.evaluations(model=model, suite=suite, latest=not every)
+    session.show(found, lambda: figure_table(found))
+    if not found:
+        session.say("No evaluations yet. Run one: rlft eval run basics")
+
+
+@command(
+    app,
+    "rlft eval show basics --against smollm2-135m",
+    "rlft eval show --model dpo-1129-1740-abcd --against smollm2-135m --json",
+)
+def show(
+    session: Session,
+    suite: Annotated[
+        str, typer.Argument(metavar="[SUITE]", help="Only this suite.", show_default=False)
+    ] = "",
+    model: ModelName = "",
+    against: Against = "",
+) -> None:
+    """Show metrics by model, and how each differs from a baseline on the same items.
+
+    An arrow says which way a metric went, a star that it is no chance: p below 0.05 after Holm's
+    correction for all the metrics of that model. p is McNemar's exact test for shares, a paired
+    permutation test for means.
+    """
+    from rlft_tui.errors import NotFoundError
+
+    with session.connect() as client:
+        found = [
+            one for one in client.evaluations(suite=suite) if model in ("", one.model) or one.model == against
+        ]
+        names = list(dict.fromkeys(one.model for one in found if one.model != against))
+        changed: dict[str, tuple[MetricChange, ...]] = {}
+        if against:
+            if not found:
+                raise NotFoundError("nothing was measured yet", remedy="rlft eval run SUITE --model NAME")
+            changed = {name: client.evaluation_changes(name, against, suite=suite) for name in names}
+    session.show(
+        {"evaluations": found, "changes": [one for own in changed.values() for one in own]},
+        lambda: change_table(found, changed, against) if against else figure_table(found),
+    )
+    tested = sum(one.p is not None for own in changed.values() for one in own)
+    if tested > 1:
+        session.say(f"{tested} comparisons were made: p is corrected for those of each model (Holm)")
+
+
+@command(
+    app,
+    "rlft eval items evaluate-1130-0612-abcd --wrong",
+    "rlft eval items evaluate-1130-0612-abcd --task arithmetic --json",
+)
+def items(
+    session: Session,
+    run: RunId,
+    task: TaskName = "",
+    wrong: Annotated[
+        bool, typer.Option("--wrong", help="Only what scored 0 or could not be judged.")
+    ] = False,
+    search: Search = "",
+    offset: Offset = 0,
+    limit: Limit = 20,
+) -> None:
+    """Show single items: what was asked, said and expected, and what it was worth."""
+    with session.connect() as client:
+        page = client.evaluation_items(run, task=task, offset=offset, limit=limit, search=search, wrong=wrong)
+    session.show(page, lambda: "\n\n".join(item_text(item) for item in page.items))
+    session.say(f"{len(page.items)} of {page.total} items")
+
+
+@command(app, "rlft eval suites", "rlft eval suites --json")
+def suites(session: Session) -> None:
+    """List the suites: those that come along, and this workspace's own in suites/."""
+    with session.connect() as client:
+        found = client.suites()
+    session.show(
+        found,
+        lambda: table(
+            ("suite", "tasks", "from", "what it is for"),
+            [
+                (
+                    one.name,
+                    ", ".join(name for name, _ in one.tasks) or "-",
+                    "rlft" if one.built_in else one.path,
+                    one.trouble or one.title,
+                )
+                for one in found
+            ],
+        ),
+    )
+
+
+@command(app, "rlft eval check basics", "rlft eval check my-suite --json")
+def check(session: Session, suite: SuiteName) -> None:
+    """Score a suite's own reference answers: they have to be right, or the suite is wrong.
+
+    Needs no model: every expected answer goes through the extractor, and every reference program
+    through the sandbox. Exit code 1 when one of them is not right.
+    """
+    from rlft_tui.evaluations.suites.check import check_suite
+
+    checked = check_suite(suite, session.own_workspace().root, session.say)
+    session.show(
+        checked,
+        lambda: table(
+            ("task", "kind", "items", "right", "wrong"),
+            [
+                (one.task, one.kind, one.n, one.right, ", ".join(one.wrong[:5]) or one.remark)
+                for one in checked
+            ],
+        ),
+    )
+    if any(one.wrong for one in checked):
+        raise typer.Exit(1)
+
+
+def figure_table(found: list[Evaluation] | tuple[Evaluation, ...]) -> str:
+    """One figure a line."""
+    return table(
+        ("suite", "task", "metric", "model", "value", "95 % interval", "n", "errors", "run", "when"),
+        [
+            (
+                one.suite,
+                one.task,
+                one.metric,
+                one.model,
+                number(one.value),
+                interval(one.low, one.high),
+                one.n,
+                one.errors or "",
+                one.run_id,
+                moment(one.created_at),
+            )
+            for one in found
+        ],
+    )
+
+
+def change_table(found: list[Evaluation], changed: dict[str, tuple[MetricChange, ...]], against: str) -> str:
+    """Models against the baseline, a metric a line."""
+    base = {(one.suite, one.task, one.metric): one for one in found if one.model == against}
+    rows = []
+    for one in found:
+        if one.model == against:
+            continue
+        change = next(
+            (
+                each
+                for each in changed.get(one.model, ())
+                if (each.suite, each.task, each.metric) == (one.suite, one.task, one.metric)
+            ),
+            None,
+        )
+        before = base.get((one.suite, one.task, one.metric))
+        rows.append(
+            (
+                one.suite,
+                one.task,
+                one.metric,
+                one.model,
+                f"{number(one.value)} {arrow(change)}".strip(),
+                number(before.value if before else None),
+                interval(change.low, change.high) if change else "",
+                "" if change is None or change.p_holm is None else f"{change.p_holm:.3g}",
+                change.n if change else "",
+            )
+        )
+    headings = ("suite", "task", "metric", "model", "value", against, "change, 95 %", "p", "pairs")
+    return table(headings, rows)
+
+
+def arrow(change: MetricChange | None) -> str:
+    """↑ or ↓ as the value went, with + or - for better and worse, a star for no chance."""
+    if change is None or not change.difference:
+        return ""
+    way = "↑" if change.difference > 0 else "↓"
+    star = "*" if change.significant else ""
+    return f"{way}{'' if change.improved is None else ' better' if change.improved else ' worse'}{star}"
+
+
+def number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.3g} – {high:.3g}"
+
+
+def item_text(item: Item) -> str:
+    """One item in full."""
+    from rlft_tui.runs.spec_fields import as_text
+
+    scores = "  ".join(f"{name} {as_text(value)}" for name, value in item.scores.items())
+    return fields(
+        [
+            ("item", f"{item.task} {item.item}"),
+            ("scores", scores or item.error),
+            ("prompt", item.prompt),
+            ("output", item.output),
+            ("expected", item.expected),
+            *((name, value) for name, value in item.parts.items() if value not in (None, "", [])),
+        ]
+    )
