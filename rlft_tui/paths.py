@@ -149,3 +149,10 @@ def cache_folder() -> Path:
     """Where pulled base models are kept, shared by all workspaces of this user."""
     base = os.environ.get("RLFT_CACHE") or os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "rlft"
+
+
+def shipped(name: str) -> Path:
+    """A folder of ``data/``: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "data" / name
+    return inside if inside.is_dir() else package.parent / "data" / name

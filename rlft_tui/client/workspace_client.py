@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from rlft_tui.client.evaluating import Evaluating
+from rlft_tui.client.judging import Judging
 from rlft_tui.client.labelling import Labelling
 from rlft_tui.client.registry import ModelRegistry
 from rlft_tui.client.rounds import Rounds
@@ -27,7 +28,7 @@ from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.server.answers import GenerateRequest, Health, Home, Page, RemoteState, StreamedText
 
 
-class WorkspaceClient(Labelling, RunWatching, Rounds, ModelRegistry, Evaluating):
+class WorkspaceClient(Labelling, RunWatching, Rounds, ModelRegistry, Evaluating, Judging):
     """The server's calls by name; safe to use from several threads."""
 
     # server

@@ -261,5 +261,6 @@ def _judgement(
         judge=spec.name,
         rubric=spec.rubric.name,
         rubric_version=spec.rubric.version,
+        rated=call.item.model_a if spec.mode == "rating" else "",
         created_at=time.time(),
     )

@@ -13,9 +13,10 @@ from rlft_tui.database.connection import Database
 from rlft_tui.labels.label_book import LabelBook
 from rlft_tui.labels.rank_book import RankBook
 from rlft_tui.labels.score_book import ScoreBook
-from rlft_tui.paths import Workspace
+from rlft_tui.paths import Workspace, shipped
 from rlft_tui.server.dry_runs import DryRuns
 from rlft_tui.server.inference import Inference
+from rlft_tui.server.judge_launch import JudgeLauncher
 from rlft_tui.server.lifecycle import WorkspaceGuard
 from rlft_tui.server.registry import Registry
 from rlft_tui.server.remote_listener import RemoteListener
@@ -52,6 +53,7 @@ class Services:
     round_view: RoundView = field(init=False)
     round_decisions: RoundDecisions = field(init=False)
     registry: Registry = field(init=False)
+    judges: JudgeLauncher = field(init=False)
     remote: RemoteListener | None = None
     """The TCP port, closed until somebody asks for it."""
     end: Callable[[str], None] = lambda reason: None
@@ -59,6 +61,9 @@ class Services:
 
     def __post_init__(self) -> None:
         self.statistics = StatisticsMemo(self.database)
+        self.judges = JudgeLauncher(
+            self.workspace, self.settings, self.database, self.supervisor, shipped("rubrics")
+        )
         self.usage = UsageHistory(self.workspace.root, self.supervisor.job_pids)
         self.dry_runs = DryRuns(self.workspace, self.settings, self.database, self.supervisor)
         self.round_pairs = RoundPairs(self.workspace, self.database, self.supervisor)

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from rlft_tui.config import Settings
 from rlft_tui.database.connection import Database
@@ -33,6 +33,7 @@ from rlft_tui.runs.run_spec import (
     TrainingSpec,
 )
 from rlft_tui.runs.run_status import ACTIVE, Alert, RunSummary, status_word
+from rlft_tui.runs.specs.judge import JudgeSpec
 from rlft_tui.runs.specs.training import PolicySpec
 from rlft_tui.runs.tracker_packages import require_trackers
 from rlft_tui.server.alarm_notices import AlarmNotices
@@ -57,6 +58,12 @@ _ENDED_RUNS_IN_MEMORY = 8
 T = TypeVar("T")
 
 
+class TakesVerdicts(Protocol):
+    """Takes in what a judge's run has written since the last time."""
+
+    def __call__(self, folder: RunFolder, spec: JudgeSpec, *, ended: bool) -> None: ...
+
+
 class Supervisor:
     """All runs of one workspace; safe to use from any thread."""
 
@@ -74,6 +81,8 @@ class Supervisor:
         self.check_removable: Callable[[Model], None] = lambda model: None
         """Raises ConflictError for a model that something rests on (see server/registry.py)."""
         self._trained: Callable[[], None] = lambda: None
+        self.judged: TakesVerdicts = lambda folder, spec, *, ended: None
+        """Takes in what a judge's run has written (see server/judge_verdicts.py)."""
         self._settings = settings
         self._database = database
         self._runs: dict[str, FollowedRun] = {}
@@ -167,6 +176,10 @@ class Supervisor:
     def spec(self, run_id: str) -> dict[str, Any]:
         """What the run was asked to do, defaults written out."""
         return self._run(run_id).spec.model_dump(mode="json")
+
+    def spec_of(self, run_id: str) -> RunSpec:
+        """The same, typed."""
+        return self._run(run_id).spec
 
     def folder(self, run_id: str) -> RunFolder:
         """The run's folder; NotFoundError for a run that is not there."""
@@ -358,6 +371,8 @@ class Supervisor:
     def _register(self, run: FollowedRun, summary: RunSummary) -> RunSummary:
         """Bring pairs and model into the database as far as they are there."""
         folder = run.folder
+        if isinstance(run.spec, JudgeSpec):
+            self.judged(folder, run.spec, ended=summary.status not in ACTIVE)
         if not isinstance(run.spec, TrainingSpec):
             before = run.pairs_stored
             run.pairs_stored = store_pairs(self._database, folder, before)

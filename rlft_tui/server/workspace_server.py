@@ -28,6 +28,7 @@ from rlft_tui.paths import Workspace, find_workspace
 from rlft_tui.server.app import create_app
 from rlft_tui.server.backup_routes import DailyBackups
 from rlft_tui.server.inference import Inference
+from rlft_tui.server.judge_verdicts import JudgeVerdicts
 from rlft_tui.server.lifecycle import Activity, SocketFile, WorkspaceGuard, listen, watch
 from rlft_tui.server.remote_access import RemoteToken
 from rlft_tui.server.remote_listener import KEEP_ALIVE, RemoteListener
@@ -99,6 +100,7 @@ def open_services(workspace: Workspace, settings: Settings, database: Database) 
     )
     repaired = labels.reconcile()
     supervisor = Supervisor(workspace, settings, database, pairs_changed=labels.pairs_changed)
+    supervisor.judged = JudgeVerdicts(database, labels).take
     supervisor.start()
     remove_leftovers(workspace.root)
     return Services(

@@ -115,7 +115,8 @@ def test_every_call_is_counted_as_what_it_was(endpoint: Endpoint, tmp_path: Path
     assert row["values"]["retries"] == 20
 
     results = {
-        (one["model"], one["metric"]): one for one in json.loads((folder.root / "results.json").read_text())["results"]
+        (one["model"], one["metric"]): one
+        for one in json.loads((folder.root / "results.json").read_text())["results"]
     }
     tuned = results["tuned", "win_rate"]
     # Two items named "first" are ties: their orders disagree. Four items have no verdict and no score.
@@ -201,12 +202,20 @@ def test_a_stop_keeps_what_is_under_way_and_a_cost_limit_is_one(endpoint: Endpoi
 
 def test_single_answers_are_rated_from_1_to_5(endpoint: Endpoint, tmp_path: Path) -> None:
     items = [
-        JudgeItem(id=f"r{n}", prompt="Say it." if n else "babble", response_a="word " * n or "x", model_a="tuned")
+        JudgeItem(
+            id=f"r{n}", prompt="Say it." if n else "babble", response_a="word " * n or "x", model_a="tuned"
+        )
         for n in range(5)
     ]
     folder = judge_folder(tmp_path / "judge-1", endpoint[0], items, mode="rating")
     code, errors = finish(start("judge", folder.root))
     assert code == 0, errors
-    assert [one.label for one in sorted(judged(folder), key=lambda one: one.item_id)] == ["", "1", "2", "2", "3"]
+    assert [one.label for one in sorted(judged(folder), key=lambda one: one.item_id)] == [
+        "",
+        "1",
+        "2",
+        "2",
+        "3",
+    ]
     (rating,) = json.loads((folder.root / "results.json").read_text())["results"]
     assert (rating["metric"], rating["value"], rating["n"], rating["errors"]) == ("rating", 2.0, 4, 1)

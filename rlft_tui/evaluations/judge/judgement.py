@@ -57,6 +57,8 @@ class Judgement:
     judge: str = ""
     rubric: str = ""
     rubric_version: str = ""
+    rated: str = ""
+    """Model whose single answer was rated; empty for a pair."""
     created_at: float = 0.0
 
 
