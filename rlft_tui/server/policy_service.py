@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from rlft_tui.datasets.build_dataset import build_dataset
 from rlft_tui.datasets.dataset import DatasetSpec
@@ -80,7 +81,7 @@ def dry_run(services: Services, agent: str, asked: TrainRequest, *, outside: boo
     """What ``start`` would train; nothing is stored."""
     config, model, summary = _plan(services, agent, asked, outside)
     minutes = estimated_minutes(
-        config, model, summary.count, _past_runs(services), gpu=bool(look_at_machine().gpus)
+        config, Path(model.path), summary.count, _past_runs(services), gpu=bool(look_at_machine().gpus)
     )
     return DryRunAnswer(
         feedback_count=summary.count,
@@ -88,7 +89,7 @@ def dry_run(services: Services, agent: str, asked: TrainRequest, *, outside: boo
         estimated_time_minutes=round(minutes, 1),
         score_mean=summary.mean,
         score_std=summary.std,
-        settings=DryRunModel(**config.model_config_line),
+        modelConfig=DryRunModel(**config.model_config_line),
     )
 
 
