@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlft_tui.datasets.dataset import Dataset
+from rlft_tui.evaluations.round_standing import RoundStanding
 from rlft_tui.evaluations.stopping_rule import Separation
 from rlft_tui.models.model import Model
 from rlft_tui.pairs.response_pair import ResponsePair
@@ -53,6 +54,8 @@ class Home:
     warnings: tuple[str, ...] = ()
     separation: Separation | None = None
     """Of the two models with the most verdicts between them; may be some seconds old."""
+    round: RoundStanding | None = None
+    """The newest training run's, while it waits for a decision."""
 
 
 MOST_SIDES = 4

@@ -24,6 +24,7 @@ def home(services: ServicesOf, labeler: str) -> Response:
     """``labels`` counts everybody's current verdicts, ``unlabelled`` what is left for ``labeler``."""
     progress = services.labels.progress(labeler)
     apart = services.statistics.answer("separations", "", separations_now, may_be_late=True)
+    waiting = services.round_view.open_round()
     with services.database.reader() as connection:
         datasets = list_datasets(connection)
         frozen = (one.created_at for one in datasets if not one.source and one.kind != "prompts")
@@ -40,5 +41,6 @@ def home(services: ServicesOf, labeler: str) -> Response:
             models=list_models(connection),
             warnings=tuple(services.warnings),
             separation=next(iter(apart), None),
+            round=waiting,
         )
     return reply(answer)

@@ -95,6 +95,9 @@ class RlftApp(App[int]):
         ),
         Binding("f9", "show_screen('score')", "Score", show=False, id="app.score", tooltip="Go to Score"),
         Binding("f10", "show_screen('rank')", "Rank", show=False, id="app.rank", tooltip="Go to Rank"),
+        Binding(
+            "f11", "show_screen('rounds')", "Rounds", show=False, id="app.rounds", tooltip="Go to Rounds"
+        ),
         Binding("question_mark,f12", "help", "help", id="app.help", tooltip="All keys of this screen"),
         Binding("q", "leave", "back", show=False, id="app.back", tooltip="Back to Home; from Home, leave"),
         Binding("ctrl+q", "quit", "leave", show=False, id="app.quit", tooltip="Leave the workbench"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rlft_tui.evaluations.round_text import advice
 from rlft_tui.runs.methods import TRAINING_METHODS
 from rlft_tui.runs.run_status import ACTIVE, RunSummary
 from rlft_tui.server.answers import Home
@@ -35,6 +36,8 @@ def next_step(home: Home) -> NextStep:
         return NextStep(f"{run.id} is running. Watch its curves and samples.", "monitor")
     if training:
         return NextStep(f"{training[-1].id} waits in the queue for its turn.", "runs")
+    if (step := _round_step(home)) is not None:
+        return step
     tuned = any(run.method in TRAINING_METHODS and run.status == "finished" for run in home.runs)
     if tuned and not home.labels_since_dataset and not _unused(home):
         return NextStep("Compare the tuned model with its base, blind.", "compare")
@@ -54,6 +57,16 @@ def next_step(home: Home) -> NextStep:
     if home.unlabelled:
         return NextStep(f"{home.unlabelled:,} pairs wait for your verdict.", "label")
     return NextStep("Every pair is labelled. Generate new ones:", command="rlft pairs generate")
+
+
+def _round_step(home: Home) -> NextStep | None:
+    """What the newest round asks for; None when it asks for nothing."""
+    one = home.round
+    if one is None or one.stage == "no pairs":
+        return None
+    if one.stage in ("waiting", "generating"):
+        return NextStep(advice(one), "runs")
+    return NextStep(advice(one), "rounds")
 
 
 def _under_way(active: list[RunSummary]) -> RunSummary | None:

@@ -33,6 +33,7 @@ SCREENS: dict[str, ScreenEntry] = {
     "rank": ScreenEntry("", "Rank", _SCREENS + "rank:RankScreen"),
     "launch": ScreenEntry("", "Launch", _SCREENS + "launch:LaunchScreen"),
     "run_compare": ScreenEntry("", "Compare runs", _SCREENS + "run_compare:RunCompareScreen"),
+    "rounds": ScreenEntry("", "Rounds", _SCREENS + "rounds:RoundsScreen"),
     "statistics": ScreenEntry("", "Statistics", _SCREENS + "statistics:StatisticsScreen"),
 }
 

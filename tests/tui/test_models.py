@@ -13,8 +13,9 @@ from rlft_tui.models.model import Model, Rating
 from rlft_tui.paths import Workspace
 from rlft_tui.runs.run_event import EventWriter
 from rlft_tui.tui.list_pane import ListPane
+from rlft_tui.tui.model_text import lineage, record, win_rate
 from rlft_tui.tui.screens.compare import CompareScreen
-from rlft_tui.tui.screens.models import ModelsScreen, lineage, record, win_rate
+from rlft_tui.tui.screens.models import ModelsScreen
 from rlft_tui.tui.screens.monitor import MonitorScreen
 from tests.tui.bench import SIZES, front, shows, until, workbench
 from tests.tui.conftest import label

@@ -22,9 +22,10 @@ class AnswerDialog(ModalScreen[bool]):
     AnswerDialog Static { height: auto; }
     """
 
-    def __init__(self, text: Content, *, title: str, agree: str) -> None:
+    def __init__(self, text: Content, *, title: str, agree: str, back: str = "esc back to the form") -> None:
         """``agree``: key and word of what can be agreed to; empty when there is only the way back."""
         super().__init__()
+        self._back = back
         self._text = text
         self._title = title
         self._agree = agree
@@ -32,7 +33,7 @@ class AnswerDialog(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = self._title
-            box.border_subtitle = " · ".join(filter(None, (self._agree, "esc back to the form")))
+            box.border_subtitle = " · ".join(filter(None, (self._agree, self._back)))
             with VerticalScroll():
                 yield Static(self._text)
 

@@ -43,6 +43,9 @@ class HomeScreen(WorkbenchScreen):
         Binding("2", "app.show_screen('label')", "label", id="home.label", tooltip="Label pairs"),
         Binding("3", "app.show_screen('data')", "data", id="home.data", tooltip="Prompts, pairs, data sets"),
         Binding("4", "app.show_screen('runs')", "runs", id="home.runs", tooltip="Runs and launching"),
+        Binding(
+            "w", "app.show_screen('rounds')", "rounds", id="home.rounds", tooltip="Promote, reject, go on"
+        ),
         Binding("q", "app.quit", "leave", id="home.leave", tooltip="Leave the workbench"),
     ]
 
@@ -112,7 +115,8 @@ def next_text(step: NextStep) -> Content:
     """The sentence and the key to press, or the command to type."""
     if step.screen:
         entry = SCREENS[step.screen]
-        key = Content.assemble("Press ", (f"⏎ or {entry.digit}", "$text-accent bold"), f" for {entry.title}.")
+        keys = f"⏎ or {entry.digit or 'w'}"
+        key = Content.assemble("Press ", (keys, "$text-accent bold"), f" for {entry.title}.")
     else:
         key = Content.assemble("In a shell: ", (step.command, "$text-accent bold"))
     return Content("\n").join([Content.styled(run_text.plain(step.sentence), "bold"), key])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -15,18 +15,29 @@ from textual.widgets import Static
 
 from rlft_tui.datasets.dataset import Dataset
 from rlft_tui.errors import RlftError
+from rlft_tui.models.lineage import Node
 from rlft_tui.models.model import Model, Rating
+from rlft_tui.models.model_files import ModelUse
+from rlft_tui.models.removal import Removal
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow, fitting, table_head, table_line
+from rlft_tui.tui.model_text import FITS, judges_record, lineage, record, remarks, win_rate
 from rlft_tui.tui.screens.watching import WatchingScreen
 
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
+
 LOOK_SECONDS = 3.0
+MEASURE_SECONDS = 60.0
+"""Between two looks at what the models take on the disk."""
 COLUMNS: tuple[tuple[str, int], ...] = (
-    ("model", 24),
+    ("model", 22),
     ("kind", 7),
-    ("win rate, 95 %", 17),
-    ("verdicts", 8),
+    ("win rate, 95 %", 16),
+    ("size", 8),
+    ("fits", 4),
     ("made", 9),
+    ("verdicts", 8),
     ("base", 22),
     ("data set", 12),
 )
@@ -47,18 +58,28 @@ class ModelsScreen(WatchingScreen):
         ),
         Binding("o", "open_run", "its run", id="models.run", tooltip="Open the run that made it"),
         Binding("t", "train", "train", id="models.train", tooltip="Launch form with this model"),
+        Binding("w", "app.show_screen('rounds')", "rounds", id="models.rounds", tooltip="Promote and reject"),
+        Binding("l", "lineage", "lineage", id="models.lineage", tooltip="What it was made from, as a tree"),
+        Binding("n", "note", "note", id="models.note", tooltip="Write a note about it"),
+        Binding("number_sign", "tags", "tags", key_display="#", id="models.tags", tooltip="Tag it"),
+        Binding("d", "remove", "delete", id="models.remove", tooltip="Remove it, when nothing rests on it"),
         Binding("p", "path", "path", id="models.path", tooltip="Show or hide where its weights are"),
     ]
     DEFAULT_CSS = """
     ModelsScreen #models { height: 1fr; }
-    ModelsScreen #detail { height: 5; padding: 0 1; background: $surface; }
+    ModelsScreen #detail { height: 6; padding: 0 1; background: $surface; }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.models: tuple[Model, ...] = ()
         self.ratings: dict[str, Rating] = {}
+        self.judged: dict[str, Rating] = {}
+        """By the verdicts of judges."""
         self.datasets: dict[str, Dataset] = {}
+        self.use: dict[str, ModelUse] = {}
+        self._measured = 0.0
+        """time.monotonic of the last look at the disk."""
         self._read = False
         self._paths = False
         self._detail: Text | None = None
@@ -68,18 +89,26 @@ class ModelsScreen(WatchingScreen):
         yield Static("", id="detail")
 
     async def look(self) -> float:
-        models, ratings, datasets = await asyncio.gather(
+        models, ratings, judged, datasets = await asyncio.gather(
             self.bench.link.call(lambda client: client.models()),
             self.bench.link.call(lambda client: client.ratings()),
+            self.bench.link.call(lambda client: client.ratings(by="judge")),
             self.bench.link.call(lambda client: client.datasets()),
         )
         self.models = tuple(sorted(models, key=lambda each: -each.created_at))
         self.ratings = {each.model: each for each in ratings}
+        self.judged = {each.model: each for each in judged}
         self.datasets = {each.hash: each for each in datasets}
         first, self._read = not self._read, True
         self.paint()
         if first:
             self.refresh_bindings()
+        new = any(each.name not in self.use for each in self.models)
+        if self.models and (new or time.monotonic() - self._measured > MEASURE_SECONDS):
+            self._measured = time.monotonic()
+            use = await self.bench.link.call(lambda client: client.disk_use())
+            self.use = {each.name: each for each in use.models}
+            self.paint()
         return LOOK_SECONDS
 
     def look_failed(self, error: RlftError) -> None:
@@ -105,11 +134,13 @@ class ModelsScreen(WatchingScreen):
         self._show_detail()
 
     def _row(self, model: Model, columns: tuple[tuple[str, int], ...], now: float) -> Text:
-        rating = self.ratings.get(model.name)
+        rating, use = self.ratings.get(model.name), self.use.get(model.name)
         return table_line(
             columns,
             {
-                "model": (model.name, ""),
+                "model": (("● " if model.current_of else "") + model.name, ""),
+                "size": (run_text.size(use.bytes) if use and use.bytes else "–", "dim"),
+                "fits": (FITS[use.fits if use else None], ""),
                 "kind": (model.kind, "dim"),
                 "win rate, 95 %": (win_rate(rating), ""),
                 "verdicts": (f"{rating.n:,}" if rating else "–", ""),
@@ -126,6 +157,8 @@ class ModelsScreen(WatchingScreen):
             lines = [
                 *lineage(model, self.datasets.get(model.dataset), self.size.width - 2),
                 record(self.ratings.get(model.name)),
+                judges_record(self.judged.get(model.name)),
+                remarks(model, self.use.get(model.name)),
                 *self._hints(model),
                 *([model.path] if self._paths else []),
             ]
@@ -171,7 +204,7 @@ class ModelsScreen(WatchingScreen):
             self.bench.show_screen("compare", models=(model.name, newest.name))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("compare", "open_run", "train", "path"):
+        if action in ("compare", "open_run", "train", "path", "lineage", "note", "tags", "remove"):
             model = self.selected if self.is_mounted else None
             return model is not None and (action != "open_run" or bool(model.run_id))
         return super().check_action(action, parameters)
@@ -184,47 +217,81 @@ class ModelsScreen(WatchingScreen):
         if (model := self.selected) is not None:
             self.bench.show_screen("launch", model=model.name)
 
+    def action_lineage(self) -> None:
+        if (model := self.selected) is not None:
+            name = model.name
+            self.call(lambda client: client.lineage(name), self._show_lineage, group="lineage", latest=True)
+
+    def _show_lineage(self, root: Node) -> None:
+        from rlft_tui.tui.screens.lineage import LineageScreen
+
+        def chosen(node: Node | None) -> None:
+            if node is None:
+                return
+            if node.kind == "run":
+                self.bench.show_screen("monitor", run_id=node.name)
+            elif node.kind in ("dataset", "labels"):
+                self.bench.show_screen("data")
+            else:
+                self.query_one(ListPane).go_to(node.name)
+
+        self.bench.push_screen(LineageScreen(root), chosen)
+
+    def action_note(self) -> None:
+        if (model := self.selected) is not None:
+            name = model.name
+            self._ask(
+                f"Note on {name}",
+                model.note,
+                "Nothing takes the note away",
+                lambda client, text: client.remark_model(name, note=text),
+            )
+
+    def action_tags(self) -> None:
+        if (model := self.selected) is not None:
+            name, before = model.name, model.tags
+
+            def retag(client: WorkspaceClient, text: str) -> Model:
+                after = tuple(text.split())
+                dropped = tuple(tag for tag in before if tag not in after)
+                return client.remark_model(name, add_tags=after, drop_tags=dropped)
+
+            self._ask(f"Tags of {name}", " ".join(before), "Words with spaces between them", retag)
+
+    def _ask(self, title: str, text: str, hint: str, change: Callable[[WorkspaceClient, str], Model]) -> None:
+        from rlft_tui.tui.screens.remark import RemarkScreen
+
+        def kept(new: str | None) -> None:
+            if new is not None and new != text:
+                self.call(lambda client: change(client, new), lambda _: self.look_now(), retry=False)
+
+        self.bench.push_screen(RemarkScreen(run_text.plain(title), text, hint), kept)
+
+    def action_remove(self) -> None:
+        if (model := self.selected) is not None:
+            name = model.name
+            self.call(lambda client: client.removal(name), self._ask_removal, group="removal", latest=True)
+
+    def _ask_removal(self, planned: Removal) -> None:
+        from rlft_tui.tui.screens.agree import AgreeScreen
+
+        name = planned.name
+        if planned.rests:
+            lines = ["Something still needs it:", *(f"- {line}" for line in planned.rests)]
+        else:
+            what = f"{planned.folder} is deleted: {run_text.size(planned.frees)} are freed"
+            lines = [what if planned.folder else "It is only forgotten here"]
+            lines += [f"- stays: {line}" for line in planned.stays]
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.call(lambda client: client.remove_model(name), lambda _: self.look_now(), retry=False)
+
+        title = run_text.plain(f"Remove {name}?" if not planned.rests else f"{name} is not removed")
+        self.bench.push_screen(
+            AgreeScreen(lines, title=title, agree="" if planned.rests else "y removes"), answered
+        )
+
     def action_path(self) -> None:
         self._paths = not self._paths
         self._show_detail()
-
-
-def win_rate(rating: Rating | None) -> str:
-    """``61 % (48–73)``, or a dash before the first verdict."""
-    if rating is None or not rating.n:
-        return "–"
-    low, high = rating.ci95
-    return f"{rating.win_rate:.0f} % ({low:.0f}–{high:.0f})"
-
-
-def record(rating: Rating | None) -> str:
-    if rating is None or not rating.n:
-        return "no verdicts on its answers yet"
-    parts = [f"{rating.wins:,} won · {rating.losses:,} lost · {rating.ties:,} tied of {rating.n:,}"]
-    if rating.bt is not None and rating.bt_ci95 is not None:
-        low, high = rating.bt_ci95
-        parts.append(f"rating {rating.bt:+.0f} ({low:+.0f} to {high:+.0f})")
-    if rating.lc_win_rate is not None:
-        parts.append(f"{rating.lc_win_rate:.0f} % at equal length")
-    return " · ".join(parts)
-
-
-def lineage(model: Model, dataset: Dataset | None, width: int) -> list[str]:
-    """model ← base ← run ← data set ← labels, in as many lines as that takes."""
-    parts = [model.name]
-    if model.base:
-        parts.append(model.base)
-    if model.run_id:
-        parts.append(f"run {model.run_id}")
-    if model.dataset:
-        name = f" {dataset.name}" if dataset and dataset.name else ""
-        parts.append(f"data set{name} {model.dataset}")
-    if dataset is not None:
-        parts.append(f"{dataset.train_rows + dataset.heldout_rows:,} labels")
-    lines = [parts[0]]
-    for part in parts[1:]:
-        if len(lines[-1]) + len(part) + 3 <= width:
-            lines[-1] += f" ← {part}"
-        else:
-            lines.append(f"  ← {part}")
-    return lines

@@ -1,0 +1,283 @@
+"""The rounds of the loop: who is judged against whom, how it stands, and the decision."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Static
+
+from rlft_tui.errors import RlftError
+from rlft_tui.evaluations.round_standing import NextRound, RoundStanding
+from rlft_tui.evaluations.round_text import advice, data_text, judged_text, rate_text, stage_text
+from rlft_tui.tui import run_text
+from rlft_tui.tui.list_pane import ListPane, ListRow, fitting, table_head, table_line
+from rlft_tui.tui.screens.watching import WatchingScreen
+
+LOOK_SECONDS = 2.0
+MORE_PAIRS = 20
+"""How many further pairs one key asks for."""
+COLUMNS: tuple[tuple[str, int], ...] = (
+    ("model", 20),
+    ("against", 13),
+    ("win rate, 95 %", 16),
+    ("judged", 7),
+    ("state", 12),
+    ("data", 18),
+    ("judges", 16),
+    ("begun", 9),
+)
+
+
+class RoundsScreen(WatchingScreen):
+    """Rounds and A/B tests, newest first; below, what the one under the cursor comes to."""
+
+    KEY = "rounds"
+    HELP = (
+        "After a training run its result and what it would replace answer prompts it was not trained on. "
+        "The win rate counts people's verdicts on those pairs; its interval holds however often one looks."
+    )
+    AUTO_FOCUS = "#rounds"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "judge", "judge", id="rounds.judge", tooltip="Label its pairs, blind"),
+        Binding("p", "promote", "promote", id="rounds.promote", tooltip="Make its model the current version"),
+        Binding("x", "reject", "reject", id="rounds.reject", tooltip="Keep what there was"),
+        Binding(
+            "n", "next", "next round", id="rounds.next", tooltip="Freeze the labels, open the launch form"
+        ),
+        Binding("a", "more", "more pairs", id="rounds.more", tooltip=f"{MORE_PAIRS} pairs on new prompts"),
+        Binding("o", "open_run", "its run", id="rounds.run", tooltip="Open the run that made the model"),
+        Binding("w", "app.show_screen('models')", "models", id="rounds.models", tooltip="The models"),
+    ]
+    DEFAULT_CSS = """
+    RoundsScreen #rounds { height: 1fr; }
+    RoundsScreen #detail { height: 6; padding: 0 1; background: $surface; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rounds: tuple[RoundStanding, ...] = ()
+        self._read = False
+        self._wanted = ""
+        self._detail: Text | None = None
+
+    def body(self) -> Iterable[Widget]:
+        yield ListPane(empty="reading rounds …", id="rounds")
+        yield Static("", id="detail")
+
+    def opened(self, round_id: str = "", **values: Any) -> None:
+        self._wanted = round_id or self._wanted
+        super().opened(**values)
+
+    async def look(self) -> float:
+        self.rounds = await self.bench.link.call(lambda client: client.rounds(""))
+        first, self._read = not self._read, True
+        self.paint()
+        if self._wanted:
+            self.query_one(ListPane).go_to(self._wanted)
+            self._wanted = ""
+        if first:
+            self.refresh_bindings()
+        return LOOK_SECONDS
+
+    def look_failed(self, error: RlftError) -> None:
+        if not self._read:
+            self.query_one(ListPane).show((), empty=run_text.plain(str(error)))
+        else:
+            super().look_failed(error)
+
+    def on_resize(self) -> None:  # type: ignore[override]
+        if self._read:
+            self.paint()
+
+    # drawing
+    def paint(self) -> None:
+        now = time.time()
+        columns = fitting(COLUMNS, self.size.width)
+        self.query_one(ListPane).show(
+            [ListRow(one.round.id, _row(one, columns, now)) for one in self.rounds],
+            table_head(columns),
+            empty="No rounds yet: a training run begins one (l on Runs)",
+        )
+        self._show_detail()
+
+    def _show_detail(self) -> None:
+        one, text = self.selected, Text()
+        if one is not None:
+            width = self.size.width - 2
+            lines = [each for line in detail_lines(one) for each in _wrapped(run_text.plain(line), width)]
+            text = Text("\n".join(lines[:6]))
+        if text != self._detail:
+            self._detail = text
+            self.query_one("#detail", Static).update(text)
+
+    @property
+    def selected(self) -> RoundStanding | None:
+        key = self.query_one(ListPane).key
+        return next((one for one in self.rounds if one.round.id == key), None)
+
+    @on(ListPane.Moved)
+    def _moved(self) -> None:
+        self._show_detail()
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("judge", "promote", "reject", "more", "next", "open_run"):
+            one = self.selected if self.is_mounted else None
+            if one is None:
+                return False
+            return {
+                "open_run": bool(one.round.run_id),
+                "next": one.round.kind == "round",
+                "reject": not one.is_current,
+            }.get(action, True)
+        return super().check_action(action, parameters)
+
+    # actions
+    @on(ListPane.Chosen)
+    def action_judge(self) -> None:
+        """The label screen on the pairs between these two models."""
+        if (one := self.selected) is None:
+            return
+        if not one.pairs:
+            self.notify(advice(one), timeout=5, markup=False)
+            return
+        self.bench.queue_view = replace(
+            self.bench.queue_view,
+            models=(one.round.opponent, one.round.model),
+            category="",
+            source="",
+            search="",
+        )
+        self.bench.show_screen("label")
+
+    def action_promote(self) -> None:
+        from rlft_tui.tui.screens.agree import AgreeScreen
+
+        if (one := self.selected) is None:
+            return
+        round_id, labeler = one.round.id, self.bench.settings.labeler
+        policy = one.round.policy
+        lines = [
+            advice(one),
+            f"{one.round.model} becomes the current version of {policy}; the next round begins with it."
+            if policy
+            else f"{one.round.model} becomes the current version of its policy.",
+        ]
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.call(
+                    lambda client: client.promote(round_id, labeler=labeler), self._decided, retry=False
+                )
+
+        self.bench.push_screen(AgreeScreen(lines, title="Promote?", agree="y promotes"), answered)
+
+    def action_reject(self) -> None:
+        from rlft_tui.tui.screens.agree import AgreeScreen
+
+        if (one := self.selected) is None:
+            return
+        round_id, labeler = one.round.id, self.bench.settings.labeler
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.call(lambda client: client.reject(round_id, labeler=labeler), self._decided, retry=False)
+
+        lines = [advice(one), f"{one.round.opponent} stays. The model itself is kept."]
+        self.bench.push_screen(AgreeScreen(lines, title="Reject?", agree="y rejects"), answered)
+
+    def _decided(self, one: RoundStanding) -> None:
+        self.notify(f"{one.round.model}: {stage_text(one)}", timeout=4, markup=False)
+        self.look_now()
+
+    def action_more(self) -> None:
+        if (one := self.selected) is None:
+            return
+        round_id = one.round.id
+
+        def queued(after: RoundStanding) -> None:
+            runs = after.pairs_runs[-1:]
+            self.notify(f"{''.join(runs)} makes up to {MORE_PAIRS} more pairs", timeout=4, markup=False)
+            self.look_now()
+
+        self.call(lambda client: client.more_pairs(round_id, MORE_PAIRS), queued, retry=False)
+
+    def action_next(self) -> None:
+        """Freeze today's labels, then the launch form as the last run left it, from the current version."""
+        if (one := self.selected) is None:
+            return
+        round_id = one.round.id
+        self.notify("Building the next data set …", timeout=2, markup=False)
+        self.call(lambda client: client.next_round(round_id), self._launch, group="next", retry=False)
+
+    def _launch(self, found: NextRound) -> None:
+        rows = found.dataset.train_rows + found.dataset.heldout_rows
+        name = found.dataset.name or found.dataset.hash
+        new = "built" if found.is_new else "has the same labels as before"
+        self.notify(f"Data set {name} {new}: {rows:,} rows", timeout=6, markup=False)
+        self.bench.show_screen(
+            "launch",
+            method=found.method,
+            clone=found.clone,
+            model=found.model,
+            dataset=found.dataset.hash,
+        )
+
+    def action_open_run(self) -> None:
+        if (one := self.selected) is not None and one.round.run_id:
+            self.bench.show_screen("monitor", run_id=one.round.run_id)
+
+
+def detail_lines(one: RoundStanding) -> list[str]:
+    """What stands below the list about one round."""
+    parts = [f"policy {one.round.policy}" if one.round.policy else "A/B test"]
+    parts += [f"{one.method} run {one.round.run_id}"] if one.round.run_id else []
+    parts += [f"data {data_text(one)}"] if one.round.dataset else []
+    lines = [advice(one), " · ".join(parts)]
+    score = one.people
+    counts = [f"{score.wins:,} won · {score.losses:,} lost · {score.ties:,} tied"] if score.n else []
+    counts += [f"judges {rate_text(one.judges)} of {one.judges.n:,}"] if one.judges else []
+    lines += [" · ".join(counts)] if counts else []
+    if one.decided_by:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.decided_at))
+        lines.append(
+            f"decided {when} by {one.decided_by}" + (f": {one.decision_note}" * bool(one.decision_note))
+        )
+    return lines
+
+
+def _row(one: RoundStanding, columns: tuple[tuple[str, int], ...], now: float) -> Text:
+    mark = {"told": "bold", "judging": "bold"}.get(one.stage, "")
+    current = "● " if one.is_current else ""
+    return table_line(
+        columns,
+        {
+            "model": (current + one.round.model, ""),
+            "against": (one.round.opponent, "dim"),
+            "win rate, 95 %": (rate_text(one.people), ""),
+            "judged": (judged_text(one), ""),
+            "state": (stage_text(one).partition(",")[0], mark),
+            "data": (data_text(one) if one.round.dataset else "A/B test", "dim"),
+            "judges": (rate_text(one.judges), "dim"),
+            "begun": (run_text.ago(one.round.created_at, now), ""),
+        },
+    )
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """Broken between words; a word that is too long is cut."""
+    lines, now = [], ""
+    for word in line.split(" "):
+        if now and len(now) + len(word) + 1 > width:
+            lines.append(now)
+            now = word
+        else:
+            now = f"{now} {word}" if now else word
+    return [run_text.cut(each, width) for each in [*lines, now]]
