@@ -1,4 +1,4 @@
-"""One prompt, two models, blind: what is shown, and the preference that comes of it."""
+"""One prompt, two to four answers, blind: what may be shown of them, and when."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import random
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rlft_tui.ids import new_id
-from rlft_tui.labels.preference import Choice, Preference, Side
 from rlft_tui.models.model import Model
-from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Message
-from rlft_tui.server.answers import GenerateRequest, StreamedText
-from rlft_tui.tui.run_text import cut
+from rlft_tui.server.answers import AskedSide, GenerateRequest, StreamedText, TokenProbability
+from rlft_tui.tui.comparison_sides import side_labels
+from rlft_tui.tui.run_text import counted, cut
 from rlft_tui.tui.widgets.cells import cell_width
 from rlft_tui.tui.widgets.harmless import harmless_line
 
-Verdict = Literal["left", "right", "tie"]
 State = Literal["empty", "streaming", "ready", "judged", "cancelled", "failed"]
 
 
@@ -36,146 +33,134 @@ def suggested(models: tuple[Model, ...], default: str = "") -> tuple[str, str] |
 
 @dataclass(slots=True)
 class Answer:
-    """One side as streamed so far."""
+    """One side as it has arrived so far."""
 
     text: str = ""
     tokens: int = 0
     tokens_per_second: float | None = None
+    probabilities: list[TokenProbability] = field(default_factory=list)
+    """One a token, where the model gives them; their texts joined are the text."""
+    ended: str = ""
+    """eos, length or stop."""
     done: bool = False
 
 
 @dataclass(slots=True)
 class Comparison:
-    """One round. Index 0 is stored as side a, index 1 as side b; ``left`` says which is on the left."""
+    """One round. A side is an index into ``sides``, as stored; a place is where it stands on screen."""
 
-    models: tuple[str, str]
+    sides: tuple[AskedSide, ...] = ()
+    """With every setting filled in."""
     blind: bool = True
-    temperature: float = 0.7
-    max_new_tokens: int = 256
-    seed: int = 1
     prompt: str = ""
     context: tuple[Message, ...] = ()
-    left: Side = "a"
+    """System prompt and earlier turns."""
+    category: str = ""
+    order: tuple[int, ...] = ()
+    """The side that stands at each place."""
     state: State = "empty"
     note: str = ""
-    """What is loading, or the error's line."""
-    answers: tuple[Answer, Answer] = field(default_factory=lambda: (Answer(), Answer()))
-    ready_at: float = 0.0
-    verdict: Verdict | None = None
-    """Set once it is stored."""
+    """What is loading, the error's line, or what was stored."""
+    answers: tuple[Answer, ...] = ()
+    names_seen: bool = False
+    """Whether it was shown at any time which model wrote which answer."""
 
-    def begin(
-        self, prompt: str, context: tuple[Message, ...] = (), *, rng: random.Random | None = None
-    ) -> GenerateRequest:
-        """Start a round: sides shuffled when blind, base on the left otherwise."""
-        self.prompt = prompt
-        self.context = context
-        self.answers = (Answer(), Answer())
-        self.state = "streaming"
-        self.note = ""
-        coin = rng or random.SystemRandom()
-        self.left = coin.choice(("a", "b")) if self.blind else "a"
+    def begin(self, *, rng: random.Random | None = None) -> GenerateRequest:
+        """Start: places shuffled when blind, in the order of the sides otherwise."""
+        self.answers = tuple(Answer() for _ in self.sides)
+        self.state, self.note = "streaming", ""
+        places = list(range(len(self.sides)))
+        if self.blind:
+            (rng or random.SystemRandom()).shuffle(places)
+        self.order = tuple(places)
+        self.names_seen = not self.blind
         return GenerateRequest(
-            prompt,
-            self.models,
-            context=tuple({"role": turn.role, "content": turn.content} for turn in context),
-            temperature=self.temperature,
-            max_new_tokens=self.max_new_tokens,
-            seed=self.seed,
+            self.prompt,
+            tuple(side.model for side in self.sides),
+            max_new_tokens=self.sides[0].max_new_tokens or 256,
+            sides=self.sides,
+            context=tuple({"role": turn.role, "content": turn.content} for turn in self.context),
+            probabilities=True,
         )
 
-    def take(self, piece: StreamedText, now: float) -> None:
+    # the stream
+    def take(self, piece: StreamedText) -> None:
         """One piece of the stream. Names in the worker's words stay hidden while blind."""
         if self.state != "streaming":
             return
         if piece.kind == "error":
-            self.state = "failed"
-            self.note = piece.text
+            self.state, self.note = "failed", piece.text
             return
         if piece.kind == "loading":
             self.note = "loading the models …" if self.hidden else f"loading {piece.text} …"
             return
         answer = self.answers[piece.side]
         self.note = ""
-        answer.text += piece.text if piece.kind == "text" else ""
+        answer.text += piece.text
+        answer.probabilities += piece.probabilities
         answer.tokens = max(answer.tokens, piece.tokens)
         answer.tokens_per_second = piece.tokens_per_second or answer.tokens_per_second
         if piece.kind == "done":
-            answer.done = True
+            answer.done, answer.ended = True, piece.ended
             if all(each.done for each in self.answers):
                 self.state = "ready"
-                self.ready_at = now
 
     def ended(self) -> None:
-        """The stream is over; without both answers that is a failure."""
+        """The stream is over; without every answer that is a failure."""
         if self.state == "streaming":
             self.state = "failed"
-            self.note = self.note or "the stream ended before both answers were done"
+            self.note = self.note or "the stream ended before every answer was done"
 
     def cancel(self) -> None:
         if self.state == "streaming":
-            self.state = "cancelled"
-            self.note = "cancelled; ctrl+r generates again"
+            self.state, self.note = "cancelled", ""
 
+    # what may be shown
     @property
     def hidden(self) -> bool:
         """Whether names must not be shown now."""
-        return self.blind and self.state in ("streaming", "ready", "cancelled", "failed")
+        return self.blind and not self.names_seen
 
-    def shown(self, place: Literal["left", "right"]) -> int:
-        """Index into ``models`` and ``answers`` of what stands there."""
-        first = 0 if self.left == "a" else 1
-        return first if place == "left" else 1 - first
+    def answer(self, place: int) -> Answer:
+        return self.answers[self.order[place]]
 
-    def title(self, place: Literal["left", "right"], width: int = 200) -> str:
-        """Name, or a number while blind: a slower side would give the adapter away, so no speed either.
+    def visible(self, place: int) -> str:
+        """As much of an answer as may be shown by now.
+
+        Blind, all grow alike: no further than the slowest of those still being written. Else the
+        faster model, or the one that begins first, would be known by it.
+        """
+        text = self.answer(place).text
+        if not self.hidden or self.state == "ready":
+            return text
+        return text[: min((len(each.text) for each in self.answers if not each.done), default=len(text))]
+
+    def name(self, place: int) -> str:
+        """The model, and its settings where those tell it from another side of the same model."""
+        return harmless_line(side_labels(self.sides)[self.order[place]])
+
+    def title(self, place: int, width: int = 200, *, chosen: bool = False) -> str:
+        """Name or number, and the length. Blind: neither tokens nor speed, which would give it away.
 
         In fewer cells the speed goes first, whole, and then the end of the name.
         """
-        index = self.shown(place)
-        answer = self.answers[index]
-        count = f" · {answer.tokens} tokens" if answer.tokens else ""
+        answer = self.answer(place)
+        cut_short = " · cut" if answer.ended == "length" and self.state in ("ready", "judged") else ""
         if self.hidden:
-            return f"{'Answer 1' if place == 'left' else 'Answer 2'}{count}"
+            words = len(answer.text.split()) if self.state == "ready" else 0
+            return f"Answer {place + 1}" + (f" · {counted(words, 'word')}{cut_short}" if words else "")
+        count = (f" · {counted(answer.tokens, 'token')}" if answer.tokens else "") + cut_short
         speed = f" · {answer.tokens_per_second:.1f} tokens/s" if answer.tokens_per_second else ""
-        name = ("✓ " if self.verdict == place else "") + harmless_line(self.models[index])
+        name = ("✓ " if chosen else "") + self.name(place)
         whole = f"{name}{count}{speed}"
-        return whole if cell_width(whole) <= width else cut(name, max(1, width - len(count))) + count
+        return whole if cell_width(whole) <= width else cut(name, max(1, width - cell_width(count))) + count
 
     def tokens_per_second(self) -> float | None:
-        """Both sides together."""
-        speeds = [a.tokens_per_second for a in self.answers if a.tokens_per_second]
+        """All sides together."""
+        speeds = [answer.tokens_per_second for answer in self.answers if answer.tokens_per_second]
         return sum(speeds) if speeds else None
 
-    def judge(self, verdict: Verdict, labeler: str, now: float) -> tuple[ResponsePair, Preference]:
-        """The pair and the ordinary preference to store. Only when both answers are done."""
-        if self.state != "ready":
-            raise ValueError("nothing to judge")
-        choice: Choice = "tie" if verdict == "tie" else "a" if self.shown(verdict) == 0 else "b"
-        sampling = {
-            "temperature": self.temperature,
-            "max_new_tokens": self.max_new_tokens,
-            "seed": self.seed,
-        }
-        pair = ResponsePair(
-            id=new_id(),
-            prompt=self.prompt,
-            response_a=self.answers[0].text,
-            response_b=self.answers[1].text,
-            model_a=self.models[0],
-            model_b=self.models[1],
-            source="compare",
-            context=self.context,
-            settings={"a": sampling, "b": sampling, "blind": self.blind},
-            created_at=now,
-        )
-        preference = Preference(
-            id=new_id(),
-            example_id=pair.id,
-            labeler_id=labeler,
-            choice=choice,
-            shown_first=self.left,
-            time_spent_ms=int(max(now - self.ready_at, 0) * 1000),
-            created_at=now,
-        )
-        return pair, preference
+    @property
+    def all_the_same(self) -> bool:
+        """Whether the answers do not differ in a single character."""
+        return len({answer.text for answer in self.answers}) == 1

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from rich.style import Style
 
-STRONG, EMPHASIS, STRIKE, CODE, LINK, FAINT, MATHS = 1, 2, 4, 8, 16, 32, 64
+STRONG, EMPHASIS, STRIKE, CODE, LINK, FAINT, MATHS, UNDERLINE, REVERSE = 1, 2, 4, 8, 16, 32, 64, 128, 256
 """Inline marks; add them up."""
 
 _DARK = {
@@ -87,8 +87,9 @@ class Palette:
             bgcolor=self.background,
             bold=bool(marks & STRONG) or heading or name == "header" or None,
             italic=bool(marks & EMPHASIS) or name in ("quote", "comment", "heading4") or None,
-            underline=bool(marks & LINK) or name == "heading1" or None,
+            underline=bool(marks & (LINK | UNDERLINE)) or name == "heading1" or None,
             strike=bool(marks & STRIKE) or None,
+            reverse=bool(marks & REVERSE) or None,
         )
 
 

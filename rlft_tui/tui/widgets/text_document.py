@@ -9,7 +9,7 @@ from rich.style import Style
 from rlft_tui.tui.widgets.harmless import harmless
 from rlft_tui.tui.widgets.markdown_chunks import Chunker
 from rlft_tui.tui.widgets.markdown_lines import MarkdownLines, plain_lines
-from rlft_tui.tui.widgets.palette import STRONG, Palette
+from rlft_tui.tui.widgets.palette import REVERSE, STRONG, UNDERLINE, Palette
 from rlft_tui.tui.widgets.styled_lines import Line, Piece, StyledText, padded
 from rlft_tui.tui.widgets.word_diff import MarkedPiece
 
@@ -177,6 +177,18 @@ def _source_lines(marks: tuple[MarkedPiece, ...]) -> list[list[MarkedPiece]]:
 
 
 def _mark_style(palette: Palette, kind: str) -> Style:
+    if kind in _PROBABILITY:
+        return palette.style(*_PROBABILITY[kind])
     if kind == "changed":
         return palette.style("text", STRONG)
     return palette.style("comment" if kind == "fold" else "faint")
+
+
+_PROBABILITY = {
+    "sure": ("faint", 0),
+    "likely": ("text", 0),
+    "doubtful": ("code", UNDERLINE),
+    "surprising": ("keyword", STRONG | UNDERLINE),
+    "cursor": ("text", STRONG | REVERSE),
+}
+"""Tokens by how likely they were: apart in weight and underlining, for which no colour is needed."""

@@ -119,6 +119,11 @@ class TextPane(Widget, can_focus=True):
         return self._top
 
     @property
+    def first_character(self) -> int:
+        """The character at which the row on top begins, about."""
+        return self._document.character_at(self._top)
+
+    @property
     def line_count(self) -> int:
         """Rows of the text, estimated while it isn't wholly rendered."""
         return self._document.estimate
@@ -211,6 +216,12 @@ class TextPane(Widget, can_focus=True):
     def scroll_to_row(self, row: int) -> None:
         """Bring a row to the top of the view."""
         self.scroll_lines(row - self._top)
+
+    def reveal(self, character: int) -> None:
+        """Bring the row of a character into view, if it is out of it."""
+        row = self._document.line_of(character)
+        if not self._top <= row < self._top + self.size.height - 1:
+            self.scroll_to_row(row - self.size.height // 3)
 
     def scroll_start(self) -> None:
         """Go to the first row."""
