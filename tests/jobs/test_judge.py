@@ -94,7 +94,7 @@ def test_every_call_is_counted_as_what_it_was(endpoint: Endpoint, tmp_path: Path
     url, served = endpoint
     items = pair_items(18, TROUBLES)
     prices = {"prompt": 2.0, "answer": 10.0}
-    folder = judge_folder(tmp_path / "judge-1", url, items, timeout=0.5, prices=prices)
+    folder = judge_folder(tmp_path / "judge-1", url, items, timeout=2.0, prices=prices, concurrency=8)
     code, errors = finish(start("judge", folder.root))
     assert code == 0, errors
 
