@@ -257,6 +257,11 @@ _TEMPLATE = """\
 # model = "llama3.2"
 # key_env = ""
 
+# What a provider's tokens cost, by NAME or NAME:MODEL, for a million of them: a judge's run counts it.
+# [prices.ollama]
+# prompt = 0.0
+# answer = 0.0
+
 # Keys, by the id of their binding.
 # [keymap]
 # "label.first" = "1,j"

@@ -40,6 +40,7 @@ NOUNS: dict[str, str] = {
     "loop": "Rounds: a run's result against its parent, judged blind: show, promote, reject, next, pairs.",
     "export": "Write a model out as safetensors, GGUF, ONNX or adapter, and prove it.",
     "eval": "Evaluations: run, list, show, items, suites, check.",
+    "judge": "Models that judge answers: run, show, calls, calibrate, rubrics.",
     "compare": "Answer one prompt with two models, side by side.",
     "backup": "Copy the workspace's data to a new folder in backups/.",
     "restore": "Put a backup back in place of the workspace's data.",

@@ -15,6 +15,8 @@ import pytest
 from rlft_tui.demo.demo_data import demo_file
 from rlft_tui.evaluations.judge.judgement import JudgeItem, Judgement, encode_line, read_judgements
 from rlft_tui.evaluations.judge.rubric import read_rubric
+from rlft_tui.jobs.job import run_job
+from rlft_tui.jobs.judge import judge
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import write_spec
 from rlft_tui.runs.specs.judge import JudgeSpec
@@ -55,7 +57,7 @@ def judge_folder(root: Path, url: str, items: list[JudgeItem], **settings: Any) 
     rubric = read_rubric(demo_file("rubrics/helpfulness.md"))
     kind = settings.pop("kind", "openai")
     timeout = settings.pop("timeout", 20.0)
-    values = {
+    values: dict[str, Any] = {
         "id": root.name,
         "name": "strict",
         "provider": {
@@ -83,6 +85,17 @@ def judge_folder(root: Path, url: str, items: list[JudgeItem], **settings: Any) 
 
 def judged(folder: RunFolder) -> list[Judgement]:
     return [one for one, _ in read_judgements(folder.judgements)]
+
+
+def run_here(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Exit code and stderr of the job, run in this process."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        code = run_job([str(folder.root)], JudgeSpec, judge)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    return code, capsys.readouterr().err
 
 
 @pytest.fixture(autouse=True)
@@ -166,19 +179,21 @@ def test_an_endpoint_that_is_gone_leaves_calls_open_for_a_resume(endpoint: Endpo
 
 
 def test_a_wrong_key_ends_the_run_at_once(
-    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url, served = endpoint
     monkeypatch.setenv("JUDGE_KEY", "sk-another")
     folder = judge_folder(tmp_path / "judge-1", url, pair_items(20), concurrency=1)
-    code, errors = finish(start("judge", folder.root))
+    code, errors = run_here(folder, capsys)
     assert code == 1
     assert served.statuses == {401: 1}
     assert "Check JUDGE_KEY" in errors
     assert "sk-another" not in errors
 
 
-def test_a_stop_keeps_what_is_under_way_and_a_cost_limit_is_one(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_a_stop_keeps_what_is_under_way_and_a_cost_limit_is_one(
+    endpoint: Endpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     url, served = endpoint
     served.hold = threading.Event()
     folder = judge_folder(tmp_path / "judge-1", url, pair_items(10), concurrency=2, kind="anthropic")
@@ -194,13 +209,15 @@ def test_a_stop_keeps_what_is_under_way_and_a_cost_limit_is_one(endpoint: Endpoi
     dear = judge_folder(
         tmp_path / "judge-2", url, pair_items(10), concurrency=1, prices={"prompt": 10_000.0}, max_cost=3.0
     )
-    code, errors = finish(start("judge", dear.root))
+    code, errors = run_here(dear, capsys)
     assert code == 0, errors
     assert len(judged(dear)) == 3
     assert of_kind(events(dear), "control")[-1]["asked"] == "max_cost 3"
 
 
-def test_single_answers_are_rated_from_1_to_5(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_single_answers_are_rated_from_1_to_5(
+    endpoint: Endpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     items = [
         JudgeItem(
             id=f"r{n}", prompt="Say it." if n else "babble", response_a="word " * n or "x", model_a="tuned"
@@ -208,7 +225,7 @@ def test_single_answers_are_rated_from_1_to_5(endpoint: Endpoint, tmp_path: Path
         for n in range(5)
     ]
     folder = judge_folder(tmp_path / "judge-1", endpoint[0], items, mode="rating")
-    code, errors = finish(start("judge", folder.root))
+    code, errors = run_here(folder, capsys)
     assert code == 0, errors
     assert [one.label for one in sorted(judged(folder), key=lambda one: one.item_id)] == [
         "",
@@ -219,3 +236,50 @@ def test_single_answers_are_rated_from_1_to_5(endpoint: Endpoint, tmp_path: Path
     ]
     (rating,) = json.loads((folder.root / "results.json").read_text())["results"]
     assert (rating["metric"], rating["value"], rating["n"], rating["errors"]) == ("rating", 2.0, 4, 1)
+
+
+def test_a_model_on_this_machine_says_nothing_but_verdicts(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = judge_folder(
+        tmp_path / "judge-1",
+        "http://127.0.0.1:9",
+        pair_items(3),
+        provider=None,
+        model={"name": "tiny", "path": str(tiny_model)},
+        combine="average",
+        precision="fp32",
+        threads=1,
+        rubric={"name": "short", "version": "1", "criteria": "Be kind.", "system": "", "template": SHORT},
+    )
+    code, errors = run_here(folder, capsys)
+    assert code == 0, errors
+    found = judged(folder)
+    assert len(found) == 6
+    assert all(
+        one.status == "parsed" and sum((one.chances or {}).values()) == pytest.approx(1, abs=1e-5)
+        for one in found
+    )
+    one = next(each for each in found if (each.item_id, each.first) == ("p1", "b"))
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    asked = "Be kind.\nQuestion 1, fine\nA much longer answer to 1\nShort 1"
+    text = tokenizer.apply_chat_template(
+        [{"role": "user", "content": asked}], add_generation_prompt=True, tokenize=False
+    )
+    ids = tokenizer(text + "Verdict: ", add_special_tokens=False, return_tensors="pt")["input_ids"]
+    labels = {
+        label: tokenizer(label[0], add_special_tokens=False)["input_ids"][0] for label in ("A", "B", "tie")
+    }
+    with torch.inference_mode():
+        logits = model(ids).logits[0, -1]
+    expected = torch.softmax(logits[list(labels.values())], dim=-1).tolist()
+    assert [(one.chances or {})[label] for label in labels] == pytest.approx(expected, abs=1e-4)
+    assert one.label == max(labels, key=lambda label: (one.chances or {})[label])
+
+
+SHORT = "{criteria}\n{prompt}\n{answer_a}\n{answer_b}"
