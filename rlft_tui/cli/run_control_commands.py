@@ -62,6 +62,50 @@ def resume(session: Session, run_id: RunId, follow: Follow = False, now: Now = F
         finish_launch(session, client, run, follow=follow)
 
 
+def set_(
+    session: Session,
+    run_id: RunId,
+    assignments: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME=VALUE...]", help="Such as kl_warning=15.")
+    ] = None,
+) -> None:
+    """Change alarm limits and intervals of a run, also while it runs; without values show what can change.
+
+    A job that runs goes by them from its next step on, and says so in its log. What the run was launched
+    with stays in its run.toml.
+    """
+    from rlft_tui.cli.session import table
+
+    asked: dict[str, object] = {}
+    for assignment in assignments or ():
+        name, sign, value = assignment.partition("=")
+        if not (name and sign and value):
+            raise RlftError(
+                "not NAME=VALUE", where=assignment, remedy=f"rlft runs set {run_id} kl_warning=15"
+            )
+        asked[name.strip().replace("-", "_")] = value.strip()
+    with session.connect() as client:
+        found = client.change_run(run_id, asked) if asked else client.run_settings(run_id)
+    shown = [one for one in found if not asked or one.name in {name.rpartition(".")[2] for name in asked}]
+    session.show(
+        found,
+        lambda: table(
+            ("setting", "now", "launched", "may be", ""),
+            [
+                (
+                    one.name,
+                    one.value,
+                    one.launched if one.launched != one.value else "",
+                    "|".join(one.choices) or one.bounds,
+                    one.help,
+                )
+                for one in shown
+            ],
+            empty="Nothing of this run can be changed.",
+        ),
+    )
+
+
 def _named(first: bool, up: bool, down: bool, last: bool) -> list[tuple[str, bool]]:
     return [("first", first), ("up", up), ("down", down), ("last", last)]
 
@@ -88,6 +132,12 @@ def add_run_control_commands(app: typer.Typer) -> None:
     command(app, "rlft runs move dpo-1129-1740-abcd --first", "rlft runs move dpo-1129-1740-abcd --down")(
         move
     )
+    command(
+        app,
+        "rlft runs set dpo-1129-1740-abcd",
+        "rlft runs set dpo-1129-1740-abcd kl_warning=15 sample_every=20",
+        name="set",
+    )(set_)
     command(app, "rlft runs resume dpo-1129-1740-abcd --follow", "rlft runs resume dpo-1129-1740-abcd --now")(
         resume
     )

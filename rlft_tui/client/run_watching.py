@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rlft_tui.client.transport import LONG, Transport, segment
+from rlft_tui.runs.changes import RunSetting
 from rlft_tui.runs.compare_runs import RunComparison
 from rlft_tui.runs.log_search import LogLevel, LogMatches
 from rlft_tui.runs.run_status import LogPage, RunSummary, Sample, SampleHead, Series
@@ -88,6 +89,14 @@ class RunWatching(Transport):
     def import_run(self, upload: Path) -> RunSummary:
         """A run that another program made, from a file that ``write_upload`` has written."""
         return self._post("/runs/import", RunSummary, content=upload, timeout=LONG)
+
+    def run_settings(self, run_id: str) -> tuple[RunSetting, ...]:
+        """What may change while a run runs, as it stands."""
+        return self._get(f"/runs/{segment(run_id)}/settings", tuple[RunSetting, ...])
+
+    def change_run(self, run_id: str, values: dict[str, object]) -> tuple[RunSetting, ...]:
+        """Other alarm limits and intervals, by name; a running job goes by them from its next step on."""
+        return self._post(f"/runs/{segment(run_id)}/settings", tuple[RunSetting, ...], values)
 
     def remark(self, run_id: str, **changes: object) -> RunSummary:
         """Change what people say about a run: tags, note, archived, seen, snoozed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from rlft_tui.jobs.job import Job
 from rlft_tui.jobs.method import Measurer
 from rlft_tui.jobs.metrics_csv import MetricsCsv
 from rlft_tui.jobs.model_loading import peak_cuda_memory_mb, peak_memory_mb
+from rlft_tui.jobs.run_changes import RunChanges
 from rlft_tui.jobs.sampler import Sampler
 from rlft_tui.jobs.trackers.open_trackers import open_trackers
 from rlft_tui.metrics.alarms.alarm import Alarm
@@ -43,18 +44,19 @@ class EventCallback(TrainerCallback):
         alarms: Alarms,
         *,
         steps: int,
-        sampler: Sampler | None,
+        sampler: Callable[[], Sampler] | None,
         measurer: Measurer | None,
         weights: tuple[str, ...],
         units: Mapping[str, str],
     ) -> None:
-        """``weights``: files without which a checkpoint holds no model; ``units``: of its metrics."""
+        """``sampler`` makes one, when the first samples are due. ``weights``: files without which a
+        checkpoint holds no model; ``units``: of its metrics."""
         self.job = job
         self.spec = spec
         self.alarms = alarms
         self.steps = steps
-        self.sampler = sampler
-        self.sample_every = spec.sample_every if isinstance(spec, PolicySpec) else 0
+        self._make_sampler = sampler
+        self._sampler: Sampler | None = None
         self.measurer = measurer
         self.weights = weights
         self.units = {**UNITS, **units}
@@ -66,7 +68,28 @@ class EventCallback(TrainerCallback):
         """The last one that verified."""
         self._logged: tuple[int, dict[str, float]] = (-1, {})
         """Step and values of the last rows."""
+        self._changes = RunChanges(job, spec)
+        self.heed_changes(0)
         job.sinks += [MetricsCsv(job.folder.metrics_csv, spec), *open_trackers(spec, job.folder)]
+
+    @property
+    def sample_every(self) -> int:
+        """Steps between samples; 0 for none."""
+        return self.spec.sample_every if isinstance(self.spec, PolicySpec) else 0
+
+    @property
+    def sampler(self) -> Sampler | None:
+        """Who writes the samples; None while there are to be none."""
+        if self._sampler is None and self._make_sampler is not None and self.sample_every:
+            self._sampler = self._make_sampler()
+        return self._sampler if self.sample_every else None
+
+    def heed_changes(self, step: int) -> None:
+        """Go by other limits and intervals when they were changed since the last step."""
+        new = self._changes.news(self.spec, step)
+        if new is not None:
+            self.spec = new
+            self.alarms.change(new, self.job.earlier_rows(step) if step else ())
 
     def resumed(self, checkpoint: Checkpoint) -> None:
         """Training goes on from this checkpoint."""
@@ -127,6 +150,7 @@ class EventCallback(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         step = state.global_step
+        self.heed_changes(step)
         if self.sample_every and step % self.sample_every == 0:
             self.sample(more["model"], step)
         if self.spec.evaluate_every and step % self.spec.evaluate_every == 0:

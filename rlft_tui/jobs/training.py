@@ -99,10 +99,11 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
     measurer = method.measurer(setup, trainer, reference) if spec.evaluate else None
     if measurer is not None and not measurer.rows:
         measurer = None
-    sampler = None
-    if isinstance(spec, PolicySpec) and spec.sample_every:
+
+    def sampler() -> Sampler:
+        assert isinstance(spec, PolicySpec)
         watched = {str(row.prompt): row.prompt for row in heldout_rows or rows}
-        sampler = Sampler(
+        return Sampler(
             list(watched.values())[: spec.sample_prompts],
             tokenizer,
             sampling=spec.sampling,
@@ -111,12 +112,13 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
             reference=reference,
             rewarder=method.rewarder(setup),
         )
+
     events = EventCallback(
         job,
         spec,
         Alarms(spec, steps=steps, folder=job.folder, raised=job.raised_alarms()),
         steps=steps,
-        sampler=sampler,
+        sampler=sampler if isinstance(spec, PolicySpec) else None,
         measurer=measurer,
         weights=ADAPTER if hasattr(policy, "peft_config") else WHOLE,
         units=method.units,

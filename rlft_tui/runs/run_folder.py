@@ -116,6 +116,11 @@ class RunFolder:
         return self.root / "stop"
 
     @property
+    def changes(self) -> Path:
+        """Settings that are to be other than launched (runs/changes.py)."""
+        return self.root / "changes.json"
+
+    @property
     def queue(self) -> Path:
         """Its place in the line for the device."""
         return self.root / "queue.json"

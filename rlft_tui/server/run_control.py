@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from rlft_tui.errors import ConflictError, RlftError
 from rlft_tui.runs import launcher
+from rlft_tui.runs.changes import RunSetting, change, settings
 from rlft_tui.runs.launcher import record_control
 from rlft_tui.runs.queue_place import QueuePlace, first_place, last_place
 from rlft_tui.runs.run_status import RunSummary
@@ -112,6 +113,24 @@ class RunControl:
                 self._queue.start_due()
         self._news()
         return self._summary(run)
+
+    def settings(self, run_id: str) -> tuple[RunSetting, ...]:
+        """What may change while the run runs, as it stands."""
+        run = self._run(run_id)
+        return settings(run.folder, run.spec)
+
+    def change(self, run_id: str, asked: dict[str, Any]) -> tuple[RunSetting, ...]:
+        """Other alarm limits and intervals; a job that runs goes by them from its next step on."""
+        run = self._run(run_id)
+        with run.lock:
+            summary = self._summary(run)
+            if summary.status == "finished":
+                raise ConflictError("the run has finished", where=run_id)
+            if said := change(run.folder, run.spec, asked):
+                going = summary.status in ("starting", "running")
+                when = "at its next step" if going else "when it goes on"
+                record_control(run.folder, f"change {said}", f"written down; the job takes it {when}")
+            return settings(run.folder, run.spec)
 
     def move(self, run_id: str, to: str) -> RunSummary:
         """Change a waiting run's place in the line."""

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from rlft_tui.runs.changes import RunSetting
 from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.server.replies import decode, reply
 from rlft_tui.server.services import Content, ServicesOf
@@ -32,6 +33,18 @@ def run(services: ServicesOf, run_id: str) -> Response:
 @router.get("/runs/{run_id}/spec", response_model=dict[str, Any])
 def spec(services: ServicesOf, run_id: str) -> Response:
     return reply(services.supervisor.spec(run_id))
+
+
+@router.get("/runs/{run_id}/settings", response_model=list[RunSetting])
+def settings(services: ServicesOf, run_id: str) -> Response:
+    """What may change while the run runs."""
+    return reply(services.supervisor.control.settings(run_id))
+
+
+@router.post("/runs/{run_id}/settings", response_model=list[RunSetting])
+def change(services: ServicesOf, run_id: str, content: Content) -> Response:
+    """Values by name: alarm limits, sample_every, evaluate_every, answers_every."""
+    return reply(services.supervisor.control.change(run_id, decode(content, dict[str, Any])))
 
 
 @router.post("/runs/{run_id}/stop", response_model=RunSummary)

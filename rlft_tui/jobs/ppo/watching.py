@@ -47,7 +47,7 @@ class Watch:
             self.spec,
             Alarms(self.spec, steps=trainer.updates, folder=self.job.folder, raised=self.job.raised_alarms()),
             steps=trainer.updates,
-            sampler=self._sampler(setup) if self.spec.sample_every else None,
+            sampler=lambda: self._sampler(setup),
             measurer=measurer if heldout else None,
             weights=ADAPTER if trainer.policy.adapters.layers else WHOLE,
             units={
@@ -80,7 +80,9 @@ class Watch:
 
     def updated(self, update: Update) -> None:
         """Log an update, and do what is due after it."""
-        step, spec = update.number, self.spec
+        step = update.number
+        self.events.heed_changes(step - 1)
+        spec = self.spec = self.events.spec
         self.events.tokens = self.trainer.tokens
         values = metrics(update)
         self.events.units = {**self.events.units, **units(spec, values)}

@@ -46,10 +46,28 @@ class Alarms:
         folder: RunFolder | None = None,
         raised: Iterable[str] = (),
     ) -> None:
+        self._steps = steps
+        self._folder = folder
+        self._raised = set(raised)
+        self._watch(spec)
+
+    def _watch(self, spec: TrainingSpec) -> None:
+        self._spec = spec
         self._nonfinite = NonFinite(spec.alarms.nonfinite)
         self._patience = spec.alarms.nonfinite_patience
-        self._rules: tuple[Rule, ...] = (self._nonfinite, *_rules(spec, steps, folder))
-        self._raised = set(raised)
+        self._rules: tuple[Rule, ...] = (self._nonfinite, *_rules(spec, self._steps, self._folder))
+
+    def change(self, spec: TrainingSpec, rows: Iterable[tuple[int, Mapping[str, float]]]) -> None:
+        """Other limits from now on; ``rows``: all that were logged so far, to compare with.
+
+        An alarm whose own limits or action have changed may be raised once more.
+        """
+        before, after = self._spec.alarms.model_dump(), spec.alarms.model_dump()
+        changed = [name for name, value in after.items() if before.get(name) != value]
+        anew = {alarm for name in changed for alarm in alarms_of(name)}
+        self._raised -= anew
+        self._watch(spec)
+        self.replay(rows)
 
     @property
     def nonfinite(self) -> int:
@@ -78,6 +96,30 @@ class Alarms:
                     self._raised.add(alarm.name)
                     new.append(alarm)
         return new
+
+
+_ALARMS_OF: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("nonfinite", ("loss not finite", "gradient not finite")),
+    ("gradient", ("gradient spike",)),
+    ("progress", ("no progress",)),
+    ("disk", ("disk",)),
+    ("heldout", ("held-out falling",)),
+    ("entropy", ("entropy collapse",)),
+    ("length", ("length drift",)),
+    ("repetition", ("repetition",)),
+    ("chosen", ("chosen falling",)),
+    ("variance", ("no variance",)),
+    ("batch_kl", ("batch kl high", "batch kl critical")),
+    ("token_kl", ("token kl high", "token kl critical")),
+    ("kl_warning", ("kl high",)),
+    ("kl_critical", ("kl critical",)),
+    ("kl", ("kl critical", "batch kl critical", "token kl critical")),
+)
+
+
+def alarms_of(setting: str) -> tuple[str, ...]:
+    """Names of the alarms that a setting of a spec's alarms decides on."""
+    return next((alarms for begin, alarms in _ALARMS_OF if setting.startswith(begin)), ())
 
 
 def _rules(spec: TrainingSpec, steps: int, folder: RunFolder | None) -> Iterator[Rule]:
