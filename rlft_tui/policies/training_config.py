@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.alias_generators import to_camel
 
 from rlft_tui.errors import RlftError
+from rlft_tui.runs.launch_values import check_values
 from rlft_tui.runs.presets.read_presets import preset as read_preset
 from rlft_tui.runs.run_spec import SPECS
 from rlft_tui.runs.spec_fields import laid_over, set_value, spec_fields
@@ -108,16 +109,18 @@ class TrainingConfig(_Settings):
         }
 
 
-def training_config(values: Mapping[str, Any]) -> TrainingConfig:
+def training_config(given: Mapping[str, Any]) -> TrainingConfig:
     """A checked config; RlftError in one line, with the nearest name for one that is no setting."""
     try:
-        config = TrainingConfig.model_validate(values)
+        config = TrainingConfig.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise RlftError(f"{place or 'settings'}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
-    ppo_values(config)
-    reward_values(config)
+    # The models and the data are found later; whether the settings fit together shows now.
+    known = {"id": "x", "model": config.base_model, "dataset": "x"}
+    for values in (ppo_values(config), reward_values(config)):
+        check_values({**values, **known}, where="")
     return config
 
 

@@ -61,7 +61,7 @@ def _announced(scope: Scope) -> int:
 
 
 def _too_large(most: int) -> str:
-    return f"the request is larger than {most >> 20} MiB"
+    return f"the request is too large: {most:,} bytes are the most"
 
 
 async def _refuse(send: Send, most: int) -> None:

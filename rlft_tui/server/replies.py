@@ -63,6 +63,10 @@ def add_error_replies(app: FastAPI) -> None:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
         message = str(first["msg"])
+        if first["type"] == "json_invalid":
+            place, message = "", "the body is not valid JSON"
+        elif not place and isinstance(first.get("input"), str | bytes):
+            message = "the body was not read as JSON: send it with Content-Type: application/json"
         return _error(request, 400, f"{place}: {message}" if place else message, request.url.path)
 
     def routing(request: Request, error: Exception) -> Response:
