@@ -21,6 +21,10 @@ def program_of(answer: str, row: dict[str, Any], *, prompt: str, style: str) -> 
     blocks = [
         code for language, code in _BLOCK.findall(answer) if language in ("", "python", "py", "python3")
     ]
+    before = answer.partition("```")[0]
+    if wanted in before and row.get("entry_point"):
+        # The answer began with the program, and the first fence ends it.
+        blocks = [before]
     defining = [code for code in blocks if wanted in code]
     code = (defining or blocks or [answer])[-1]
     if wanted in code or not row.get("entry_point"):

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 from rlft_tui.evaluations.evaluation import Evaluation, Item
 from rlft_tui.evaluations.results import direction, figures
-from rlft_tui.evaluations.statistics import Estimate, jackknife
+from rlft_tui.evaluations.statistics import Estimate, jackknife, mean
 from rlft_tui.evaluations.suites.freeze import FrozenTask
 from rlft_tui.evaluations.suites.tasks import TextTask
-
-_GROUPS = 20
-"""Parts of the answers that are left out in turn for an interval."""
+from rlft_tui.evaluations.text_quality import distinct_n, distinct_n_without_each, self_bleu_each
 
 
-def corpus_measures() -> dict[str, Callable[[Sequence[str]], float]]:
-    """What is measured of all answers together."""
-    from rlft_tui.evaluations.text_quality import distinct_n, self_bleu
-
-    return {
-        "distinct_1": lambda texts: distinct_n(texts, 1),
-        "distinct_2": lambda texts: distinct_n(texts, 2),
-        "self_bleu": self_bleu,
+def corpus_estimates(texts: Sequence[str], seed: int = 0) -> dict[str, Estimate]:
+    """What is measured of all answers together; a bootstrap would repeat answers, so it is a jackknife."""
+    found = {
+        f"distinct_{n}": jackknife(distinct_n(texts, n), distinct_n_without_each(texts, n)) for n in (1, 2)
     }
+    found["self_bleu"] = mean(self_bleu_each(texts), seed=seed)
+    return found
 
 
 def task_figures(
@@ -37,8 +32,7 @@ def task_figures(
     texts = [item.output for item in items if not item.error]
     if isinstance(task.spec, TextTask) and task.spec.diversity and len(texts) > 1:
         first = items[0]
-        for name, measure in corpus_measures().items():
-            estimate = over_all(texts, measure)
+        for name, estimate in corpus_estimates(texts, seed).items():
             found.append(
                 Evaluation(
                     model=model,
@@ -56,12 +50,3 @@ def task_figures(
                 )
             )
     return found
-
-
-def over_all(texts: Sequence[str], measure: Callable[[Sequence[str]], float]) -> Estimate:
-    """A measure of all texts together, with a jackknife interval from leaving parts out."""
-    groups = min(_GROUPS, len(texts))
-    without = [
-        measure([text for at, text in enumerate(texts) if at % groups != group]) for group in range(groups)
-    ]
-    return replace(jackknife(measure(texts), without), n=len(texts))

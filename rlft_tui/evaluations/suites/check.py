@@ -13,7 +13,6 @@ from rlft_tui.evaluations.suites.freeze import ID, FrozenTask, freeze_suite, rea
 from rlft_tui.evaluations.suites.prompts import (
     choice_texts,
     expected_texts,
-    filled,
     messages_of,
     right_choice,
 )
@@ -99,5 +98,5 @@ def reference_program(spec: CodeTask, row: dict[str, Any]) -> str:
 
     solution = str(row[spec.solution])
     whole = f"def {row.get(spec.entry_point, '')}" in solution
-    program = solution if whole else filled(spec, row) + solution
+    program = solution if whole else str(row.get(spec.prompt, "")) + solution
     return with_tests(program, row, tests=spec.tests, entry_point=spec.entry_point)

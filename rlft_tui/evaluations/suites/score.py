@@ -14,7 +14,7 @@ from rlft_tui.evaluations.refusal import is_refusal
 from rlft_tui.evaluations.sandbox.sandbox import Limits, Outcome
 from rlft_tui.evaluations.statistics import pass_at_k
 from rlft_tui.evaluations.suites.freeze import ID
-from rlft_tui.evaluations.suites.prompts import expected_texts, filled, messages_of, shown
+from rlft_tui.evaluations.suites.prompts import expected_texts, messages_of, shown
 from rlft_tui.evaluations.suites.tasks import AccuracyTask, AnswerTask, CodeTask, SafetyTask
 
 Row = Mapping[str, Any]
@@ -66,7 +66,7 @@ def score_safety(task: SafetyTask, row: Row, answer: str, about: dict[str, Any])
 
 def programs(task: CodeTask, row: Row, answers: Sequence[str]) -> list[str]:
     """Each answer as a program with its tests behind it."""
-    prompt = filled(task, row)
+    prompt = str(row.get(task.prompt, ""))
     made = [program_of(answer, dict(row), prompt=prompt, style=task.style) for answer in answers]
     return [with_tests(one, dict(row), tests=task.tests, entry_point=task.entry_point) for one in made]
 
