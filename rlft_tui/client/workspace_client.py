@@ -25,7 +25,15 @@ from rlft_tui.prompts.import_report import ImportReport
 from rlft_tui.runs.estimate import Estimate, Outcome
 from rlft_tui.runs.machine import Machine
 from rlft_tui.runs.run_status import RunSummary
-from rlft_tui.server.answers import GenerateRequest, Health, Home, Page, RemoteState, StreamedText
+from rlft_tui.server.answers import (
+    GenerateRequest,
+    Health,
+    Home,
+    Page,
+    ProviderModel,
+    RemoteState,
+    StreamedText,
+)
 
 
 class WorkspaceClient(Labelling, RunWatching, Rounds, ModelRegistry, Evaluating, Judging):
@@ -259,6 +267,14 @@ class WorkspaceClient(Labelling, RunWatching, Rounds, ModelRegistry, Evaluating,
     def estimate(self, run_id: str) -> Outcome | None:
         """Estimate versus actual of a run; None when it was launched without a dry run."""
         return self._get(f"/runs/{segment(run_id)}/estimate", Outcome | None)  # type: ignore[arg-type]
+
+    def warm_up(self, models: tuple[str, ...]) -> None:
+        """Have the inference worker load these in the background; returns at once."""
+        self._post("/inference/warm-up", dict[str, Any], models)
+
+    def providers(self) -> tuple[ProviderModel, ...]:
+        """The providers of rlft.toml: each may be asked as its name, or as NAME:MODEL."""
+        return self._get("/providers", tuple[ProviderModel, ...])
 
     def inference_status(self) -> dict[str, Any]:
         """What the inference worker holds: running, pid, base, adapters, memory_mb."""

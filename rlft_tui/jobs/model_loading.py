@@ -122,11 +122,14 @@ class AdapterBase:
             return
         from peft import PeftModel
         from peft.tuners.tuners_utils import BaseTunerLayer
+        from peft.utils.other import AuxiliaryTrainingWrapper
 
         name = f"adapter_{self._loaded}"
         try:
-            if self._loaded:
+            if isinstance(self.model, PeftModel):
                 self.model.load_adapter(adapter, adapter_name=name)
+                if adapter in self._names:
+                    self.model.delete_adapter(self._names.pop(adapter))
             else:
                 self.model = PeftModel.from_pretrained(self.model, adapter, adapter_name=name).eval()
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
@@ -136,7 +139,8 @@ class AdapterBase:
                 f"the adapter does not fit this base: {first_line(error)}", where=adapter
             ) from error
         self._loaded += 1
-        self._layers = [module for module in self.model.modules() if isinstance(module, BaseTunerLayer)]
+        kinds = (BaseTunerLayer, AuxiliaryTrainingWrapper)
+        self._layers = [module for module in self.model.modules() if isinstance(module, kinds)]
         self._names[adapter] = name
         self._written[adapter] = written
         self._selected = "?"

@@ -165,6 +165,21 @@ class StreamedText:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderModel:
+    """A provider as it can be asked, by its ``name`` or as NAME:MODEL."""
+
+    name: str
+    kind: str
+    model: str
+    """What is asked without a :MODEL; empty where one has to be named."""
+    url: str
+    ready: bool
+    """Whether its key is there, or none is needed. Nothing was asked."""
+    note: str = ""
+    """Why it is not ready."""
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteState:
     """Whether the workspace is served on a TCP port as well, and where."""
 

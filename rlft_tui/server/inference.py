@@ -2,6 +2,7 @@
 
 The worker (``python -m rlft_tui.jobs.infer``) reads requests and writes replies as
 JSON lines. It ends when its standard input does, so it cannot outlive the server.
+Sides that a provider answers are asked from here, and stream beside the worker's.
 """
 
 from __future__ import annotations
@@ -13,28 +14,36 @@ import logging
 import sys
 import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import psutil
 
-from rlft_tui.config import Settings
+from rlft_tui.config import Settings, read_settings
 from rlft_tui.database.connection import Database
-from rlft_tui.errors import RlftError, UnavailableError
+from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.models.pull import require_training_stack
 from rlft_tui.paths import Workspace
-from rlft_tui.prompts.prompt import Message, conversation
+from rlft_tui.providers.provider import Provider, open_provider
+from rlft_tui.providers.settings import ProviderSettings, key_of
 from rlft_tui.runs.exit_reason import one_line
 from rlft_tui.runs.run_spec import ModelSource
-from rlft_tui.server.answers import GenerateRequest, StreamedText
+from rlft_tui.server.answers import MOST_SIDES, GenerateRequest, ProviderModel, StreamedText
+from rlft_tui.server.inference_wire import piece_of, sampling_of, worker_request
+from rlft_tui.server.merged import merged
 from rlft_tui.server.model_sources import resolve_model
+from rlft_tui.server.provider_answers import provider_side
 from rlft_tui.server.worker_process import Reply, WorkerProcess
 
 log = logging.getLogger("rlft.server.inference")
 
 LOG_NAME = "inference.log"
-_REQUESTS_AT_ONCE = 4
+_REQUESTS_AT_ONCE = 16
+"""They are rows of one batch; the sixteenth still gets several tokens a second."""
 _LOG_TAIL = 4096
 _LARGEST_LOG = 4 << 20
+Answerer = ModelSource | Provider
+"""Who answers a side: the worker with these folders, or a provider."""
 
 
 class Inference:
@@ -44,9 +53,11 @@ class Inference:
         self, workspace: Workspace, settings: Settings, database: Database, *, command: Sequence[str] = ()
     ) -> None:
         """``command`` takes the place of the worker's own module."""
+        self._workspace = workspace
         self._settings = settings
         self._database = database
-        self._command = list(command) or [sys.executable, "-P", "-m", "rlft_tui.jobs.infer"]
+        own = [sys.executable, "-P", "-m", "rlft_tui.jobs.infer", "--threads", str(settings.threads)]
+        self._command = list(command) or own
         self._own_module = not command
         self._log = workspace.root / LOG_NAME
         self._worker: WorkerProcess | None = None
@@ -58,55 +69,135 @@ class Inference:
         self._users = 0
         self._timer: threading.Timer | None = None
 
-    def resolve(self, request: GenerateRequest) -> list[ModelSource]:
-        """The models a request names; NotFoundError for one that is not here."""
-        if not request.models:
+    def resolve(self, request: GenerateRequest) -> list[Answerer]:
+        """Who answers each side. NotFoundError: one is not here. RlftError: one cannot be drawn so."""
+        sides = request.asked()
+        if not sides:
             raise RlftError("no model to ask", remedy="Name one or two: rlft models list")
+        if len(sides) > MOST_SIDES:
+            raise RlftError(f"{len(sides)} sides are too many", remedy=f"Ask {MOST_SIDES} at most at once")
         if not request.prompt.strip():
             raise RlftError("the prompt is empty")
-        if self._own_module:
-            require_training_stack()
+        for number, side in enumerate(sides):
+            sampling_of(side, f"side {number + 1}" if request.sides else "")
+        return self.answerers([side.model for side in sides])
+
+    def answerers(self, names: Sequence[str]) -> list[Answerer]:
+        """The models or providers of these names."""
+        found: list[Answerer] = []
+        providers = self.provider_settings()
         with self._database.reader() as connection:
-            return [resolve_model(connection, name) for name in request.models]
+            for name in names:
+                if name.endswith(".gguf") and Path(name).is_absolute() and Path(name).is_file():
+                    found.append(ModelSource(name=Path(name).name, path=name))
+                    continue
+                try:
+                    found.append(resolve_model(connection, name))
+                except NotFoundError:
+                    if name.partition(":")[0] not in providers:
+                        raise
+                    found.append(open_provider(providers, name))
+        if self._own_module and any(isinstance(one, ModelSource) for one in found):
+            require_training_stack()
+        return found
+
+    def provider_settings(self) -> dict[str, ProviderSettings]:
+        """As rlft.toml says now: a provider that was just written down can be asked."""
+        return read_settings(self._workspace.settings).providers
+
+    def providers(self) -> list[ProviderModel]:
+        """The providers of rlft.toml, and whether their keys are there."""
+        found = []
+        for name, one in self.provider_settings().items():
+            note = ""
+            try:
+                key_of(name, one)
+            except RlftError as error:
+                note = str(error)
+            found.append(ProviderModel(name, one.kind, one.model, one.address, not note, note))
+        return found
+
+    def warm_up(self, names: Sequence[str]) -> None:
+        """Have the worker load these in the background, so that their first answer need not wait."""
+        sources = [one for one in self.answerers(names) if isinstance(one, ModelSource)]
+        if not sources:
+            return
+        with self._use():
+            worker = self._take_worker(sources)
+            request_id = str(next(self._ids))
+
+            def told(reply: Reply | None) -> None:
+                if reply is not None and reply.get("kind") in ("done", "error"):
+                    worker.forget(request_id, cancel=False)
+
+            worker.ask({"id": request_id, "load": [one.model_dump() for one in sources]}, told)
 
     async def generate(
-        self, request: GenerateRequest, models: list[ModelSource]
+        self, request: GenerateRequest, models: Sequence[Answerer]
     ) -> AsyncGenerator[StreamedText, None]:
         """Stream the answers; the last piece of each side is ``done`` or ``error``.
 
         Closing the iterator early cancels the generation.
         """
+        sides = request.asked()
+        local = {number: one for number, one in enumerate(models) if isinstance(one, ModelSource)}
+        streams = [
+            provider_side(one, sides[number], number, request)
+            for number, one in enumerate(models)
+            if isinstance(one, Provider)
+        ]
+        if local:
+            streams.append(self._local(request, local))
+        async with contextlib.aclosing(merged(streams)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _local(
+        self, request: GenerateRequest, models: dict[int, ModelSource]
+    ) -> AsyncGenerator[StreamedText, None]:
+        """The sides that the worker answers, by their numbers."""
         if self._turns.locked():
             yield StreamedText("loading", text="waiting for other answers")
         async with self._turns:
             with self._use():
-                worker = await asyncio.to_thread(self._take_worker, models)
+                try:
+                    worker = await asyncio.to_thread(self._take_worker, list(models.values()))
+                except RlftError as error:
+                    for side in models:
+                        yield StreamedText("error", side=side, text=str(error))
+                    return
                 async with contextlib.aclosing(self._stream(worker, request, models)) as pieces:
                     async for piece in pieces:
                         yield piece
 
     async def _stream(
-        self, worker: WorkerProcess, request: GenerateRequest, models: list[ModelSource]
+        self, worker: WorkerProcess, request: GenerateRequest, models: dict[int, ModelSource]
     ) -> AsyncGenerator[StreamedText, None]:
         request_id = str(next(self._ids))
         replies: asyncio.Queue[Reply | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
-        waiting = set(range(len(models)))
+        numbers = list(models)
+        waiting = set(numbers)
         try:
             asked = worker.ask(
-                _request(request_id, request, models), lambda reply: _hand_over(loop, replies, reply)
+                worker_request(request_id, request, models), lambda reply: _hand_over(loop, replies, reply)
             )
             while waiting:
                 reply = await replies.get() if asked else None
                 if reply is None:
                     line = await asyncio.to_thread(self._death, worker)
                     for side in sorted(waiting):
-                        yield StreamedText("error", side=side, text=line)
+                        yield StreamedText("error", side=side, text=line, restarts=True)
                     waiting.clear()
                     return
-                piece = _piece(reply)
+                piece = piece_of(reply, numbers)
+                if piece.kind == "error" and "side" not in reply:
+                    for side in sorted(waiting):
+                        yield StreamedText("error", side=side, text=piece.text)
+                    waiting.clear()
+                    return
                 if piece.kind in ("done", "error"):
-                    waiting -= {piece.side} if "side" in reply else set(waiting)
+                    waiting -= {piece.side}
                 yield piece
         finally:
             worker.forget(request_id, cancel=bool(waiting))
@@ -200,31 +291,8 @@ class Inference:
                 last = one_line(stream.read().decode(errors="replace"))
         except OSError:
             last = ""
-        return f"the inference worker ended ({how})" + (f": {last}" if last and code > 0 else "")
-
-
-def _request(request_id: str, request: GenerateRequest, models: list[ModelSource]) -> Reply:
-    context = tuple(Message(turn["role"], turn["content"]) for turn in request.context)  # type: ignore[arg-type]
-    return {
-        "id": request_id,
-        "models": [{"name": model.name, "path": model.path, "adapter": model.adapter} for model in models],
-        "messages": conversation(request.prompt, context),
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "max_new_tokens": request.max_new_tokens,
-        "seed": request.seed,
-    }
-
-
-def _piece(reply: Reply) -> StreamedText:
-    rate = reply.get("tokens_per_second")
-    return StreamedText(
-        kind=reply.get("kind", "error"),
-        side=int(reply.get("side") or 0),
-        text=str(reply.get("text") or ""),
-        tokens=int(reply.get("tokens") or 0),
-        tokens_per_second=float(rate) if isinstance(rate, int | float) else None,
-    )
+        why = f": {last}" if last and code > 0 else ""
+        return f"the inference worker ended ({how}){why}. The next request starts another"
 
 
 def _hand_over(

@@ -1,4 +1,4 @@
-"""Answers of one or two models to a prompt, streamed."""
+"""Answers of one to four models to a prompt, streamed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 
 from rlft_tui.errors import RlftError
-from rlft_tui.runs.run_spec import ModelSource
-from rlft_tui.server.answers import GenerateRequest, StreamedText
-from rlft_tui.server.inference import Inference
+from rlft_tui.server.answers import GenerateRequest, ProviderModel, StreamedText
+from rlft_tui.server.inference import Answerer, Inference
 from rlft_tui.server.replies import decode, reply
 from rlft_tui.server.services import Content, ServicesOf
 
@@ -28,6 +27,19 @@ def generate(services: ServicesOf, content: Content) -> Response:
     return StreamingResponse(_lines(services.inference, request, models), media_type="application/x-ndjson")
 
 
+@router.post("/inference/warm-up")
+def warm_up(services: ServicesOf, content: Content) -> Response:
+    """Load the models of this list of names in the background; answers at once."""
+    services.inference.warm_up(decode(content, tuple[str, ...]))
+    return reply(services.inference.status())
+
+
+@router.get("/providers", response_model=list[ProviderModel])
+def providers(services: ServicesOf) -> Response:
+    """The providers of rlft.toml. None of them is asked anything."""
+    return reply(services.inference.providers())
+
+
 @router.get("/inference")
 def status(services: ServicesOf) -> Response:
     state: dict[str, Any] = services.inference.status()
@@ -35,7 +47,7 @@ def status(services: ServicesOf) -> Response:
 
 
 async def _lines(
-    inference: Inference, request: GenerateRequest, models: list[ModelSource]
+    inference: Inference, request: GenerateRequest, models: list[Answerer]
 ) -> AsyncIterator[bytes]:
     try:
         async with contextlib.aclosing(inference.generate(request, models)) as pieces:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from rlft_tui.jobs.infer import new_text
+from rlft_tui.jobs.answer_text import AnswerText
 from tests.jobs.conftest import Ended
 from tests.jobs.job_process import environment
 
@@ -34,13 +34,14 @@ class WorkerUnderTest:
     def ask(self, **request: Any) -> None:
         self.write(json.dumps(request).encode())
 
-    def answer(self, identity: str, adapters: tuple[str, ...], **more: Any) -> None:
-        self.ask(
-            id=identity,
-            models=[{"name": "tiny", "path": self.model, "adapter": adapter} for adapter in adapters],
-            messages=[{"role": "user", "content": "Say ö."}],
-            **{"temperature": 1.0, "max_new_tokens": 30, "seed": 3, **more},
-        )
+    def answer(self, identity: str, adapters: tuple[str, ...], *, says: str = "Say ö.", **more: Any) -> None:
+        """Ask for one side an adapter; settings of sampling or of the request."""
+        whole = {name: more.pop(name) for name in ("stop", "probabilities") if name in more}
+        seed = more.pop("seed", 3)
+        sampling = {"temperature": 1.0, "max_new_tokens": 30, **more}
+        side = {"messages": [{"role": "user", "content": says}], "sampling": sampling, "seed": seed}
+        models = [{"name": "tiny", "path": self.model, "adapter": adapter} for adapter in adapters]
+        self.ask(id=identity, sides=[{"model": model, **side} for model in models], **whole)
 
     def write(self, line: bytes) -> None:
         assert self.process.stdin is not None
@@ -90,12 +91,83 @@ def test_two_sides_stream_at_the_same_time(worker: WorkerUnderTest, runs: dict[s
 
 def test_the_same_request_gets_the_same_text(worker: WorkerUnderTest, runs: dict[str, Ended]) -> None:
     adapter = str(runs["whole"].folder.model)
-    worker.answer("one", ("", adapter))
-    worker.answer("two", ("", adapter))
-    replies = worker.read_until_ended("one", 2), worker.read_until_ended("two", 2)
-    replies = tuple([r for r in worker.replies if r.get("id") == identity] for identity in ("one", "two"))
-    for side in (0, 1):
-        assert text_of(replies[0], side) == text_of(replies[1], side) != ""
+    texts = []
+    for identity in ("one", "two"):
+        worker.answer(identity, ("", adapter), seed=11)
+        replies = worker.read_until_ended(identity, 2)
+        texts.append([text_of(replies, side) for side in (0, 1)])
+    assert texts[0] == texts[1]
+    assert all(texts[0])
+
+
+def test_a_batch_of_mixed_adapters_writes_what_each_writes_alone(
+    worker: WorkerUnderTest, runs: dict[str, Ended]
+) -> None:
+    adapter = str(runs["whole"].folder.model)
+    greedy = {"temperature": 0.0, "max_new_tokens": 40}
+    alone = []
+    for number, one in enumerate(("", adapter)):
+        worker.answer(f"alone-{number}", (one,), **greedy)
+        alone.append(text_of(worker.read_until_ended(f"alone-{number}", 1), 0))
+    worker.answer("mixed", (adapter, "", adapter), **greedy)
+    replies = worker.read_until_ended("mixed", 3)
+    assert [text_of(replies, side) for side in (0, 1, 2)] == [alone[1], alone[0], alone[1]]
+    assert alone[0] != alone[1]
+
+
+def test_a_request_joins_while_another_is_written(worker: WorkerUnderTest) -> None:
+    worker.answer("alone", ("",), temperature=0.0, max_new_tokens=20, says="A much longer prompt than that.")
+    expected = text_of(worker.read_until_ended("alone", 1), 0)
+    worker.answer("first", ("",), max_new_tokens=400)
+    while worker.read().get("id") != "first":
+        pass
+    worker.answer("joins", ("",), temperature=0.0, max_new_tokens=20, says="A much longer prompt than that.")
+    joined = worker.read_until_ended("joins", 1)
+    assert text_of(joined, 0) == expected
+    assert not [r for r in worker.replies if r.get("id") == "first" and r["kind"] == "done"]
+    assert worker.read_until_ended("first", 1)[-1]["ended"] in ("length", "eos")
+
+
+def test_probabilities_come_with_their_tokens(worker: WorkerUnderTest) -> None:
+    worker.answer("held", ("",), probabilities=True, temperature=0.0, max_new_tokens=12)
+    replies = worker.read_until_ended("held", 1)
+    told = [token for reply in replies for token in reply.get("probabilities", ())]
+    done = replies[-1]
+    assert "".join(token["text"] for token in told) == text_of(replies, 0)
+    assert len(told) == done["tokens"] + (done["ended"] == "eos")
+    for token in told:
+        top = [probability for _, probability in token["top"]]
+        assert len(top) == 5
+        assert top == sorted(top, reverse=True)
+        assert token["probability"] == top[0]
+        assert 0 < sum(top) <= 1 + 1e-5
+
+
+def test_an_answer_ends_before_a_stop_text(worker: WorkerUnderTest) -> None:
+    worker.answer("free", ("",), seed=21)
+    whole = text_of(worker.read_until_ended("free", 1), 0)
+    stop = whole[5:8]
+    worker.answer("stopped", ("",), seed=21, stop=["never there", stop])
+    replies = worker.read_until_ended("stopped", 1)
+    assert text_of(replies, 0) == whole[: whole.index(stop)]
+    assert replies[-1]["ended"] == "stop"
+
+
+def test_only_the_likeliest_tokens_are_drawn_with_top_k(worker: WorkerUnderTest) -> None:
+    worker.answer("greedy", ("",), temperature=0.0)
+    greedy = text_of(worker.read_until_ended("greedy", 1), 0)
+    worker.answer("one of one", ("",), temperature=2.0, top_k=1)
+    assert text_of(worker.read_until_ended("one of one", 1), 0) == greedy
+    worker.answer("penalised", ("",), temperature=0.0, repetition_penalty=10.0)
+    assert text_of(worker.read_until_ended("penalised", 1), 0) != greedy
+
+
+def test_models_are_loaded_ahead(worker: WorkerUnderTest, runs: dict[str, Ended]) -> None:
+    source = {"name": "tiny", "path": worker.model, "adapter": str(runs["whole"].folder.model)}
+    worker.ask(id="warm", load=[source])
+    reply = worker.read_until_ended("warm", 1)[-1]
+    assert reply["kind"] == "done"
+    assert reply["memory_mb"] > 50
 
 
 def test_a_cancelled_request_falls_silent(worker: WorkerUnderTest) -> None:
@@ -114,11 +186,16 @@ def test_a_cancelled_request_falls_silent(worker: WorkerUnderTest) -> None:
     ("request_line", "reason"),
     [
         (b"garbage", "JSONDecodeError"),
-        (b'{"id": "x", "models": [], "messages": [{"role": "user", "content": "a"}]}', "models"),
+        (b'{"id": "x", "sides": []}', "sides"),
         (
-            b'{"id": "x", "models": [{"name": "n", "path": "/no/where"}],'
-            b' "messages": [{"role": "user", "content": "a"}]}',
+            b'{"id": "x", "sides": [{"model": {"name": "n", "path": "/no/where"}, "sampling": {},'
+            b' "messages": [{"role": "user", "content": "a"}]}]}',
             "no such model folder",
+        ),
+        (
+            b'{"id": "x", "sides": [{"model": {"name": "n", "path": "/no/model.gguf"}, "sampling": {},'
+            b' "messages": [{"role": "user", "content": "a"}]}]}',
+            "llama",
         ),
     ],
 )
@@ -137,21 +214,62 @@ def test_an_adapter_that_is_none_is_an_error(worker: WorkerUnderTest, tmp_path: 
     assert "no adapter here" in worker.read_until_ended("none", 1)[-1]["text"]
 
 
-def test_characters_arrive_whole(tiny_model: Path) -> None:
+def test_a_conversation_longer_than_the_model_reads_is_refused(worker: WorkerUnderTest) -> None:
+    worker.answer("long", ("",), says="x" * 2000)
+    assert "the model reads 1,024" in worker.read_until_ended("long", 1)[-1]["text"]
+
+
+def test_an_answer_stops_where_the_model_reads_no_further(worker: WorkerUnderTest) -> None:
+    worker.answer("edge", ("",), says="x" * 970, max_new_tokens=500)
+    done = worker.read_until_ended("edge", 1)[-1]
+    assert done["ended"] in ("length", "eos")
+    assert done["prompt_tokens"] + done["tokens"] <= 1024
+
+
+@pytest.mark.parametrize("said", ["né, 日本 🙂!", "a🙂"])
+def test_characters_arrive_whole(tiny_model: Path, said: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    said = "né, 日本 🙂!"
     tokens = tokenizer.encode(said, add_special_tokens=False)
     assert len(tokens) == len(said.encode())
-    sent = ""
-    for count in range(1, len(tokens) + 1):
-        piece = new_text(tokenizer, tokens[:count], sent, last=count == len(tokens))
-        assert "\ufffd" not in piece
-        sent += piece
-    assert sent == said
+    text = AnswerText(tokenizer)
+    for token in tokens:
+        text.add(token)
+        assert "\ufffd" not in text.text
+        assert said.startswith(text.text)
+    text.end()
+    assert text.text == said
 
 
 def test_broken_bytes_at_the_end_are_not_held_back_for_ever(tiny_model: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    tokens = tokenizer.encode("a🙂", add_special_tokens=False)[:3]
-    assert new_text(tokenizer, tokens, "", last=False) == "a"
-    assert new_text(tokenizer, tokens, "a", last=True).strip("\ufffd") == ""
+    text = AnswerText(tokenizer)
+    for token in tokenizer.encode("a🙂", add_special_tokens=False)[:3]:
+        text.add(token)
+    assert text.text == "a"
+    text.end()
+    assert text.text.startswith("a\ufffd")
+
+
+@pytest.mark.parametrize("stop", [("END",), ("nothing", "E"), ("word END",)])
+def test_nothing_of_a_stop_text_is_shown(tiny_model: Path, stop: tuple[str, ...]) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    said = "a word END of it"
+    expected = said[: min(said.find(one) for one in stop if one in said)]
+    text = AnswerText(tokenizer, stop)
+    for token in tokenizer.encode(said, add_special_tokens=False):
+        text.add(token)
+        assert expected.startswith(text.text)
+    text.end()
+    assert text.text == expected
+    assert text.stopped
+
+
+def test_what_only_began_like_a_stop_text_is_shown_in_the_end(tiny_model: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    text = AnswerText(tokenizer, ("ENDING",))
+    for token in tokenizer.encode("the END", add_special_tokens=False):
+        text.add(token)
+    assert text.text == "the "
+    text.end()
+    assert text.text == "the END"
+    assert not text.stopped

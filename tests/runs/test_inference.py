@@ -17,9 +17,11 @@ from rlft_tui.database.connection import open_database
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.models.model import Model
 from rlft_tui.models.models_table import add_model
-from rlft_tui.server.answers import GenerateRequest, StreamedText
+from rlft_tui.server.answers import AskedSide, GenerateRequest, StreamedText
 from rlft_tui.server.inference import LOG_NAME, Inference
+from rlft_tui.server.provider_answers import messages_of
 from tests.conftest import is_alive, wait_for
+from tests.providers.provider_server import KEY, provider_server
 
 WORKER = """
 import json, os, queue, sys, threading, time
@@ -35,17 +37,21 @@ def read():
 threading.Thread(target=read, daemon=True).start()
 while True:
     request = lines.get()
+    if "load" in request:
+        print("loads", request["load"][0]["name"], file=sys.stderr, flush=True)
+        say(id=request["id"], kind="done")
+        continue
     if "cancel" in request:
         print("cancelled", request["cancel"], file=sys.stderr, flush=True)
         continue
-    words = request["messages"][-1]["content"].split()
+    words = request["sides"][0]["messages"][-1]["content"].split()
     if words[0] == "die":
         print("Traceback:\\nMemoryError: no more", file=sys.stderr, flush=True)
         os._exit(3)
     if words[0] == "wrong":
         say(id=request["id"], kind="error", text="a bad request")
         continue
-    sides = range(len(request["models"]))
+    sides = range(len(request["sides"]))
     if words[0] == "forever":
         say(id=request["id"], kind="text", side=0, text="first", tokens=1)
         continue
@@ -145,15 +151,21 @@ def test_a_worker_that_dies_is_an_error_on_both_sides_and_is_replaced(
         return [piece async for piece in pieces], await answer(inference, "again")
 
     errors, later = asyncio.run(through_a_death())
-    assert [(piece.kind, piece.side) for piece in errors] == [("error", 0), ("error", 1)]
-    expected = "exit code 3): MemoryError: no more" if death == "by itself" else "signal 9)"
+    assert [(piece.kind, piece.side, piece.restarts) for piece in errors] == [
+        ("error", 0, True),
+        ("error", 1, True),
+    ]
+    expected = "exit code 3): MemoryError: no more" if death == "by itself" else "signal 9). The next"
     assert expected in errors[0].text
     assert text(later, 0) == "again"
 
 
 def test_an_error_without_a_side_ends_the_whole_request(inference: Inference) -> None:
     pieces = asyncio.run(answer(inference, "wrong"))
-    assert [(piece.kind, piece.text) for piece in pieces] == [("error", "a bad request")]
+    assert [(piece.kind, piece.side, piece.text) for piece in pieces] == [
+        ("error", 0, "a bad request"),
+        ("error", 1, "a bad request"),
+    ]
 
 
 def test_an_unused_worker_is_ended_and_another_started_when_asked(tmp_path: Path) -> None:
@@ -190,6 +202,10 @@ def test_closing_ends_the_worker_even_in_the_middle_of_an_answer(inference: Infe
         (ask("hello", ("tunde",)), "Did you mean tuned"),
         (ask("hello", ()), "no model to ask"),
         (ask("  "), "the prompt is empty"),
+        (ask("hello", ("base",) * 5), "5 sides are too many"),
+        (GenerateRequest("hello", sides=(AskedSide("base", temperature=-1.0),)), "side 1: temperature"),
+        (GenerateRequest("hello", ("base",), top_p=0.0), "top_p: input should be greater than 0"),
+        (ask("hello", ("nowhere:model",)), "no model called"),
     ],
 )
 def test_a_request_that_cannot_be_answered_is_refused_before_any_worker_starts(
@@ -207,3 +223,76 @@ def test_a_model_whose_folder_is_gone_is_named(inference: Inference, tmp_path: P
     (tmp_path / "lost").rmdir()
     with pytest.raises(NotFoundError, match="the folder of model lost is gone"):
         inference.resolve(ask("hello", ("lost",)))
+
+
+def test_models_are_loaded_before_they_are_asked(inference: Inference, tmp_path: Path) -> None:
+    inference.warm_up(("tuned",))
+    log = tmp_path / "workspace" / LOG_NAME
+    wait_for(lambda: log.exists() and "loads tuned" in log.read_text(), "the worker to be told")
+    assert inference.status()["adapters"] == ["tuned"]
+
+
+def test_a_provider_answers_beside_the_worker(
+    inference: Inference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KEY", KEY)
+    with provider_server() as (url, log):
+        settings = tmp_path / "workspace" / "rlft.toml"
+        lines = f'[providers.far]\nkind = "openai"\nurl = "{url}/v1"\nkey_env = "TEST_KEY"\n'
+        settings.write_text(lines)
+        sides = (AskedSide("far:words", seed=5, system="Be brief."), AskedSide("base"), AskedSide("far:x"))
+        request = GenerateRequest("one two three", sides=sides, temperature=0.2, probabilities=True)
+        models = inference.resolve(request)
+
+        async def read() -> list[StreamedText]:
+            return [piece async for piece in inference.generate(request, models)]
+
+        pieces = asyncio.run(read())
+        assert "".join(piece.text for piece in pieces if piece.side == 0) == "three two one "
+        assert text(pieces, 1) == "one two three"
+        done = {piece.side: piece for piece in pieces if piece.kind == "done"}
+        assert (done[0].tokens, done[0].prompt_tokens, done[0].ended) == (3, 3, "eos")
+        told = [token for piece in pieces if piece.side == 0 for token in piece.probabilities]
+        assert "".join(token.text for token in told) == "three two one "
+        asked = next(body for body in log.bodies if body["model"] == "words")
+        assert asked["messages"][0] == {"role": "system", "content": "Be brief."}
+        assert (asked["temperature"], asked["seed"]) == (0.2, 5)
+
+
+def test_a_provider_that_fails_is_an_error_of_its_side_alone(inference: Inference, tmp_path: Path) -> None:
+    settings = tmp_path / "workspace" / "rlft.toml"
+    settings.write_text('[providers.gone]\nkind = "anthropic"\nmodel = "m"\nkey_env = "NO_SUCH_KEY"\n')
+    assert [(one.name, one.ready) for one in inference.providers()] == [("gone", False)]
+    request = ask("one", ("gone", "base"))
+    models = inference.resolve(request)
+
+    async def read() -> list[StreamedText]:
+        return [piece async for piece in inference.generate(request, models)]
+
+    pieces = asyncio.run(read())
+    failed = [piece for piece in pieces if piece.kind == "error"]
+    assert [piece.side for piece in failed] == [0]
+    assert "NO_SUCH_KEY" in failed[0].text
+    assert text(pieces, 1) == "one"
+
+
+def test_a_system_prompt_takes_the_place_of_the_one_before() -> None:
+    turns = ({"role": "system", "content": "old"}, {"role": "user", "content": "a"})
+    request = GenerateRequest("b", ("m",), context=turns)
+    assert [turn["content"] for turn in messages_of(request, "new")] == ["new", "a", "b"]
+    assert [turn["content"] for turn in messages_of(request, "")] == ["old", "a", "b"]
+
+
+def test_sides_take_what_they_do_not_say_from_the_request() -> None:
+    request = GenerateRequest(
+        "p",
+        temperature=0.3,
+        seed=7,
+        system="S",
+        sides=(AskedSide("a"), AskedSide("a", temperature=0.0, seed=1)),
+    )
+    first, second = request.asked()
+    assert (first.temperature, first.seed, first.system, first.max_new_tokens) == (0.3, 7, "S", 256)
+    assert (second.temperature, second.seed, second.top_p) == (0.0, 1, 1.0)
+    plain = GenerateRequest("p", ("a", "a"), seed=7).asked()
+    assert plain[0].seed == 7 != plain[1].seed
