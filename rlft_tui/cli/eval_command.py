@@ -1,7 +1,8 @@
-"""rlft eval run|list|show|items|suites|check"""
+"""rlft eval run|list|show|items|report|suites|check"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -189,6 +190,63 @@ def items(
         page = client.evaluation_items(run, task=task, offset=offset, limit=limit, search=search, wrong=wrong)
     session.show(page, lambda: "\n\n".join(item_text(item) for item in page.items))
     session.say(f"{len(page.items)} of {page.total} items")
+
+
+@command(
+    app,
+    "rlft eval report --against smollm2-135m -o report.html",
+    "rlft eval report --measure basics -m dpo-1 -m ppo-1 --against smollm2-135m --judge ollama:llama3.2",
+    "rlft eval report --suite basics --against smollm2-135m -o figures.csv",
+)
+def report(
+    session: Session,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help=".html, .md or .csv [default: exports/report-DATE.html]"
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", metavar="NAME", help="Only these; may be repeated [default: all]"),
+    ] = None,
+    against: Against = "",
+    suite: Annotated[
+        list[str] | None,
+        typer.Option("--suite", metavar="NAME", help="Only these; people for verdicts of people."),
+    ] = None,
+    measure: Annotated[
+        list[str] | None,
+        typer.Option("--measure", metavar="SUITE", help="First measure every model on this suite."),
+    ] = None,
+    judge: Annotated[
+        list[str] | None,
+        typer.Option("--judge", metavar="NAME", help="First have this judge compare the stored pairs."),
+    ] = None,
+    title: Annotated[
+        str, typer.Option("--title", metavar="TEXT", help="Heading of the report.")
+    ] = "Evaluation report",
+) -> None:
+    """Write a whole report: models by metrics, changes against a baseline, intervals, pictures.
+
+    An HTML file needs nothing else: it has the pictures, win rates by people and by judges, how far
+    the judges agree with people, and the items on which a model and the baseline differ.
+    """
+    from rlft_tui.cli.eval_report import write_report
+    from rlft_tui.errors import RlftError
+
+    if (measure or judge) and not (model and against):
+        raise RlftError("measuring needs names", remedy="Give --model and --against")
+    write_report(
+        session,
+        output=output,
+        baseline=against,
+        models=model or (),
+        suites=suite or (),
+        measure=measure or (),
+        judges=judge or (),
+        title=title,
+    )
 
 
 @command(app, "rlft eval suites", "rlft eval suites --json")

@@ -39,7 +39,7 @@ NOUNS: dict[str, str] = {
     "models": "Models: list, pull, show, lineage, versions, score, ratings, ab, note, tag, du, rm, export.",
     "loop": "Rounds: a run's result against its parent, judged blind: show, promote, reject, next, pairs.",
     "export": "Write a model out as safetensors, GGUF, ONNX or adapter, and prove it.",
-    "eval": "Evaluations: run, list, show, items, suites, check.",
+    "eval": "Evaluations: run, list, show, items, report, suites, check.",
     "judge": "Models that judge answers: run, show, calls, calibrate, rubrics.",
     "compare": "Answer one prompt with two models, side by side.",
     "backup": "Copy the workspace's data to a new folder in backups/.",

@@ -1,0 +1,124 @@
+"""The body of ``rlft eval report``: measure what is missing, then write one file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rlft_tui.cli.options import write_file
+from rlft_tui.cli.session import Session
+from rlft_tui.client.evaluation_board import differing_items, read_board
+from rlft_tui.errors import RlftError
+from rlft_tui.evaluations.report.board import Board
+from rlft_tui.evaluations.report.page import Report, html
+from rlft_tui.evaluations.report.tables import markdown, to_csv
+
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
+
+ITEMS = 10
+"""Of each task, on which a model and the baseline differ."""
+ENDINGS = (".html", ".md", ".csv")
+
+
+def write_report(
+    session: Session,
+    *,
+    output: Path | None,
+    baseline: str,
+    models: Sequence[str],
+    suites: Sequence[str],
+    measure: Sequence[str],
+    judges: Sequence[str],
+    title: str,
+) -> None:
+    """Measure, judge, and write; prints the file's name."""
+    path = output or session.workspace().exports / f"report-{time.strftime('%Y-%m-%d')}.html"
+    if path.suffix not in ENDINGS:
+        raise RlftError(
+            f"no report is written as {path.suffix or 'a file without ending'}",
+            where=str(path),
+            remedy=f"End its name with {', '.join(ENDINGS)}",
+        )
+    with session.connect() as client:
+        if measure:
+            _measure(session, client, measure, [*dict.fromkeys((baseline, *models))])
+        for judge in judges:
+            _judge(session, client, judge, baseline, models)
+        board = read_board(client, baseline=baseline, models=models, suites=suites)
+        if not board.rows:
+            raise RlftError("nothing was measured yet", remedy="Give --measure SUITE, or rlft eval run SUITE")
+        content = _content(session, client, board, path.suffix, title)
+    if output is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, content.encode("utf-8", "replace"))
+    session.show({"path": str(path), "models": board.models, "figures": len(board.rows)}, str(path))
+
+
+def _content(session: Session, client: WorkspaceClient, board: Board, ending: str, title: str) -> str:
+    if ending == ".csv":
+        return to_csv(board)
+    if ending == ".md":
+        return f"# {title}\n\n{markdown(board)}"
+    pairs = differing_items(client, board, ITEMS) if board.baseline else {}
+    judged = {row.suite.removeprefix("judge:") for row in board.rows if row.suite.startswith("judge:")}
+    known = [name for name in client.judge_names() if name in judged]
+    return html(
+        Report(
+            title=title,
+            workspace=session.workspace().root.name,
+            board=board,
+            made=time.time(),
+            pairs=pairs,  # type: ignore[arg-type]
+            calibrations=[client.calibration(name) for name in known],
+        )
+    )
+
+
+def _measure(session: Session, client: WorkspaceClient, suites: Sequence[str], models: Sequence[str]) -> None:
+    """Run the suites on every model; what was measured of the same weights before is taken over."""
+    from rlft_tui.cli.run_progress import follow_run
+    from rlft_tui.ids import new_run_id
+
+    threads = session.settings().threads
+    asked = {"method": "evaluate", "threads": threads}
+    launched = [
+        client.launch({**asked, "id": new_run_id("evaluate"), "suite": suite, "model": model})
+        for suite in suites
+        for model in models
+        if model
+    ]
+    for run in launched:
+        ended = follow_run(session, client, run.id)
+        if ended.status != "finished":
+            raise RlftError(
+                f"the evaluation {run.id} ended {ended.status}: {ended.error}",
+                remedy=f"rlft runs show {run.id}",
+            )
+
+
+def _judge(
+    session: Session, client: WorkspaceClient, judge: str, baseline: str, models: Sequence[str]
+) -> None:
+    """Have a judge compare each model's answers with the baseline's, where pairs of both are stored."""
+    from rlft_tui.cli.run_progress import follow_run
+    from rlft_tui.errors import NotFoundError
+    from rlft_tui.evaluations.judge.request import JudgeRequest
+    from rlft_tui.ids import new_run_id
+
+    for model in models:
+        if model == baseline:
+            continue
+        asked = JudgeRequest(new_run_id("judge"), judge, model=model, against=baseline)
+        try:
+            run = client.launch_judge(asked)
+        except NotFoundError as error:
+            if "judge" not in error.what:
+                raise
+            session.say(f"{model}: {error.what}")
+            continue
+        ended = follow_run(session, client, run.id)
+        if ended.status != "finished":
+            raise RlftError(f"the judge's run {run.id} ended {ended.status}: {ended.error}")
