@@ -10,8 +10,11 @@ from typing import Any
 from transformers import TrainerCallback
 
 from rlft_tui.errors import RlftError
+from rlft_tui.evaluations.results import direction
 from rlft_tui.jobs import heldout, perplexity, sampler
 from rlft_tui.jobs.checkpoints import STATE, Checkpoint, find_best, remove_old, seal
+from rlft_tui.jobs.evaluation.watch import PREFIX, SuiteWatch
+from rlft_tui.jobs.gain import Gain
 from rlft_tui.jobs.job import Job
 from rlft_tui.jobs.method import Measurer
 from rlft_tui.jobs.metrics_csv import MetricsCsv
@@ -48,9 +51,10 @@ class EventCallback(TrainerCallback):
         measurer: Measurer | None,
         weights: tuple[str, ...],
         units: Mapping[str, str],
+        suite: SuiteWatch | None = None,
     ) -> None:
         """``sampler`` makes one, when the first samples are due. ``weights``: files without which a
-        checkpoint holds no model; ``units``: of its metrics."""
+        checkpoint holds no model; ``units``: of its metrics; ``suite``: what else is measured."""
         self.job = job
         self.spec = spec
         self.alarms = alarms
@@ -60,8 +64,13 @@ class EventCallback(TrainerCallback):
         self.measurer = measurer
         self.weights = weights
         self.units = {**UNITS, **units}
+        self.suite = suite
+        self.gain = Gain(spec.keep_best, is_better_high(spec.keep_best), spec.early_stopping)
         self.measured: tuple[int, dict[str, float]] = (-1, {})
-        """Step and values of the last measure on the held-out rows."""
+        """Step and values of the last measure, on the held-out rows and the suite."""
+        self.ended_early = False
+        """Whether training is to end well before its last step, because a measure gets no better."""
+        self._new_best = False
         self.tokens = 0
         """Tokens trained on so far."""
         self.checkpoint: Checkpoint | None = None
@@ -95,6 +104,8 @@ class EventCallback(TrainerCallback):
         """Training goes on from this checkpoint."""
         self.checkpoint, self.tokens = checkpoint, checkpoint.tokens
         self.alarms.replay(self.job.earlier_rows(checkpoint.step))
+        for step, values in self.job.earlier_rows(checkpoint.step):
+            self.gain.heed(step, values)
 
     def metrics(self, step: int, values: Mapping[str, float], epoch: float | None = None) -> None:
         """One metrics event, and the alarms that follow from it."""
@@ -121,12 +132,35 @@ class EventCallback(TrainerCallback):
             self.metrics(step, values)
 
     def measure(self, model: Any, step: int) -> None:
-        """Measure on the held-out rows, once a step."""
-        if self.measurer is None or self.measured[0] == step:
+        """Measure on the held-out rows and the suite, once a step."""
+        if (self.measurer is None and self.suite is None) or self.measured[0] == step:
             return
-        self.job.stage("evaluating", detail=f"{self.measurer.rows} held-out rows")
-        self.measured = step, self.measurer.measure(model, untrained=step == 0)
-        self.metrics(step, self.measured[1])
+        values: dict[str, float] = {}
+        if self.measurer is not None:
+            self.job.stage("evaluating", detail=f"{self.measurer.rows} held-out rows")
+            values |= self.measurer.measure(model, untrained=step == 0)
+        if self.suite is not None:
+            self.job.stage("evaluating", detail=f"suite {self.suite.suite}, {self.suite.rows} items")
+            values |= self.suite.measure(model)
+        self.measured = step, values
+        self.metrics(step, values)
+        self._new_best = self.gain.heed(step, values) and step > 0
+        if self.gain.over and not self.ended_early:
+            self.ended_early = True
+            self.job.log.write("control", asked="early stopping", by="job", done=self.gain.told())
+
+    @property
+    def saves_best(self) -> bool:
+        """Whether the step that was just measured is to be saved, being the best so far."""
+        return self.spec.use_best and self._new_best
+
+    def best_checkpoint(self) -> Path | None:
+        """Where the run is to take its result from, when that is not the last step."""
+        if not self.spec.use_best:
+            return None
+        folder = self.job.folder.checkpoints
+        best = find_best(folder, highest=is_better_high(self.spec.keep_best))
+        return best[0] if best else None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         self.steps = state.max_steps
@@ -156,6 +190,10 @@ class EventCallback(TrainerCallback):
         if self.spec.evaluate_every and step % self.spec.evaluate_every == 0:
             self.measure(more["model"], step)
             self.job.stage("training", progress=step / state.max_steps)
+            if self.saves_best or self.ended_early:
+                control.should_save = True
+            if self.ended_early:
+                control.should_training_stop = True
         self._heed_stop(control)
 
     def _heed_stop(self, control: Any) -> None:
@@ -193,4 +231,6 @@ class EventCallback(TrainerCallback):
 
 def is_better_high(metric: str) -> bool:
     """Whether more of a metric is better, judged by its name."""
+    if metric.startswith(PREFIX):
+        return direction(metric) == "higher"
     return not any(word in metric for word in ("loss", "perplexity", "kl", "norm"))

@@ -48,7 +48,8 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
     from datasets import disable_progress_bars
     from transformers import PrinterCallback, ProgressCallback, set_seed
 
-    from rlft_tui.jobs.checkpoints import ADAPTER, WHOLE, find_last_good
+    from rlft_tui.jobs.checkpoints import ADAPTER, WHOLE, find_last_good, verify
+    from rlft_tui.jobs.evaluation.watch import suite_watch
     from rlft_tui.jobs.event_callback import EventCallback
     from rlft_tui.jobs.model_loading import choose_device, choose_dtype, device_name, set_threads
     from rlft_tui.jobs.sampler import Sampler
@@ -122,6 +123,7 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
         measurer=measurer,
         weights=ADAPTER if hasattr(policy, "peft_config") else WHOLE,
         units=method.units,
+        suite=suite_watch(job.folder, tokenizer, spec, stopped=lambda: bool(job.stop.asked)),
     )
     trainer.add_callback(events)
     for callback in method.callbacks(setup, trainer):
@@ -144,7 +146,7 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint.path) if checkpoint else None)
         step = trainer.state.global_step
-    if step < steps:
+    if step < steps and not events.ended_early:
         good = events.checkpoint
         if good and good.step < step and job.stop.asked.startswith("alarm"):
             return job.stopped(f"nothing sound is there to save; the checkpoint of step {good.step} stands")
@@ -155,6 +157,12 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
     # -- after
     events.measure(policy, step)
     events.sample(policy, step)
+    if best := events.best_checkpoint():
+        # Resuming is how weights are put back; nothing is trained on them.
+        trainer._load_from_checkpoint(str(best))
+        step = verify(best).step
+        done = f"the result is the checkpoint of step {step}"
+        job.log.write("control", asked="use_best", by="job", done=done)
     save_result(setup, policy, step=step, tokens=events.tokens)
     job.log.write("end", status="finished", model=str(job.folder.model))
     say(f"finished after {step} steps: {job.folder.model}")

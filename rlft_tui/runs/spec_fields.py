@@ -50,10 +50,11 @@ THEMES: dict[str, tuple[str, ...]] = {
         "adaptation", "lora", "quantization", "gradient_checkpointing", "backend", "precision",
     ),
     "Measures and samples": (
-        "evaluate", "evaluate_every", "evaluate_prompts", "sample_every", "sample_prompts", "sampling",
+        "evaluate", "evaluate_every", "evaluate_suite", "evaluate_items", "evaluate_prompts",
+        "sample_every", "sample_prompts", "sampling",
         "answers_every", "round",
     ),
-    "Checkpoints": ("checkpoint_every", "keep_checkpoints", "keep_best"),
+    "Checkpoints": ("checkpoint_every", "keep_checkpoints", "keep_best", "early_stopping", "use_best"),
     "Alarms": ("alarms",),
     "Machine": ("device", "threads", "seed", "stop_seconds", "auto_resume", "trackers"),
 }  # fmt: skip

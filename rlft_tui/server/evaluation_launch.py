@@ -15,9 +15,9 @@ from rlft_tui.evaluations.suites.freeze import MANIFEST, SUITE, FrozenTask, free
 from rlft_tui.evaluations.suites.read_suite import find_suite, read_suite
 from rlft_tui.evaluations.suites.tasks import CodeTask, HarnessTask, TextTask
 from rlft_tui.paths import Workspace
-from rlft_tui.runs.specs.base import ModelSource
+from rlft_tui.runs.specs.base import ModelSource, RunSpec
 from rlft_tui.runs.specs.evaluate import EvaluateSpec
-from rlft_tui.runs.specs.training import TrainingSpec
+from rlft_tui.runs.specs.training import PolicySpec
 from rlft_tui.server.model_sources import resolve_model
 
 
@@ -76,15 +76,11 @@ def evaluation_files(
     return files
 
 
-def training_files(workspace: Workspace, spec: TrainingSpec) -> dict[str, bytes]:
+def training_files(workspace: Workspace, spec: RunSpec) -> dict[str, bytes]:
     """The suite that a training run is watched by, where it names one."""
-    if not spec.watch.suite:
+    if not isinstance(spec, PolicySpec) or not spec.evaluate_suite:
         return {}
-    if spec.method == "reward":
-        raise RlftError(
-            "a reward model writes no text, so no suite watches it", remedy="Leave out watch.suite"
-        )
-    suite = read_suite(find_suite(spec.watch.suite, workspace.root))
+    suite = read_suite(find_suite(spec.evaluate_suite, workspace.root))
     for task in suite.task:
         unfit = isinstance(task, HarnessTask) or (
             isinstance(task, TextTask) and (task.rewards or task.fluency)
@@ -92,10 +88,10 @@ def training_files(workspace: Workspace, spec: TrainingSpec) -> dict[str, bytes]
         if unfit:
             raise RlftError(
                 f"task {task.name} needs other models or packages beside the one being trained",
-                where=f"suite {spec.watch.suite}",
+                where=f"suite {spec.evaluate_suite}",
                 remedy="Watch with another suite, and run this one afterwards: rlft eval run",
             )
-    return freeze_suite(spec.watch.suite, workspace.root, {"seed": spec.seed, "precision": spec.precision})
+    return freeze_suite(spec.evaluate_suite, workspace.root, {"seed": spec.seed, "precision": spec.precision})
 
 
 def runs_programs(workspace: Workspace, suite: str) -> bool:

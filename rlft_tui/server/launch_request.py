@@ -27,7 +27,7 @@ from rlft_tui.runs.run_spec import (
     parse_spec,
 )
 from rlft_tui.runs.specs.evaluate import EvaluateSpec
-from rlft_tui.server.evaluation_launch import evaluation_files, with_suite
+from rlft_tui.server.evaluation_launch import evaluation_files, training_files, with_suite
 from rlft_tui.server.model_sources import resolve_model
 from rlft_tui.server.reward_sources import with_reward_models
 
@@ -78,11 +78,13 @@ def resolve_launch(
         raise ConflictError(
             f"there is a model called {spec.output_name}", remedy="Choose another output_name"
         )
-    if spec.method == "generate" and not rows:
+    if spec.method in ("generate", "completions") and not rows:
         raise RlftError("no prompts to answer", remedy="Import some: rlft prompts import FILE")
     files: Mapping[str, bytes] = {}
     if isinstance(spec, EvaluateSpec):
         files = evaluation_files(workspace, database, spec, fresh=fresh)
+    elif isinstance(spec, PolicySpec):
+        files = training_files(workspace, spec)
     return LaunchRequest(spec, dataset, rows, files)
 
 

@@ -33,6 +33,7 @@ def train(job: Job, spec: PpoSpec) -> int:
     quiet_libraries()
     from transformers import set_seed
 
+    from rlft_tui.jobs.checkpoints import verify
     from rlft_tui.jobs.decoding import prompt_ids
     from rlft_tui.jobs.model_loading import choose_device, choose_dtype, device_name, set_threads
     from rlft_tui.jobs.online import fitting
@@ -81,14 +82,14 @@ def train(job: Job, spec: PpoSpec) -> int:
         watch.sample()
 
     # -- training
-    while trainer.done < updates and not job.stop.asked:
+    while trainer.done < updates and not job.stop.asked and not watch.events.ended_early:
         job.stage("training", progress=trainer.done / updates)
         update = trainer.update(stopped=lambda: bool(job.stop.asked))
         if update is not None:
             watch.updated(update)
             # Free before the next one is made.
             del update
-    if trainer.done < updates:
+    if trainer.done < updates and not watch.events.ended_early:
         if not trainer.done:
             return job.stopped("nothing was trained yet")
         if not watch.save():
@@ -98,6 +99,10 @@ def train(job: Job, spec: PpoSpec) -> int:
     # -- after
     watch.measure()
     watch.sample()
+    if (best := watch.events.best_checkpoint()) is not None:
+        load_checkpoint(trainer, verify(best))
+        done = f"the result is the checkpoint of step {trainer.done}"
+        job.log.write("control", asked="use_best", by="job", done=done)
     save_result(setup, policy.model, step=trainer.done, tokens=trainer.tokens)
     job.log.write("end", status="finished", model=str(job.folder.model))
     say(f"finished after {trainer.done} updates: {job.folder.model}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.checkpoints import ADAPTER, WHOLE, Checkpoint, find_best, find_last_good, remove_old
+from rlft_tui.jobs.evaluation.watch import suite_watch
 from rlft_tui.jobs.event_callback import EventCallback, is_better_high
 from rlft_tui.jobs.heldout_reward import HeldOutReward
 from rlft_tui.jobs.job import Job, say
@@ -55,6 +56,9 @@ class Watch:
                 "samples/kl_per_sequence": "nats/sequence (k1)",
                 "samples/kl_per_token": "nats/token (k1)",
             },
+            suite=suite_watch(
+                self.job.folder, setup.tokenizer, self.spec, stopped=lambda: bool(self.job.stop.asked)
+            ),
         )
 
     def resumed(self, checkpoint: Checkpoint) -> None:
@@ -101,7 +105,8 @@ class Watch:
             self.sample()
         if spec.evaluate_every and step % spec.evaluate_every == 0:
             self.measure()
-        if step % spec.checkpoint_every == 0 or step == self.trainer.updates:
+        due = step % spec.checkpoint_every == 0 or step == self.trainer.updates
+        if due or self.events.saves_best or self.events.ended_early:
             self.save()
 
     def save(self) -> bool:

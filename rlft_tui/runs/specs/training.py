@@ -61,6 +61,11 @@ class TrainingSpec(RunSpec):
     keep_best: str = ""
     """Keep also the checkpoint at which this metric was best, such as heldout/loss with evaluate_every:
     lowest where its name says loss, perplexity, kl or norm, else highest. Empty for none."""
+    early_stopping: int = Field(default=0, ge=0, le=1_000_000)
+    """Training ends well when keep_best has not improved for so many measures in a row; 0 never ends it."""
+    use_best: bool = False
+    """The result is the checkpoint at which keep_best was best, not the last step; a new best is saved at
+    once."""
     evaluate: bool = True
     """Measure on the held-out rows before and after."""
     evaluate_every: int = Field(default=0, ge=0)
@@ -92,6 +97,12 @@ class TrainingSpec(RunSpec):
         return bool(wanted == "on" or (wanted == "auto" and self.passes(rows) > 3))
 
     @model_validator(mode="after")
+    def _measures_to_go_by(self) -> Self:
+        if (self.early_stopping or self.use_best) and not (self.keep_best and self.evaluate_every):
+            raise ValueError("early_stopping and use_best go by keep_best, each evaluate_every steps")
+        return self
+
+    @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.quantization != "none" and self.adaptation == "full":
             raise ValueError("quantization: a quantised base is frozen, so adaptation must be lora")
@@ -117,6 +128,11 @@ class PolicySpec(TrainingSpec):
     policy: str = Field(default="", pattern=NAME_PATTERN)
     """Name of the policy of which the result becomes a version: models/NAME/vN, N the rows of its data, with
     weights that plain transformers loads. Empty for none."""
+    evaluate_suite: str = ""
+    """Suite (rlft eval suites) that the model is measured on before, after, and each evaluate_every steps:
+    curves named eval/SUITE/TASK/METRIC. Empty for none."""
+    evaluate_items: int = Field(default=0, ge=0, le=MOST_ROWS)
+    """Only the first so many items of each of its tasks; 0 for all."""
     sample_every: int = Field(default=10, ge=0)
     """Steps between generations on the fixed prompts; 0 for none."""
     sample_prompts: int = Field(default=4, ge=1, le=64)
