@@ -33,6 +33,7 @@ NOUNS: dict[str, str] = {
     "rankings": "Orders of several answers: import, list, undo.",
     "data": "Frozen training sets, from labels or files: build, import, list, check, export.",
     "train": "Train a model: sft, reward, dpo, kto, ppo, grpo, rloo, presets.",
+    "tune": "Search the settings of a run: SPEC.toml, show, stop, resume.",
     "runs": "Runs: list, show, logs, follow, rm, stop, pause, cancel, kill, move, resume, set, clone, compare, "
     "tag, import.",
     "rewards": "Rewards for answers: list, test, new.",

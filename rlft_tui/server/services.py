@@ -25,6 +25,7 @@ from rlft_tui.server.round_view import RoundView
 from rlft_tui.server.rounds import RoundPairs
 from rlft_tui.server.statistics_memo import StatisticsMemo
 from rlft_tui.server.supervisor import Supervisor
+from rlft_tui.server.tuner import Tuner
 from rlft_tui.server.usage_history import UsageHistory
 
 
@@ -54,6 +55,7 @@ class Services:
     round_decisions: RoundDecisions = field(init=False)
     registry: Registry = field(init=False)
     judges: JudgeLauncher = field(init=False)
+    tuner: Tuner = field(init=False)
     remote: RemoteListener | None = None
     """The TCP port, closed until somebody asks for it."""
     end: Callable[[str], None] = lambda reason: None
@@ -64,6 +66,7 @@ class Services:
         self.judges = JudgeLauncher(
             self.workspace, self.settings, self.database, self.supervisor, shipped("rubrics")
         )
+        self.tuner = Tuner(self.workspace.studies, self.supervisor, self.settings.default_model)
         self.usage = UsageHistory(self.workspace.root, self.supervisor.job_pids)
         self.dry_runs = DryRuns(self.workspace, self.settings, self.database, self.supervisor)
         self.round_pairs = RoundPairs(self.workspace, self.database, self.supervisor)

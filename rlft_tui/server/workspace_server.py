@@ -58,6 +58,7 @@ def serve(root: Path, *, ready: Callable[[], None]) -> None:
     settings = read_settings(workspace.settings)
     database = _own(workspace)
     services = open_services(workspace, settings, database)
+    services.tuner.start()
     listener = listen(workspace.socket)
     entry = SocketFile(workspace.socket)
     write_record(workspace, ServerRecord(os.getpid(), str(workspace.socket), VERSION, services.started))
@@ -160,7 +161,7 @@ async def _answer(services: Services, listener: socket.socket, ready: Callable[[
             activity=activity,
             guard=services.guard,
             idle_seconds=services.settings.idle_minutes * 60,
-            busy=services.supervisor.is_needed,
+            busy=lambda: services.supervisor.is_needed() or services.tuner.is_needed(),
             connected=lambda: bool(server.server_state.connections) or bool(remote.connections),
             end=server.end,
         )
@@ -177,7 +178,7 @@ async def _answer(services: Services, listener: socket.socket, ready: Callable[[
 
 def _close(services: Services) -> None:
     """Checkpoint and close; a workspace that was moved away is left as it is on disk."""
-    for part in (services.inference, services.supervisor):
+    for part in (services.inference, services.tuner, services.supervisor):
         try:
             part.close()
         except Exception:

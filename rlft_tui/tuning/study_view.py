@@ -1,0 +1,59 @@
+"""What is told of a study: the shapes on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+StudyStatus = Literal["running", "stopped", "finished", "failed"]
+TrialState = Literal["running", "complete", "pruned", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyTrial:
+    """One trial and its run."""
+
+    number: int
+    state: TrialState
+    params: dict[str, Any]
+    run_id: str
+    value: float | None = None
+    """Of a complete trial; the last one reported of others."""
+    step: int = 0
+    """Last step at which a value was reported."""
+    reason: str = ""
+    """Why it failed or was ended early."""
+    started: float = 0.0
+    ended: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A search and where it stands."""
+
+    name: str
+    status: StudyStatus
+    method: str
+    metric: str
+    direction: str
+    trials: int
+    """Wanted in all."""
+    complete: int
+    pruned: int
+    failed: int
+    running: int
+    created: float
+    best: StudyTrial | None = None
+    error: str = ""
+    """Why it cannot go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyDetail:
+    """A study with its trials, the newest last, and what its settings matter."""
+
+    study: Study
+    trials: tuple[StudyTrial, ...] = ()
+    importance: dict[str, float] = field(default_factory=dict)
+    """Setting → share of the difference between good and bad trials that it explains; most first.
+    Empty while there are too few trials to tell."""
