@@ -16,6 +16,7 @@ from rlft_tui.client.registry import ModelRegistry
 from rlft_tui.client.rounds import Rounds
 from rlft_tui.client.run_watching import RunWatching
 from rlft_tui.client.transport import LONG, listens, segment
+from rlft_tui.client.tuning import Tuning
 from rlft_tui.datasets.dataset import Dataset, DatasetCheck, DatasetImport, DatasetSpec
 from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.models.exports import Export
@@ -36,7 +37,7 @@ from rlft_tui.server.answers import (
 )
 
 
-class WorkspaceClient(Labelling, RunWatching, Rounds, ModelRegistry, Evaluating, Judging):
+class WorkspaceClient(Labelling, RunWatching, Rounds, ModelRegistry, Evaluating, Judging, Tuning):
     """The server's calls by name; safe to use from several threads."""
 
     # server
@@ -57,9 +58,9 @@ class WorkspaceClient(Labelling, RunWatching, Rounds, ModelRegistry, Evaluating,
         """Whether other machines are served, and where."""
         return self._get("/remote", RemoteState)
 
-    def serve_remote(self, host: str, port: int) -> RemoteState:
+    def serve_remote(self, host: str, port: int, *, openai: bool = False) -> RemoteState:
         """Serve other machines on this TCP port too (0: a free one), behind the workspace's token."""
-        return self._post("/remote", RemoteState, {"host": host, "port": port})
+        return self._post("/remote", RemoteState, {"host": host, "port": port, "openai": openai})
 
     def end_remote(self) -> RemoteState:
         """Serve other machines no longer."""

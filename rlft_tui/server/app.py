@@ -1,4 +1,4 @@
-"""The API: one router a noun, all under /api/v1; the policy service under /api/policies."""
+"""The API: one router a noun, all under /api/v1; the policy service under /api/policies, chat at /v1."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from rlft_tui.server import (
     machine_routes,
     model_export_routes,
     model_routes,
+    openai_routes,
     pair_routes,
     policy_routes,
     prompt_routes,
@@ -30,6 +31,7 @@ from rlft_tui.server import (
     round_routes,
     run_routes,
     statistics_routes,
+    tune_routes,
     watch_routes,
 )
 from rlft_tui.server.body_limit import BodyLimit
@@ -63,6 +65,7 @@ _NOUNS = (
     backup_routes,
     remote_routes,
     statistics_routes,
+    tune_routes,
 )
 
 
@@ -88,6 +91,7 @@ def create_app(services: Services) -> FastAPI:
     for routes in _NOUNS:
         app.include_router(routes.router, prefix=API)
     app.include_router(policy_routes.router, prefix=policy_routes.POLICIES)
+    app.include_router(openai_routes.router)
     app.include_router(docs_routes.router)
     app.add_middleware(BodyLimit)
     return app
