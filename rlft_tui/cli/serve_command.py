@@ -25,7 +25,9 @@ LOOK_SECONDS = 0.5
 """How often it is looked whether the server still listens."""
 
 
-@command(app, "rlft serve", "rlft serve --host 0.0.0.0 --port 8470", "rlft serve --web")
+@command(
+    app, "rlft serve", "rlft serve --host 0.0.0.0 --port 8470", "rlft serve --web", "rlft serve --openai"
+)
 def serve(
     session: Session,
     host: Annotated[
@@ -41,6 +43,9 @@ def serve(
         bool,
         typer.Option("--web", help="Serve the workbench to browsers instead, behind a token of its own."),
     ] = False,
+    openai: Annotated[
+        bool, typer.Option("--openai", help="Let the registered models be asked too, as OpenAI's are.")
+    ] = False,
 ) -> None:
     """Let other machines label in this workspace until Ctrl+C; a server that dies is started again.
 
@@ -48,6 +53,9 @@ def serve(
     opens labelling, scoring, ranking, importing and reading. It never opens runs, models, data sets,
     backups or the server's end. The traffic isn't encrypted: beyond your own network forward the port
     through SSH.
+
+    With --openai every registered model answers at /v1/chat/completions as well, whole or streamed, for
+    whatever speaks OpenAI's protocol; the API key is the token.
 
     With --web it is the whole workbench that is served, to browsers. The address printed holds a token, made
     anew each time unless $RLFT_WEB_TOKEN gives one, and whoever has it can do all that the workbench can.
@@ -66,7 +74,7 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     with session.connect() as client:
-        state = client.serve_remote(host, PORT if port is None else port)
+        state = client.serve_remote(host, PORT if port is None else port, openai=openai)
         session.show(state, lambda: _text(state))
         _warn(session, state)
         _watch(session, client, state, ended)
@@ -79,7 +87,7 @@ def _watch(session: Session, client: WorkspaceClient, state: RemoteState, ended:
     trouble = ""
     while not ended.wait(LOOK_SECONDS):
         try:
-            client.serve_remote(state.host, state.port)
+            client.serve_remote(state.host, state.port, openai=state.openai)
         except ConflictError:
             raise
         except UnavailableError as error:
@@ -94,8 +102,10 @@ def _watch(session: Session, client: WorkspaceClient, state: RemoteState, ended:
 
 def _text(state: RemoteState) -> str:
     host = "THIS_MACHINE" if state.host in ("0.0.0.0", "::") else state.host
+    asked = f"ask:      OPENAI_API_KEY=… OPENAI_BASE_URL=http://{host}:{state.port}/v1\n"
     return (
         f"serving at {state.url}; Ctrl+C ends it\n"
+        f"{asked if state.openai else ''}"
         f"connect:  RLFT_TOKEN=… rlft --connect http://{host}:{state.port} label --as NAME\n"
         "the token:  rlft server token"
     )

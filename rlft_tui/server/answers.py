@@ -186,6 +186,8 @@ class RemoteState:
     listening: bool
     host: str = ""
     port: int = 0
+    openai: bool = False
+    """Whether models can be asked there, as OpenAI's are."""
 
     @property
     def url(self) -> str:

@@ -18,12 +18,14 @@ BUILT_IN = "smollm2-135m"
 
 
 def resolve_model(connection: duckdb.DuckDBPyConnection, name: str, *, reward: bool = False) -> ModelSource:
-    """A registry name, a pulled model, a local folder or a hub id, as a job loads it.
+    """A registry name, a policy (then its current version), a pulled model, a folder or a hub id, for a job.
 
     A reward model writes no text and is refused, unless ``reward`` says that one will do.
     NotFoundError with the command that gets it when it is not on this machine.
     """
     known = {model.name: model for model in list_models(connection)}
+    current = {model.current_of: model.name for model in known.values() if model.current_of}
+    name = name if name in known else current.get(name, name)
     if name in known:
         if known[name].kind == "reward" and not reward:
             raise RlftError(

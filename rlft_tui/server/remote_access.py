@@ -21,6 +21,8 @@ from rlft_tui.server.lifecycle import AsgiApp, Receive, Scope, Send
 API = "/api/v1"
 POLICIES = "/api/policies/"
 """The policy service: its calls store scores, train on them and tell what came of it."""
+OPENAI = "/v1/"
+"""Chat completions, where the door was opened for them too: they take the machine's time."""
 DOCS = ("/docs", "/openapi.json")
 LABELLING = ("/queue", "/labels", "/feedback", "/rankings")
 """Nouns whose every call may come from another machine: they only ever append."""
@@ -97,9 +99,11 @@ class RemoteToken:
 class TokenGate:
     """ASGI layer in front of the application for everything that comes through TCP."""
 
-    def __init__(self, app: AsgiApp, token: RemoteToken) -> None:
+    def __init__(self, app: AsgiApp, token: RemoteToken, *, openai: bool = False) -> None:
+        """``openai``: whether models may be asked too."""
         self._app = app
         self._token = token
+        self._openai = openai
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -107,13 +111,19 @@ class TokenGate:
         if not self._token.matches(shown_token(scope)):
             await _refuse(
                 send,
+                scope["path"],
                 401,
                 "the token is missing or wrong",
                 "On the workspace's machine rlft server token prints it",
             )
-        elif not may_come_from_outside(scope["method"], scope["path"]):
+        elif not may_come_from_outside(scope["method"], scope["path"], openai=self._openai):
+            is_openai = scope["path"].startswith(OPENAI)
             await _refuse(
-                send, 403, "this is not done for another machine", "Run it on the workspace's own machine"
+                send,
+                scope["path"],
+                403,
+                "this is not done for another machine",
+                "rlft serve --openai opens it" if is_openai else "Run it on the workspace's own machine",
             )
         else:
             await self._app({**scope, OUTSIDE: True}, receive, send)
@@ -128,7 +138,7 @@ def shown_token(scope: Scope) -> bytes:
     return b""
 
 
-def may_come_from_outside(method: str, path: str) -> bool:
+def may_come_from_outside(method: str, path: str, *, openai: bool = False) -> bool:
     """Reading may, what labelling, scoring, ranking and importing need, and the policy service.
 
     Not ending the server, backups, data sets, runs, models and generating: those write or
@@ -136,6 +146,8 @@ def may_come_from_outside(method: str, path: str) -> bool:
     """
     if method == "GET" and path in DOCS:
         return True
+    if path.startswith(OPENAI):
+        return openai and method in ("GET", "POST") and ".." not in path
     if path.startswith(POLICIES):
         return method in ("GET", "POST") and ".." not in path
     if not path.startswith(f"{API}/"):
@@ -150,8 +162,13 @@ def may_come_from_outside(method: str, path: str) -> bool:
     return call in IMPORTS or any(call == noun or call.startswith(f"{noun}/") for noun in LABELLING)
 
 
-async def _refuse(send: Send, status: int, what: str, remedy: str) -> None:
-    body = msgspec.json.encode({"what": what, "where": "", "remedy": remedy})
+async def _refuse(send: Send, path: str, status: int, what: str, remedy: str) -> None:
+    said: dict[str, object] = {"what": what, "where": "", "remedy": remedy}
+    if path.startswith(OPENAI):
+        code = "invalid_api_key" if status == 401 else None
+        kind = "invalid_request_error"
+        said = {"error": {"message": f"{what}. {remedy}", "type": kind, "param": None, "code": code}}
+    body = msgspec.json.encode(said)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))

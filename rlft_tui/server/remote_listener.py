@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from rlft_tui.errors import ConflictError, UnavailableError
+from rlft_tui.errors import ConflictError, RlftError, UnavailableError
 from rlft_tui.server.answers import RemoteState
 from rlft_tui.server.lifecycle import AsgiApp
 from rlft_tui.server.remote_access import RemoteToken, TokenGate
@@ -46,14 +46,17 @@ class RemoteListener:
         """Clients from elsewhere that are connected now."""
         return len(self._server.server_state.connections) if self._server is not None else 0
 
-    async def start(self, host: str, port: int) -> RemoteState:
-        """Listen; asked again with the same host and port, nothing changes. Port 0 takes a free one.
+    async def start(self, host: str, port: int, *, openai: bool = False) -> RemoteState:
+        """Listen; asked again with the same values, nothing changes. Port 0 takes a free one.
+
+        ``openai``: models may be asked through it as well.
 
         The token is made before anything listens. ConflictError: it listens elsewhere already.
         UnavailableError: the address cannot be had.
         """
         if self._server is not None:
-            if (host, port) not in ((self._state.host, self._state.port), (self._state.host, 0)):
+            same = (host, port) in ((self._state.host, self._state.port), (self._state.host, 0))
+            if not same or openai != self._state.openai:
                 raise ConflictError(
                     f"the workspace is served at {self._state.url} already",
                     remedy="End that rlft serve first",
@@ -62,6 +65,8 @@ class RemoteListener:
         self._token.text()
         try:
             listener = await asyncio.to_thread(_listen, host, port)
+        except (socket.gaierror, ValueError, OverflowError):
+            raise RlftError("no such address", where=f"{host[:80]!r}:{port}") from None
         except OSError as error:
             raise UnavailableError(
                 f"cannot listen there ({(error.strerror or str(error)).lower()})",
@@ -70,7 +75,7 @@ class RemoteListener:
             ) from None
         self._server = _TcpServer(
             uvicorn.Config(
-                TokenGate(self._app, self._token),
+                TokenGate(self._app, self._token, openai=openai),
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -82,7 +87,7 @@ class RemoteListener:
             )
         )
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
-        self._state = RemoteState(True, host, listener.getsockname()[1])
+        self._state = RemoteState(True, host, listener.getsockname()[1], openai)
         log.info("serving other machines at %s", self._state.url)
         return self._state
 

@@ -22,6 +22,7 @@ class RemoteRequest:
 
     host: str
     port: int
+    openai: bool = False
 
 
 @router.get("/remote", response_model=RemoteState)
@@ -31,7 +32,7 @@ async def state(services: ServicesOf) -> Response:
 
 @router.post("/remote", response_model=RemoteState)
 async def start(services: ServicesOf, wanted: RemoteRequest) -> Response:
-    return reply(await _listener(services).start(wanted.host, wanted.port))
+    return reply(await _listener(services).start(wanted.host, wanted.port, openai=wanted.openai))
 
 
 @router.delete("/remote", response_model=RemoteState)
