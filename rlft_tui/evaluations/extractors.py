@@ -55,6 +55,7 @@ def number_in(text: str) -> str | None:
         value = Decimal(digits)
     except InvalidOperation:
         return None
-    if value == value.to_integral_value() and abs(value) < Decimal(10) ** 40:
-        return str(int(value))
-    return f"{value.normalize():f}"
+    # Not normalised: that would round to 28 digits.
+    shown = f"{value:f}"
+    shown = shown.rstrip("0").rstrip(".") if "." in shown else shown
+    return "0" if shown in ("-0", "") else shown

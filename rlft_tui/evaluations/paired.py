@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 
 from rlft_tui.evaluations.evaluation import Evaluation, Item, MetricChange
-from rlft_tui.evaluations.results import RATIOS, estimate_of
+from rlft_tui.evaluations.results import estimate_of, ratio_parts
 from rlft_tui.evaluations.statistics import RESAMPLES
 
 LEVEL = 0.05
@@ -45,8 +45,8 @@ def difference(metric: str, items: Sequence[Item], baseline: Sequence[Item], *, 
     n = len(mine)
     if not n:
         return Difference(None, None, None, None, 0)
-    if metric in RATIOS:
-        return _ratio_difference(metric, mine, theirs, seed)
+    if (parts := ratio_parts(metric, mine)) is not None:
+        return _ratio_difference(metric, parts, mine, theirs, seed)
     left = np.array([float(item.scores[metric] or 0.0) for item in mine])
     right = np.array([float(item.scores[metric] or 0.0) for item in theirs])
     gaps = left - right
@@ -144,8 +144,10 @@ def changes(
     return found
 
 
-def _ratio_difference(metric: str, mine: Sequence[Item], theirs: Sequence[Item], seed: int) -> Difference:
-    above, below = RATIOS[metric]
+def _ratio_difference(
+    metric: str, parts: tuple[str, str], mine: Sequence[Item], theirs: Sequence[Item], seed: int
+) -> Difference:
+    above, below = parts
     columns = np.array(
         [
             [
@@ -167,7 +169,9 @@ def _ratio_difference(metric: str, mine: Sequence[Item], theirs: Sequence[Item],
         sums = columns[generator.integers(0, n, n)].sum(axis=0)
         left, right = sums[0] / max(sums[1], 1e-12), sums[2] / max(sums[3], 1e-12)
         gaps[at] = (
-            left - right if metric == "bits_per_byte" else np.exp(min(left, 700)) - np.exp(min(right, 700))
+            left - right
+            if metric.endswith("bits_per_byte")
+            else np.exp(min(left, 700)) - np.exp(min(right, 700))
         )
     low, high = np.quantile(gaps, (0.025, 0.975)).tolist()
     below_zero = float((gaps <= 0).sum() + 1) / (RESAMPLES + 1)

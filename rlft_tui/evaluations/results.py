@@ -15,7 +15,7 @@ from rlft_tui.evaluations.item_log import RESULTS
 from rlft_tui.evaluations.statistics import Estimate, mean, ratio, share
 
 FORMAT = 1
-_LOWER = ("perplexity", "bits_per_byte", "self_bleu", "refused_harmless", "errors", "word_perplexity")
+_LOWER = ("perplexity", "bits_per_byte", "self_bleu", "refused_harmless", "errors")
 _NEITHER = ("words", "tokens", "refused")
 _UNITS = {"perplexity": "", "bits_per_byte": "bits/byte", "words": "words", "tokens": "tokens"}
 RATIOS = {
@@ -62,15 +62,21 @@ def figures(items: Sequence[Item], *, model: str, seed: int = 0, **about: Any) -
 
 def estimate_of(metric: str, items: Sequence[Item], seed: int = 0) -> Estimate:
     """One metric over items that all have it."""
-    if metric in RATIOS:
-        above, below = RATIOS[metric]
+    if (parts := ratio_parts(metric, items)) is not None:
+        above, below = parts
         known = [item for item in items if below in item.parts]
         tops = [float(item.parts[above]) for item in known]
         bottoms = [float(item.parts[below]) for item in known]
-        change = None if metric == "bits_per_byte" else _exp
+        change = None if metric.endswith("bits_per_byte") else _exp
         return ratio(tops, bottoms, transform=change, seed=seed)
     values = [float(item.scores[metric] or 0.0) for item in items]
     return share(values) if all(value in (0.0, 1.0) for value in values) else mean(values, seed=seed)
+
+
+def ratio_parts(metric: str, items: Sequence[Item]) -> tuple[str, str] | None:
+    """The parts whose sums a metric is the ratio of; None for a mean."""
+    top, bottom = RATIOS.get(metric, (f"{metric}_top", f"{metric}_bottom"))
+    return (top, bottom) if any(top in item.parts for item in items) else None
 
 
 def direction(metric: str) -> Better:

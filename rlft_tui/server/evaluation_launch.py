@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from rlft_tui.config import Settings
 from rlft_tui.database.connection import Database
-from rlft_tui.errors import RlftError
+from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.evaluations.evaluations_table import runs_with
 from rlft_tui.evaluations.item_log import ITEMS, encode_item, read_items
 from rlft_tui.evaluations.suites.freeze import MANIFEST, SUITE, FrozenTask, freeze_suite, tasks_of
@@ -29,6 +30,12 @@ def with_suite(
     ``values["model"]`` is resolved already. RlftError for a suite that cannot be had.
     """
     suite = read_suite(find_suite(str(values.get("suite", "")), workspace.root))
+    if any(isinstance(task, HarnessTask) for task in suite.task) and find_spec("lm_eval") is None:
+        raise UnavailableError(
+            "the suite has tasks of lm-eval, which is not installed",
+            where=f"suite {values.get('suite')}",
+            remedy="pip install 'rlft_tui[eval]'",
+        )
     texts = [task for task in suite.task if isinstance(task, TextTask)]
     filled = dict(values)
     rewards = {part.model_dump_json(): part for task in texts for part in task.rewards}
