@@ -32,6 +32,7 @@ NOUNS: dict[str, str] = {
     "feedback": "Scores of single answers: add, list, export, undo.",
     "rankings": "Orders of several answers: import, list, undo.",
     "data": "Frozen training sets, from labels or files: build, import, list, check, export.",
+    "generate": "Complete prompts with a model, many times each, to CSV, JSON lines or Parquet.",
     "train": "Train a model: sft, reward, dpo, kto, ppo, grpo, rloo, presets.",
     "tune": "Search the settings of a run: SPEC.toml, show, stop, resume.",
     "runs": "Runs: list, show, logs, follow, rm, stop, pause, cancel, kill, move, resume, set, clone, compare, "

@@ -124,6 +124,8 @@ def progress_line(run: RunSummary) -> str:
         if key in run.metrics:
             parts.append(f"{name} {_number(run.metrics[key])}")
     parts += [f"{key} {_number(run.metrics[key])}" for key in ("kl/sequence", "kl") if key in run.metrics][:1]
+    if (speed := run.metrics.get("tokens_per_second")) is not None:
+        parts.append(f"{speed:.0f} tokens/s" if isinstance(speed, float | int) else f"{speed} tokens/s")
     if run.seconds_left:
         parts.append(f"{duration(run.seconds_left)} left")
     return "  ".join(parts)

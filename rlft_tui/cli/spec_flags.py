@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rlft_tui.runs.run_spec import SPECS
+from rlft_tui.runs.run_spec import ALL_SPECS
 from rlft_tui.runs.spec_fields import SpecField, set_value, spec_fields
 
 _METAVARS = {"integer": "N", "number": "X", "numbers": "X", "names": "NAME", "text": "TEXT"}
@@ -32,14 +32,14 @@ def parameters(method: str) -> list[inspect.Parameter]:
         inspect.Parameter(
             _parameter(field), inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(field)
         )
-        for field in spec_fields(SPECS[method])
+        for field in spec_fields(ALL_SPECS[method])
     ]
 
 
 def given_values(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The flags that were given, as plain spec values."""
     values: dict[str, Any] = {}
-    for field in spec_fields(SPECS[method]):
+    for field in spec_fields(ALL_SPECS[method]):
         value = given.get(_parameter(field))
         if value is None or value in ((), []):
             continue

@@ -2,7 +2,7 @@
 
 What makes it quick: a prompt is read once for all of its answers, whose slots begin as copies of its
 keys and values; a slot is never idle while texts wait; the cache is made once and nothing is padded
-on the left; attention takes the heads that share a key together.
+on the left. ``slot_attention`` and ``packed_linear`` make each step of it quick on a CPU.
 
 What a seed fixes is said in ``decoding``. The order of the rows and the number of slots decide which
 texts are computed together: with the same of both, and the same machine and threads, every text comes
@@ -23,6 +23,7 @@ from transformers import DynamicCache
 
 from rlft_tui.jobs.decoding import Decoding, Row
 from rlft_tui.jobs.grouped_attention import NAME as GROUPED
+from rlft_tui.jobs.slot_attention import NAME as SLOTS
 from rlft_tui.jobs.slot_cache import SlotCache
 from rlft_tui.jobs.token_draw import draw_tokens
 
@@ -30,6 +31,10 @@ _PASS_TOKENS = {"cpu": 1024, "cuda": 16384}
 """Prompt tokens read together, padding included."""
 _ROW_STEP = 8
 """Rows of a pass are a multiple of this, unused ones among them: few shapes to prepare kernels for."""
+
+
+Step = tuple[int, list[Row]]
+"""Tokens drawn, and the rows that ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +57,14 @@ def takes_slots(model: Any) -> bool:
         and not (sliding and not getattr(config, "layer_types", None))
         and not getattr(model, "_is_stateful", False)
         and not model.config.is_encoder_decoder
-        and config._attn_implementation in ("sdpa", GROUPED)
+        and config._attn_implementation in ("sdpa", GROUPED, SLOTS)
     )
 
 
 def write_rows(
     model: Any, rows: Sequence[Row], ends: frozenset[int], pad_id: int, *, slots: int
-) -> Iterator[list[Row]]:
-    """Write every row; after each step those that have ended with it, an empty list where none has.
+) -> Iterator[Step]:
+    """Write every row; after each step the tokens drawn in it, ends of sequence too, and the rows it ended.
 
     Rows of one prompt should follow one another. Call it under ``torch.inference_mode``. A model whose
     layers keep something else than all keys and values is given batches of ``slots`` rows instead.
@@ -72,7 +77,8 @@ def write_rows(
     for start in range(0, len(rows), slots):
         decoding = Decoding(model, list(rows[start : start + slots]), ends, pad_id)
         while decoding.open:
-            yield [row for row in decoding.step() if row.ended]
+            stepped = decoding.step()
+            yield len(stepped), [row for row in stepped if row.ended]
 
 
 class SlotDecoding:
@@ -97,13 +103,15 @@ class SlotDecoding:
         self.lengths = torch.zeros(padded, dtype=torch.int64, device=self.device)
         self.last = torch.full((padded,), pad_id, dtype=torch.int64, device=self.device)
 
-    def run(self) -> Iterator[list[Row]]:
-        """Each step's ended rows, until all have ended."""
+    def run(self) -> Iterator[Step]:
+        """Step after step until all rows have ended."""
         while self.waiting or self.active:
+            before = len(self.waiting)
             ended = self._fill()
+            drawn = before - len(self.waiting) + len(self.active)
             if self.active:
                 ended += self._step()
-            yield ended
+            yield drawn, ended
 
     def _fill(self) -> list[Row]:
         """Give free slots to rows that wait; those that end with their first token."""

@@ -73,8 +73,9 @@ def freeze(
                 asked.load(folder)
                 terms |= {term_file(name, folder) for name in (asked.agentic, asked.communal)}
         if columns is not None and (missing := sorted(needed - columns)):
+            where = "the data set does" if columns else "the prompts do"
             raise RlftError(
-                f"reward {source} needs a column {missing[0]!r}, which the data set does not have",
+                f"reward {source} needs a column {missing[0]!r}, which {where} not have",
                 remedy="rlft data import FILE --kind prompts keeps the columns of a file",
             )
     for path in files:

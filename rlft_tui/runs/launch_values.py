@@ -11,7 +11,7 @@ from typing import Any
 
 from rlft_tui.errors import RlftError
 from rlft_tui.runs.presets.read_presets import preset
-from rlft_tui.runs.run_spec import SPECS, RunSpec, command_of, parse_spec
+from rlft_tui.runs.run_spec import ALL_SPECS, RunSpec, command_of, parse_spec
 from rlft_tui.runs.spec_fields import NO_SETTINGS, get_value, laid_over, set_value, spec_fields
 from rlft_tui.runs.specs.base import model_fields
 from rlft_tui.runs.specs.rewards import RewardPart
@@ -57,11 +57,11 @@ def cloned(method: str, spec: Mapping[str, Any]) -> dict[str, Any]:
             remedy=f"rlft {command_of(str(spec['method']))} --clone {spec['id']}",
         )
     values = {name: value for name, value in spec.items() if name not in _MADE_AT_LAUNCH}
-    for name in model_fields(SPECS[method]):
+    for name in model_fields(ALL_SPECS[method]):
         values[name] = spec[name]["name"]
     if "rewards" in spec:
         values["rewards"] = [_by_name(part) for part in spec["rewards"]]
-    if "parent" in SPECS[method].model_fields:
+    if "parent" in ALL_SPECS[method].model_fields:
         values["parent"] = spec["id"]
     return values
 
@@ -77,7 +77,7 @@ def _by_name(reward: Any) -> Any:
 def complete(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with every default written out."""
     whole = dict(values)
-    for field in spec_fields(SPECS[method]):
+    for field in spec_fields(ALL_SPECS[method]):
         if get_value(whole, field.path) is None and field.default is not None:
             whole = laid_over(whole, _at(field.path, field.default))
     return whole
@@ -86,7 +86,7 @@ def complete(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
 def check_values(values: Mapping[str, Any], *, where: str) -> RunSpec:
     """Validate before anything is started; a model given by name counts as found."""
     method = values.get("method")
-    models = model_fields(SPECS[method]) if isinstance(method, str) and method in SPECS else ()
+    models = model_fields(ALL_SPECS[method]) if isinstance(method, str) and method in ALL_SPECS else ()
     stand_ins = {
         name: {"name": values[name], "path": values[name]}
         for name in models
@@ -103,7 +103,7 @@ def _at(path: tuple[str, ...], value: Any) -> dict[str, Any]:
 
 def require_settings(method: str, values: Mapping[str, Any], *, where: str) -> None:
     """RlftError for what is no setting of the method, with the nearest one, and for a part that is none."""
-    fields = spec_fields(SPECS[method])
+    fields = spec_fields(ALL_SPECS[method])
     parts = {field.path[0] for field in fields if len(field.path) > 1}
     known = {field.name for field in fields} | NO_SETTINGS
     for name, value in values.items():

@@ -32,6 +32,7 @@ from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_process import is_alive, send_signal
 from rlft_tui.runs.run_spec import RunSpec, TrainingSpec, read_spec, write_spec
 from rlft_tui.runs.run_status import Exit
+from rlft_tui.runs.specs.completions import CompletionsSpec
 from rlft_tui.runs.specs.generate import GenerateSpec
 
 MINIMUM_FREE_MB = {"training": 500, "other": 50}
@@ -230,11 +231,18 @@ def _fill(
             [(part.source, part.options) for part in parts],
             rewards or folder.rewards,
             folder.rewards,
-            columns=_columns(folder.dataset) if dataset is not None else None,
+            columns=_known_columns(folder, spec, dataset),
         )
-    if isinstance(spec, GenerateSpec):
+    if isinstance(spec, GenerateSpec | CompletionsSpec):
         with folder.prompts.open("w", encoding="utf-8") as stream:
             stream.writelines(json.dumps(row, ensure_ascii=True) + "\n" for row in prompt_rows)
+
+
+def _known_columns(folder: RunFolder, spec: RunSpec, dataset: Path | None) -> frozenset[str] | None:
+    """None where they are not known."""
+    if isinstance(spec, CompletionsSpec):
+        return frozenset()
+    return _columns(folder.dataset) if dataset is not None else None
 
 
 def _columns(dataset: Path) -> frozenset[str]:

@@ -66,6 +66,11 @@ class RunFolder:
         return self.root / "judgements.jsonl"
 
     @property
+    def completions(self) -> Path:
+        """What a completions run has written so far (samples/completion.py)."""
+        return self.root / "completions.jsonl"
+
+    @property
     def rewards(self) -> Path:
         """The run's own copy of the reward files it was launched with."""
         return self.root / "rewards"

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.runs.methods import METHODS, OTHER_METHODS, TRAINING_METHODS, command_of
 from rlft_tui.runs.specs.base import ModelSource, RunSpec, Sampling, model_fields
+from rlft_tui.runs.specs.completions import CompletionsSpec
 from rlft_tui.runs.specs.dpo import DpoSpec
 from rlft_tui.runs.specs.evaluate import EvaluateSpec
 from rlft_tui.runs.specs.export import ExportSpec
@@ -30,6 +31,7 @@ from rlft_tui.runs.specs.sft import SftSpec
 from rlft_tui.runs.specs.training import PolicySpec, TrainingSpec
 
 __all__ = (
+    "ALL_SPECS",
     "METHODS",
     "OTHER_SPECS",
     "SPECS",
@@ -48,7 +50,7 @@ __all__ = (
 )
 
 _AnySpec = SftSpec | RewardSpec | DpoSpec | KtoSpec | PpoSpec | GrpoSpec | RlooSpec | GenerateSpec
-_OtherSpec = ExportSpec | JudgeSpec | EvaluateSpec | ImportedSpec
+_OtherSpec = ExportSpec | JudgeSpec | EvaluateSpec | CompletionsSpec | ImportedSpec
 _adapter: TypeAdapter[RunSpec] = TypeAdapter(
     Annotated[_AnySpec | _OtherSpec, Field(discriminator="method")], config=ConfigDict(defer_build=True)
 )
@@ -61,6 +63,7 @@ OTHER_SPECS: dict[str, type[RunSpec]] = {
     if (method := spec.model_fields["method"].default) in OTHER_METHODS
 }
 """Specs of the runs that have a command or screen of their own."""
+ALL_SPECS = {**SPECS, **OTHER_SPECS}
 assert tuple(SPECS) == METHODS
 assert tuple(OTHER_SPECS) == OTHER_METHODS
 assert tuple(m for m, spec in SPECS.items() if issubclass(spec, TrainingSpec)) == TRAINING_METHODS

@@ -125,6 +125,11 @@ def state(run: RunSummary) -> str:
     return label(run) + (f" {run.queue_place}" if run.queue_place else "")
 
 
+def made(run: RunSummary) -> str:
+    """What a run makes one by one, where its steps count that: pairs, completions."""
+    return {"generate": "pairs", "completions": "completions"}.get(run.method, "")
+
+
 def steps(run: RunSummary) -> str:
     """Step of steps, or pairs of pairs for a generate run."""
     return f"{run.step:,}/{run.steps:,}" if run.steps else f"{run.step:,}" if run.step else "–"
@@ -132,8 +137,8 @@ def steps(run: RunSummary) -> str:
 
 def headline(run: RunSummary) -> str:
     """The one figure that a list shows."""
-    if run.method == "generate":
-        return f"{run.step:,} pairs" if run.step else "–"
+    if word := made(run):
+        return f"{run.step:,} {word}" if run.step else "–"
     value = run.metrics.get("loss", run.metrics.get("train_loss"))
     return figure(value) if value is not None else "–"
 
@@ -215,6 +220,6 @@ def resume_advice(run: RunSummary) -> str:
         return "r puts it back in line"
     if run.checkpoint:
         return f"r resumes from {checkpoint(run)}"
-    if run.method == "generate":
-        return f"r resumes after {run.step:,} finished pairs"
+    if word := made(run):
+        return f"r resumes after {run.step:,} finished {word}"
     return "r starts it again from step 0 (no checkpoint yet)"

@@ -71,6 +71,8 @@ def _listed(value: Any) -> Any:
 
 
 Rewards = Annotated[tuple[RewardPart, ...], BeforeValidator(_listed), Field(min_length=1)]
+AnyRewards = Annotated[tuple[RewardPart, ...], BeforeValidator(_listed)]
+"""None is allowed, too."""
 
 
 def reward_names(rewards: tuple[RewardPart, ...]) -> tuple[str, ...]:

@@ -195,8 +195,8 @@ def _ended_line(run: RunSummary, now: float, width: int) -> Content:
 
 def result_text(run: RunSummary) -> str:
     """What came of a run, in a few words."""
-    if run.method == "generate":
-        return f"{run.step:,} pairs"
+    if word := run_text.made(run):
+        return f"{run.step:,} {word}"
     # the held-out accuracy says more than that of the last batch; a run without one has no other
     held_out = "heldout/reward_accuracy" in run.metrics
     accuracy = (

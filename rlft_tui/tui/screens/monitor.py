@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
 from rlft_tui.errors import NotFoundError, RlftError
+from rlft_tui.runs.changes import RunSetting
 from rlft_tui.runs.run_event import number
 from rlft_tui.runs.run_status import ACTIVE, RESUMABLE, RunSummary, never_began
 from rlft_tui.samples.sample_pair import sample_pair
@@ -27,6 +28,7 @@ from rlft_tui.tui.run_table import unseen_alerts
 from rlft_tui.tui.screens.watching import WatchingScreen
 from rlft_tui.tui.views.alerts_view import AlertsView
 from rlft_tui.tui.views.curves_view import CurvesView
+from rlft_tui.tui.views.limits_pane import LimitsPane
 from rlft_tui.tui.views.log_view import LogView
 from rlft_tui.tui.views.run_view import RunView
 from rlft_tui.tui.views.samples_view import SamplesView
@@ -54,7 +56,7 @@ class MonitorScreen(WatchingScreen):
         "curves": (CurvesView, Chart),
         "samples": (SamplesView,),
         "output": (LogView,),
-        "alerts": (AlertsView,),
+        "alerts": (AlertsView, LimitsPane),
     }
     HELP = "The run goes on when this screen, the server or the connection ends."
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -327,6 +329,7 @@ class MonitorScreen(WatchingScreen):
     @on(CurvesView.NewsWanted)
     @on(SamplesView.TextsWanted)
     @on(LogView.NewsWanted)
+    @on(AlertsView.NewsWanted)
     def _news_wanted(self) -> None:
         self._paint_tabs()
         self.look_now()
@@ -336,6 +339,19 @@ class MonitorScreen(WatchingScreen):
         """The curves with their cursor on an alarm's step; the samples follow."""
         self.action_view("curves")
         self.query_one(CurvesView).go_to(event.step)
+
+    @on(AlertsView.LimitChanged)
+    def _limit_changed(self, event: AlertsView.LimitChanged) -> None:
+        """Another alarm limit or interval; the job says in its log from which step on."""
+        run_id, view = self._wanted, self.query_one(AlertsView)
+
+        def told(found: tuple[RunSetting, ...]) -> None:
+            view.limits.show(found)
+            going = self.run is not None and self.run.status in ("starting", "running")
+            when = "the job takes it at its next step" if going else "it holds when the run goes on"
+            self.notify(f"{event.name} = {event.value}: {when}", timeout=5, markup=False)
+
+        self.call(lambda client: client.change_run(run_id, {event.name: event.value}), told)
 
     @on(AlertsView.Remarked)
     def _remarked(self, event: AlertsView.Remarked) -> None:
@@ -390,7 +406,7 @@ def progress(run: RunSummary, width: int) -> Text:
     """Bar, steps, stage or time left, then device, memory and checkpoint as far as they fit."""
     line = Text(no_wrap=True)
     line.append(run_text.progress_bar(run, 16), style=run_text.STYLES[run.status])
-    parts = [f"{run_text.steps(run)}{' pairs' if run.method == 'generate' else ''}"]
+    parts = [f"{run_text.steps(run)} {run_text.made(run)}".rstrip()]
     if run.status in ACTIVE:
         parts += [run_text.time_left(run), run_text.stage(run)]
     elif run.ended:
