@@ -65,6 +65,9 @@ class BrowserServer(Server):
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
         ready()
+        # textual-serve prints what a workbench complained of; that is talk, not a result.
+        sys.stdout.flush()
+        sys.stdout = sys.stderr
         try:
             await ended.wait()
         finally:
@@ -73,6 +76,7 @@ class BrowserServer(Server):
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
         app.middlewares.append(self._gate.__call__)
+        app.router.add_static("/own", Path(__file__).parent / "static")
         app.on_startup.clear()  # it would greet on stdout, which is for results
         return app
 

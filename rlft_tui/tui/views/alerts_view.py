@@ -1,4 +1,4 @@
-"""What in a run deserves a look, newest first: seen or not, with advice and a way to its step."""
+"""What in a run deserves a look, newest first, with advice and a way to its step; and its limits."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow
 from rlft_tui.tui.run_table import unseen_alerts
 from rlft_tui.tui.server_link import ServerLink
+from rlft_tui.tui.views.limits_pane import LimitsPane
 from rlft_tui.tui.views.run_view import RunView
 
 NOTHING = "nothing to report"
@@ -29,6 +30,9 @@ class AlertsView(RunView, can_focus=True):
 
     DEFAULT_CSS = """
     AlertsView #alert-advice { height: auto; max-height: 4; padding: 0 1; background: $surface; }
+    AlertsView #limits { display: none; }
+    AlertsView.-limits #limits { display: block; }
+    AlertsView.-limits #alert-list, AlertsView.-limits #alert-advice { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go", "to its step", id="alerts.go", tooltip="The curves at the alarm's step"),
@@ -36,6 +40,8 @@ class AlertsView(RunView, can_focus=True):
         Binding("S", "see_all", "all seen", key_display="S", id="alerts.see_all", tooltip="Acknowledge all"),
         Binding("z", "snooze", "snooze", id="alerts.snooze",
                 tooltip="Alarms of this kind make no sound for an hour; again: they do"),
+        Binding("e", "limits", "limits", id="alerts.limits",
+                tooltip="Change alarm limits and how often is sampled, also while the run runs"),
     ]  # fmt: skip
 
     class StepWanted(Message):
@@ -52,14 +58,38 @@ class AlertsView(RunView, can_focus=True):
             super().__init__()
             self.changes = changes
 
+    class LimitChanged(Message):
+        """A setting of the run is to have another value."""
+
+        def __init__(self, name: str, value: str) -> None:
+            super().__init__()
+            self.name = name
+            self.value = value
+
+    class NewsWanted(Message):
+        """Something else is shown now: read it."""
+
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.run: RunSummary | None = None
         self._advice = ""
 
     def compose(self) -> ComposeResult:
-        yield ListPane(empty=NOTHING)
+        yield ListPane(empty=NOTHING, id="alert-list")
         yield Static("", id="alert-advice", markup=False)
+        yield LimitsPane(id="limits")
+
+    @property
+    def alarms(self) -> ListPane:
+        return self.query_one("#alert-list", ListPane)
+
+    @property
+    def limits(self) -> LimitsPane:
+        return self.query_one(LimitsPane)
+
+    @property
+    def shows_limits(self) -> bool:
+        return self.has_class("-limits")
 
     @property
     def count(self) -> int:
@@ -67,6 +97,8 @@ class AlertsView(RunView, can_focus=True):
 
     @property
     def place(self) -> str:
+        if self.shows_limits:
+            return "alarm limits and intervals"
         if self.run is None or not self.run.alerts:
             return ""
         snoozed = [name for name, until in self.run.snoozed.items() if until > time.time()]
@@ -75,12 +107,14 @@ class AlertsView(RunView, can_focus=True):
 
     @property
     def selected(self) -> Alert | None:
-        key = self.query_one(ListPane).key
+        key = self.alarms.key
         return self.run.alerts[int(key)] if self.run is not None and key is not None else None
 
     def clear(self) -> None:
         self.run = None
-        self.query_one(ListPane).show(())
+        self.alarms.show(())
+        self.limits.show(())
+        self.remove_class("-limits")
         self._advise()
 
     async def read(self, link: ServerLink, run: RunSummary) -> None:
@@ -96,10 +130,12 @@ class AlertsView(RunView, can_focus=True):
             rows.append(ListRow(str(at), line))
         cause = run_text.cause(run)
         empty = f"no alarm; {run.status}: {cause}" if cause else NOTHING
-        self.query_one(ListPane).show(rows, empty=empty)
+        self.alarms.show(rows, empty=empty)
         self._advise()
+        if self.shows_limits:
+            self.limits.show(await link.call(lambda client: client.run_settings(run.id)))
 
-    @on(ListPane.Moved)
+    @on(ListPane.Moved, "#alert-list")
     def _advise(self) -> None:
         """The whole of the alarm under the cursor, where a line cannot hold it."""
         alert = self.selected
@@ -111,9 +147,29 @@ class AlertsView(RunView, can_focus=True):
             widget.update("\n".join(run_text.plain(line) for line in text.split("\n")))
 
     def focus_inside(self) -> None:
-        self.query_one(ListPane).focus()
+        if self.shows_limits:
+            self.limits.focus_inside()
+        else:
+            self.alarms.focus()
 
-    @on(ListPane.Chosen)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("go", "see", "see_all", "snooze", "limits"):
+            return not self.shows_limits
+        return super().check_action(action, parameters)
+
+    @on(LimitsPane.Left)
+    def action_limits(self) -> None:
+        """The limits in place of the alarms, or the other way round."""
+        self.toggle_class("-limits")
+        self.focus_inside()
+        self.refresh_bindings()
+        self.post_message(self.NewsWanted())
+
+    @on(LimitsPane.Changed)
+    def _limit_changed(self, event: LimitsPane.Changed) -> None:
+        self.post_message(self.LimitChanged(event.name, event.value))
+
+    @on(ListPane.Chosen, "#alert-list")
     def action_go(self) -> None:
         if (alert := self.selected) is not None:
             self.post_message(self.StepWanted(alert.step))
