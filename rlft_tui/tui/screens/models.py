@@ -15,12 +15,14 @@ from textual.widgets import Static
 
 from rlft_tui.datasets.dataset import Dataset
 from rlft_tui.errors import RlftError
+from rlft_tui.models.exports import Export
 from rlft_tui.models.lineage import Node
 from rlft_tui.models.model import Model, Rating
 from rlft_tui.models.model_files import ModelUse
 from rlft_tui.models.removal import Removal
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow, fitting, table_head, table_line
+from rlft_tui.tui.model_export import ask_export, exported
 from rlft_tui.tui.model_text import FITS, judges_record, lineage, record, remarks, win_rate
 from rlft_tui.tui.screens.watching import WatchingScreen
 
@@ -63,6 +65,14 @@ class ModelsScreen(WatchingScreen):
         Binding("n", "note", "note", id="models.note", tooltip="Write a note about it"),
         Binding("number_sign", "tags", "tags", key_display="#", id="models.tags", tooltip="Tag it"),
         Binding("d", "remove", "delete", id="models.remove", tooltip="Remove it, when nothing rests on it"),
+        Binding(
+            "E",
+            "export",
+            "export",
+            key_display="E",
+            id="models.export",
+            tooltip="Write it out as safetensors, GGUF, ONNX or adapter, and prove it",
+        ),
         Binding("p", "path", "path", id="models.path", tooltip="Show or hide where its weights are"),
     ]
     DEFAULT_CSS = """
@@ -73,6 +83,7 @@ class ModelsScreen(WatchingScreen):
     def __init__(self) -> None:
         super().__init__()
         self.models: tuple[Model, ...] = ()
+        self.exports: tuple[Export, ...] = ()
         self.ratings: dict[str, Rating] = {}
         self.judged: dict[str, Rating] = {}
         """By the verdicts of judges."""
@@ -89,11 +100,12 @@ class ModelsScreen(WatchingScreen):
         yield Static("", id="detail")
 
     async def look(self) -> float:
-        models, ratings, judged, datasets = await asyncio.gather(
+        models, ratings, judged, datasets, self.exports = await asyncio.gather(
             self.bench.link.call(lambda client: client.models()),
             self.bench.link.call(lambda client: client.ratings()),
             self.bench.link.call(lambda client: client.ratings(by="judge")),
             self.bench.link.call(lambda client: client.datasets()),
+            self.bench.link.call(lambda client: client.exports()),
         )
         self.models = tuple(sorted(models, key=lambda each: -each.created_at))
         self.ratings = {each.model: each for each in ratings}
@@ -159,6 +171,7 @@ class ModelsScreen(WatchingScreen):
                 record(self.ratings.get(model.name)),
                 judges_record(self.judged.get(model.name)),
                 remarks(model, self.use.get(model.name)),
+                exported(self.exports, model.name),
                 *self._hints(model),
                 *([model.path] if self._paths else []),
             ]
@@ -204,10 +217,14 @@ class ModelsScreen(WatchingScreen):
             self.bench.show_screen("compare", models=(model.name, newest.name))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("compare", "open_run", "train", "path", "lineage", "note", "tags", "remove"):
+        if action in ("compare", "open_run", "train", "path", "lineage", "note", "tags", "remove", "export"):
             model = self.selected if self.is_mounted else None
             return model is not None and (action != "open_run" or bool(model.run_id))
         return super().check_action(action, parameters)
+
+    def action_export(self) -> None:
+        if (model := self.selected) is not None:
+            ask_export(self, model)
 
     def action_open_run(self) -> None:
         if (model := self.selected) is not None and model.run_id:
