@@ -39,6 +39,7 @@ NOUNS: dict[str, str] = {
     "tag, import.",
     "rewards": "Rewards for answers: list, test, new.",
     "models": "Models: list, pull, show, lineage, versions, score, ratings, ab, note, tag, du, rm, export.",
+    "providers": "Models elsewhere, over OpenAI's or Anthropic's protocol: list, models.",
     "loop": "Rounds: a run's result against its parent, judged blind: show, promote, reject, next, pairs.",
     "export": "Write a model out as safetensors, GGUF, ONNX or adapter, and prove it.",
     "eval": "Evaluations: run, list, show, items, report, suites, check.",

@@ -277,6 +277,10 @@ class WorkspaceClient(Labelling, RunWatching, Rounds, ModelRegistry, Evaluating,
         """The providers of rlft.toml: each may be asked as its name, or as NAME:MODEL."""
         return self._get("/providers", tuple[ProviderModel, ...])
 
+    def provider_models(self, name: str) -> tuple[str, ...]:
+        """Ask a provider what it offers."""
+        return self._post(f"/providers/{segment(name)}/models", tuple[str, ...])
+
     def inference_status(self) -> dict[str, Any]:
         """What the inference worker holds: running, pid, base, adapters, memory_mb."""
         return self._get("/inference", dict[str, Any])

@@ -117,6 +117,10 @@ class Inference:
             found.append(ProviderModel(name, one.kind, one.model, one.address, not note, note))
         return found
 
+    def provider_models(self, name: str) -> list[str]:
+        """What a provider says it offers."""
+        return open_provider(self.provider_settings(), f"{name}:-", attempts=2).models()
+
     def warm_up(self, names: Sequence[str]) -> None:
         """Have the worker load these in the background, so that their first answer need not wait."""
         sources = [one for one in self.answerers(names) if isinstance(one, ModelSource)]
@@ -203,15 +207,17 @@ class Inference:
             worker.forget(request_id, cancel=bool(waiting))
 
     def status(self) -> dict[str, Any]:
-        """Whether a worker runs, and what it holds."""
+        """Whether a worker runs, what it holds, and how many requests it is ``asked`` now."""
         with self._lock:
             worker = self._worker
             models = list(self._models.values())
+            asked = self._users
         if worker is None or worker.ended:
-            return {"running": False, "pid": None, "base": "", "adapters": [], "memory_mb": None}
+            none = {"running": False, "pid": None, "base": "", "adapters": [], "memory_mb": None}
+            return {**none, "asked": asked}
         memory = worker.memory_mb
         try:
-            memory = psutil.Process(worker.pid).memory_info().rss / 2**20
+            memory = psutil.Process(worker.pid).memory_info().rss / 1e6
         except psutil.Error:
             log.debug("the worker's memory cannot be read")
         bases = dict.fromkeys(model.path for model in models)
@@ -221,6 +227,7 @@ class Inference:
             "base": ", ".join(bases),
             "adapters": [model.name for model in models if model.adapter],
             "memory_mb": memory,
+            "asked": asked,
         }
 
     def close(self) -> None:

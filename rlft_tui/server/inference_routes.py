@@ -40,6 +40,12 @@ def providers(services: ServicesOf) -> Response:
     return reply(services.inference.providers())
 
 
+@router.post("/providers/{name}/models", response_model=list[str])
+def provider_models(services: ServicesOf, name: str) -> Response:
+    """What one provider offers, asked now: with this machine's key, so not for another machine."""
+    return reply(services.inference.provider_models(name))
+
+
 @router.get("/inference")
 def status(services: ServicesOf) -> Response:
     state: dict[str, Any] = services.inference.status()

@@ -145,7 +145,7 @@ async def _events(
 
 def _raise_error(piece: StreamedText) -> None:
     if piece.kind == "error":
-        raise UnavailableError(piece.text)
+        raise UnavailableError(piece.text) if piece.restarts else RlftError(piece.text)
 
 
 def _event(value: dict[str, Any]) -> bytes:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import AutoTokenizer
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rlft_tui.jobs.answer_text import AnswerText
-from tests.jobs.conftest import Ended
 from tests.jobs.job_process import environment
 
 
@@ -73,13 +74,24 @@ def worker(tiny_model: Path) -> Iterator[WorkerUnderTest]:
     assert started.process.wait(60) == 0
 
 
+@pytest.fixture(scope="module")
+def tiny_adapter(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A LoRA adapter with random weights, large enough to say something else than its base."""
+    folder = tmp_path_factory.mktemp("adapter")
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        base = AutoModelForCausalLM.from_pretrained(tiny_model)
+        config = LoraConfig(r=4, lora_alpha=64, target_modules="all-linear", init_lora_weights=False)
+        get_peft_model(base, config).save_pretrained(folder)
+    return str(folder)
+
+
 def text_of(replies: list[dict[str, Any]], side: int) -> str:
     return "".join(r["text"] for r in replies if r["kind"] == "text" and r["side"] == side)
 
 
-def test_two_sides_stream_at_the_same_time(worker: WorkerUnderTest, runs: dict[str, Ended]) -> None:
-    adapter = str(runs["whole"].folder.model)
-    worker.answer("both", ("", adapter), max_new_tokens=200)
+def test_two_sides_stream_at_the_same_time(worker: WorkerUnderTest, tiny_adapter: str) -> None:
+    worker.answer("both", ("", tiny_adapter), max_new_tokens=200)
     replies = worker.read_until_ended("both", 2)
     done = [index for index, reply in enumerate(replies) if reply["kind"] == "done"]
     first = [next(i for i, r in enumerate(replies) if r["kind"] == "text" and r["side"] == s) for s in (0, 1)]
@@ -89,11 +101,10 @@ def test_two_sides_stream_at_the_same_time(worker: WorkerUnderTest, runs: dict[s
     assert all(end["tokens"] > 0 and end["tokens_per_second"] > 0 and end["memory_mb"] > 50 for end in ends)
 
 
-def test_the_same_request_gets_the_same_text(worker: WorkerUnderTest, runs: dict[str, Ended]) -> None:
-    adapter = str(runs["whole"].folder.model)
+def test_the_same_request_gets_the_same_text(worker: WorkerUnderTest, tiny_adapter: str) -> None:
     texts = []
     for identity in ("one", "two"):
-        worker.answer(identity, ("", adapter), seed=11)
+        worker.answer(identity, ("", tiny_adapter), seed=11)
         replies = worker.read_until_ended(identity, 2)
         texts.append([text_of(replies, side) for side in (0, 1)])
     assert texts[0] == texts[1]
@@ -101,15 +112,14 @@ def test_the_same_request_gets_the_same_text(worker: WorkerUnderTest, runs: dict
 
 
 def test_a_batch_of_mixed_adapters_writes_what_each_writes_alone(
-    worker: WorkerUnderTest, runs: dict[str, Ended]
+    worker: WorkerUnderTest, tiny_adapter: str
 ) -> None:
-    adapter = str(runs["whole"].folder.model)
     greedy = {"temperature": 0.0, "max_new_tokens": 40}
     alone = []
-    for number, one in enumerate(("", adapter)):
+    for number, one in enumerate(("", tiny_adapter)):
         worker.answer(f"alone-{number}", (one,), **greedy)
         alone.append(text_of(worker.read_until_ended(f"alone-{number}", 1), 0))
-    worker.answer("mixed", (adapter, "", adapter), **greedy)
+    worker.answer("mixed", (tiny_adapter, "", tiny_adapter), **greedy)
     replies = worker.read_until_ended("mixed", 3)
     assert [text_of(replies, side) for side in (0, 1, 2)] == [alone[1], alone[0], alone[1]]
     assert alone[0] != alone[1]
@@ -162,8 +172,8 @@ def test_only_the_likeliest_tokens_are_drawn_with_top_k(worker: WorkerUnderTest)
     assert text_of(worker.read_until_ended("penalised", 1), 0) != greedy
 
 
-def test_models_are_loaded_ahead(worker: WorkerUnderTest, runs: dict[str, Ended]) -> None:
-    source = {"name": "tiny", "path": worker.model, "adapter": str(runs["whole"].folder.model)}
+def test_models_are_loaded_ahead(worker: WorkerUnderTest, tiny_adapter: str) -> None:
+    source = {"name": "tiny", "path": worker.model, "adapter": tiny_adapter}
     worker.ask(id="warm", load=[source])
     reply = worker.read_until_ended("warm", 1)[-1]
     assert reply["kind"] == "done"
