@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING
 
 from rlft_tui.cli.options import write_file
 from rlft_tui.cli.session import Session
-from rlft_tui.client.evaluation_board import differing_items, read_board
+from rlft_tui.client.evaluation_board import page_of, read_board
 from rlft_tui.errors import RlftError
 from rlft_tui.evaluations.report.board import Board
-from rlft_tui.evaluations.report.page import Report, html
 from rlft_tui.evaluations.report.tables import markdown, to_csv
 
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
 
-ITEMS = 10
-"""Of each task, on which a model and the baseline differ."""
 ENDINGS = (".html", ".md", ".csv")
 
 
@@ -62,19 +59,7 @@ def _content(session: Session, client: WorkspaceClient, board: Board, ending: st
         return to_csv(board)
     if ending == ".md":
         return f"# {title}\n\n{markdown(board)}"
-    pairs = differing_items(client, board, ITEMS) if board.baseline else {}
-    judged = {row.suite.removeprefix("judge:") for row in board.rows if row.suite.startswith("judge:")}
-    known = [name for name in client.judge_names() if name in judged]
-    return html(
-        Report(
-            title=title,
-            workspace=session.workspace().root.name,
-            board=board,
-            made=time.time(),
-            pairs=pairs,  # type: ignore[arg-type]
-            calibrations=[client.calibration(name) for name in known],
-        )
-    )
+    return page_of(client, board, workspace=session.workspace().root.name, title=title)
 
 
 def _measure(session: Session, client: WorkspaceClient, suites: Sequence[str], models: Sequence[str]) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlft_tui.errors import NotFoundError
+from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.evaluations.evaluation import Evaluation, ItemPair, MetricChange
 from rlft_tui.evaluations.report.board import PEOPLE, Board, make_board
+from rlft_tui.evaluations.report.page import Report, html
 from rlft_tui.models.model import Rating
 
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
+
+
+MOST_ITEMS = 10
+"""Of each task, in a report, on which a model and the baseline differ."""
 
 
 def read_board(
@@ -73,3 +80,34 @@ def _ratings(client: WorkspaceClient, baseline: str) -> tuple[Rating, ...]:
 def _shares_a_task(found: Sequence[Evaluation], model: str, baseline: str) -> bool:
     of_base = {(one.suite, one.task, one.settings) for one in found if one.model == baseline}
     return any(one.model == model and (one.suite, one.task, one.settings) in of_base for one in found)
+
+
+def page_of(client: WorkspaceClient, board: Board, *, workspace: str, title: str) -> str:
+    """The whole report on a board as one HTML page: with the items that differ, and the judges."""
+    judged = {row.suite.removeprefix("judge:") for row in board.rows if row.suite.startswith("judge:")}
+    known = [name for name in client.judge_names() if name in judged]
+    report = Report(
+        title=title,
+        workspace=workspace,
+        board=board,
+        made=time.time(),
+        pairs=differing_items(client, board, MOST_ITEMS) if board.baseline else {},
+        calibrations=[client.calibration(name) for name in known],
+    )
+    return html(report)
+
+
+def save_report(client: WorkspaceClient, board: Board, folder: Path, *, workspace: str, title: str) -> Path:
+    """Write the page into a folder under today's date, never over another; its file."""
+    content = page_of(client, board, workspace=workspace, title=title)
+    stem, number = f"report-{time.strftime('%Y-%m-%d')}", 1
+    path = folder / f"{stem}.html"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        while path.exists():
+            number += 1
+            path = folder / f"{stem}-{number}.html"
+        path.write_bytes(content.encode("utf-8", "replace"))
+    except OSError as error:
+        raise RlftError(f"the report was not written: {error.strerror}", where=str(path)) from None
+    return path

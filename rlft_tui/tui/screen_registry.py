@@ -34,6 +34,8 @@ SCREENS: dict[str, ScreenEntry] = {
     "launch": ScreenEntry("", "Launch", _SCREENS + "launch:LaunchScreen"),
     "run_compare": ScreenEntry("", "Compare runs", _SCREENS + "run_compare:RunCompareScreen"),
     "rounds": ScreenEntry("", "Rounds", _SCREENS + "rounds:RoundsScreen"),
+    "evaluations": ScreenEntry("", "Evaluations", _SCREENS + "evaluations:EvaluationsScreen"),
+    "studies": ScreenEntry("", "Studies", _SCREENS + "studies:StudiesScreen"),
     "statistics": ScreenEntry("", "Statistics", _SCREENS + "statistics:StatisticsScreen"),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -61,7 +61,7 @@ class Report:
     board: Board
     made: float
     """Unix seconds."""
-    pairs: dict[tuple[str, str], Sequence[ItemPair]] = field(default_factory=dict)
+    pairs: Mapping[tuple[str, str], Sequence[ItemPair]] = field(default_factory=dict)
     """(model, task) → items on which it and the baseline differ."""
     calibrations: Sequence[Calibration] = ()
 

@@ -208,6 +208,6 @@ class WorkbenchScreen(Screen[None]):
             return lambda: self.bench.action_show_screen(key)
 
         targets = {entry.digit: go(key) for key, entry in SCREENS.items() if entry.digit}
-        letters = {key[0]: go(key) for key in ("home", "label", "data", "runs", "compare")}
+        letters = {key[0]: go(key) for key in ("home", "label", "data", "runs", "compare", "evaluations")}
         names = "  ".join(f"{entry.digit} {entry.title}" for entry in SCREENS.values() if entry.digit)
         self.lead(f"go to: {names}", {**targets, **letters})

@@ -61,6 +61,8 @@ class ModelsScreen(WatchingScreen):
         Binding("o", "open_run", "its run", id="models.run", tooltip="Open the run that made it"),
         Binding("t", "train", "train", id="models.train", tooltip="Launch form with this model"),
         Binding("w", "app.show_screen('rounds')", "rounds", id="models.rounds", tooltip="Promote and reject"),
+        Binding("e", "app.show_screen('evaluations')", "evaluations", id="models.evaluations",
+                tooltip="What was measured, against a baseline"),
         Binding("l", "lineage", "lineage", id="models.lineage", tooltip="What it was made from, as a tree"),
         Binding("n", "note", "note", id="models.note", tooltip="Write a note about it"),
         Binding("number_sign", "tags", "tags", key_display="#", id="models.tags", tooltip="Tag it"),

@@ -62,6 +62,8 @@ class RunsScreen(WatchingScreen):
                 tooltip="Another metric in the table"),
         Binding("M", "metric(-1)", "metric before", show=False, id="runs.metric_back",
                 tooltip="The metric before"),
+        Binding("T", "app.show_screen('studies')", "studies", id="runs.studies",
+                tooltip="Searches of settings: trials and what matters"),
         Binding("t", "tags", "tags", show=False, id="runs.tags", tooltip="Tags, separated by spaces"),
         Binding("e", "note", "note", show=False, id="runs.note", tooltip="A note on the run"),
         Binding("a", "archive", "archive", show=False, id="runs.archive",
