@@ -148,14 +148,14 @@ class StudyFolder:
         """Queue the settings of trials that were stopped with the study; how many."""
         optuna = require_optuna()
         study = self._opened_study()
+        repeated = {one.user_attrs.get("again_of") for one in self._trials()}
         again = [
             one
             for one in self._trials((optuna.trial.TrialState.FAIL,))
-            if one.user_attrs.get("reason") == STOPPED and not one.user_attrs.get("again")
+            if one.user_attrs.get("reason") == STOPPED and one.number not in repeated
         ]
         for one in again:
-            study._storage.set_trial_user_attr(one._trial_id, "again", True)
-            study.enqueue_trial(one.params)
+            study.enqueue_trial(one.params, user_attrs={"again_of": one.number})
         return len(again)
 
     def counts(self) -> dict[TrialState, int]:
