@@ -16,6 +16,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 OUTPUT = FOLDER.parent / "docs" / "benchmarks.md"
 SLOW = {
+    "evaluation",
     "ppo_update",
     "training_overhead",
     "training_methods",

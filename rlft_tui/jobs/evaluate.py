@@ -45,7 +45,8 @@ def evaluate(job: Job, spec: EvaluateSpec) -> int:
         from rlft_tui.jobs.evaluation.work import described_device, measure_alone
 
         shards = shard_count(spec)
-        job.started(spec, pending.total, described_device(spec))
+        where = described_device(spec) if shards == 1 else f"{shards} processes"
+        job.started(spec, pending.total, where)
         if shards == 1:
             finished = measure_alone(job, spec, suite, pending)
         else:

@@ -30,7 +30,8 @@ class TextScorer:
         load_model: LoadModel | None = None,
         reference: Subject | None = None,
     ) -> None:
-        """``parts``: the run's rewards, their models known; ``folder``: its copy of their files."""
+        """``parts``: the run's rewards, their models known; ``folder``: its copy of their files, without which
+        no rewards are given."""
         self._parts = {part.model_copy(update={"model": None}).model_dump_json(): part for part in parts}
         self._folder = folder
         self._load_model = load_model
@@ -46,7 +47,7 @@ class TextScorer:
     ) -> list[Scores]:
         """Metrics and parts of each answer: its words, its rewards, whether it complies, its surprise."""
         found: list[Scores] = [({"words": float(len(answer.split()))}, {}) for answer in answers]
-        if task.rewards:
+        if task.rewards and self._folder is not None:
             self._reward(task, rows, prompts, answers, found)
         if task.fluency and self._reference is not None:
             self._fluency(self._reference, prompts, answers, found)
