@@ -76,8 +76,6 @@ class Comparison:
         self.names_seen = not self.blind
         return GenerateRequest(
             self.prompt,
-            tuple(side.model for side in self.sides),
-            max_new_tokens=self.sides[0].max_new_tokens or 256,
             sides=self.sides,
             context=tuple({"role": turn.role, "content": turn.content} for turn in self.context),
             probabilities=True,
