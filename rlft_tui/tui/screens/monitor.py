@@ -17,6 +17,7 @@ from textual.widgets import ContentSwitcher, Static
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.runs.changes import RunSetting
+from rlft_tui.runs.methods import METHODS
 from rlft_tui.runs.run_event import number
 from rlft_tui.runs.run_status import ACTIVE, RESUMABLE, RunSummary, never_began
 from rlft_tui.samples.sample_pair import sample_pair
@@ -234,6 +235,8 @@ class MonitorScreen(WatchingScreen):
             return current == "samples"
         if action in ("metrics", "over"):
             return current == "curves"
+        if action == "clone":
+            return self.run is not None and self.run.method in METHODS
         if action == "stop":
             return self.run is not None and self.run.status in ACTIVE
         if action == "resume":

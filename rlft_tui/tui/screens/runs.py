@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from rlft_tui.errors import RlftError
+from rlft_tui.runs.methods import METHODS
 from rlft_tui.runs.run_status import ACTIVE, KILLABLE, PAUSABLE, RESUMABLE, RunSummary
 from rlft_tui.tui import run_text
 from rlft_tui.tui.alarm_bell import bell_of
@@ -212,7 +213,7 @@ class RunsScreen(WatchingScreen):
                 return False
             allowed = {
                 "open": True,
-                "clone": True,
+                "clone": run.method in METHODS,
                 **dict.fromkeys(OF_ONE_RUN, True),
                 "stop": run.status in ACTIVE,
                 "pause": run.status in PAUSABLE,
