@@ -21,7 +21,7 @@ _OWN = {"n", "best_of", "keep_all", "rewards", "output", "format"}
 @command(
     app,
     "rlft generate --prompts occupations.txt -n 250 --temperature 0.9 --output ppo.csv --follow",
-    "rlft generate --model base --prompts prompts.jsonl -n 4 --best-of 8 --reward occupational -o best.parquet",
+    "rlft generate --model base --prompts jobs.txt -n 4 --best-of 8 --reward occupational -o best.parquet",
     "rlft generate --prompts one.txt -n 3 --max-new-tokens 40 --stdout",
     "rlft generate --from completions-1130-0912-abcd --output all.jsonl",
     more=[
@@ -69,7 +69,7 @@ def generate(
         typer.Option(
             "--reward",
             metavar="SPEC",
-            help="Reward each completion: a built-in, rewards/mine.py, model:NAME; SPEC:WEIGHT, several add up.",
+            help="Reward completions: a built-in, rewards/mine.py, model:NAME; SPEC:WEIGHT; several add up.",
         ),
     ] = None,
     best_of: Annotated[

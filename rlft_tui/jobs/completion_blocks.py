@@ -133,9 +133,11 @@ class Writer:
         for start in range(0, len(block.texts), self.spec.best_of):
             group = range(start, start + self.spec.best_of)
             best = max(group, key=lambda at: (_order(earned[at][0]), -at))
-            for at in group:
-                if at == best or self.spec.keep_all:
-                    made.append(completion(block.texts[at], texts[at], *earned[at], kept=at == best))
+            made += [
+                completion(block.texts[at], texts[at], *earned[at], kept=at == best)
+                for at in group
+                if at == best or self.spec.keep_all
+            ]
         return made
 
     def _earned(self, block: Block, texts: list[str]) -> list[tuple[float | None, dict[str, float | None]]]:
@@ -162,8 +164,8 @@ class Writer:
         prompt, ids = self.prompts[0]
         if longest and len(ids) + self.spec.sampling.max_new_tokens > longest:
             raise RlftError(
-                f"a prompt of {len(ids)} tokens and {self.spec.sampling.max_new_tokens} new ones are more than "
-                f"the {longest} that {self.spec.model.name} was made for",
+                f"a prompt of {len(ids)} tokens and {self.spec.sampling.max_new_tokens} new ones are more "
+                f"than the {longest} that {self.spec.model.name} was made for",
                 where=f"prompt {prompt.id}",
                 remedy="Shorten it or lower max_new_tokens",
             )

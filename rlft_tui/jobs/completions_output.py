@@ -54,7 +54,7 @@ def write_output(
         raise UnavailableError(
             f"the output cannot be written: {error.strerror or error}",
             where=str(target),
-            remedy=f"The completions stand in the run's folder: rlft generate --from {folder.id} --output FILE",
+            remedy=f"The run has the completions: rlft generate --from {folder.id} --output FILE",
         ) from None
 
 
