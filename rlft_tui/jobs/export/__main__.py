@@ -8,6 +8,7 @@ card and script included. An export that fails its proof is kept, says so in all
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from rlft_tui.errors import ConflictError, RlftError, UnavailableError
 from rlft_tui.jobs.job import Job, run_job, say
+from rlft_tui.jobs.training import quiet_libraries
 from rlft_tui.models.exports import PROOF, Export, room_needed, weights_bytes
 from rlft_tui.runs.specs.export import ExportSpec
 
@@ -32,6 +34,8 @@ def export(job: Job, spec: ExportSpec) -> int:
     target = Path(spec.output)
     check_target(target, spec)
     job.stage("starting", detail="loading torch and transformers")
+    os.environ["TQDM_DISABLE"] = "1"
+    quiet_libraries()
     from rlft_tui.jobs.export.original import Original
     from rlft_tui.jobs.export.written import Written
     from rlft_tui.jobs.model_loading import choose_device, device_name, set_threads

@@ -7,7 +7,7 @@ and run from there (docs/decisions/041).
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import subprocess
 import sys
@@ -26,8 +26,12 @@ RUNNER = Path(__file__).with_name("gguf_runner.py")
 
 
 def has_llama_cpp() -> bool:
-    """Whether llama.cpp itself is here; looks, does not import."""
-    return importlib.util.find_spec("llama_cpp") is not None
+    """Whether llama.cpp itself is here and can be loaded."""
+    try:
+        importlib.import_module("llama_cpp")
+    except (ImportError, OSError, RuntimeError):
+        return False
+    return True
 
 
 def converter_folder() -> Path:

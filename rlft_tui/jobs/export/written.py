@@ -49,7 +49,7 @@ class Written:
                 engine,
                 tokenizer,
                 self.tokenizer,
-                held_in=self.held_in,
+                held_in=(self.held_in, NAMES[self.dtype]),
                 tokens=self.spec.max_new_tokens,
                 note=self.note,
             )
