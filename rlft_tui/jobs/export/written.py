@@ -119,7 +119,7 @@ class Written:
         return OnnxEngine(self.folder, ends), self._own(tokenizer, ends)
 
     def _read_gguf(self, reference: Reference, device: str) -> tuple[Engine, ExportedTokenizer]:
-        """Template, end and vocabulary stand in the file; llama.cpp, where it is here, splits the prompts too."""
+        """Template, end and vocabulary stand in the file; llama.cpp, where there, splits the prompts too."""
         template, ends, vocabulary = gguf_files.read_header(self._gguf)
         # A file names one token that ends an answer; llama.cpp adds the others by what they are called.
         ends = reference.ends if ends and ends <= reference.ends else ends
