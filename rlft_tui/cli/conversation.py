@@ -74,9 +74,10 @@ class Conversation:
         return does[word](rest.strip())
 
     def _again(self) -> tuple[str, str]:
-        seed = int(self.settings.get("seed") or 1)
-        self.settings["seed"] = str(seed + 1)
-        return f"seed {seed + 1}", self.take_back()
+        asked = self.take_back()
+        seed = int(self.settings.get("seed") or 1) + 1
+        self.settings["seed"] = str(seed)
+        return f"seed {seed}", asked
 
     def _new(self) -> tuple[str, str]:
         self.turns = []
