@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from rlft_tui.jobs.model_loading import AdapterBase
+from rlft_tui.jobs.slot_attention import use_slot_attention
 
 MOST_ADAPTERS = 8
 """On one base. The one that was asked least lately makes room, unless it is in use."""
@@ -27,6 +28,7 @@ class MixedBase(AdapterBase):
 
     def _load_base(self) -> None:
         super()._load_base()
+        use_slot_attention(self.model)
         self._slices: tuple[tuple[int, int, str], ...] | None = None
         """(first row, row behind the last, adapter's name) of the next pass; None leaves it to PEFT."""
         self._alone: set[str] = set()

@@ -15,7 +15,6 @@ from rlft_tui.jobs.answer_text import AnswerText
 from rlft_tui.jobs.decoding import prompt_ids
 from rlft_tui.jobs.mixed_adapters import MixedBase
 from rlft_tui.jobs.model_loading import choose_device, choose_dtype
-from rlft_tui.jobs.slot_attention import use_slot_attention
 from rlft_tui.runs.specs.base import ModelSource
 
 Loading = Callable[[str], None]
@@ -49,7 +48,6 @@ class TorchAnswers:
             loading(wanted[path])
             device = choose_device()
             base = MixedBase(path, choose_dtype("auto", device), device)
-            use_slot_attention(base.model)
             self._bases[path] = base
             _first_pass(base)
         for source in sources:

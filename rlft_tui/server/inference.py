@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import psutil
 
@@ -24,6 +24,7 @@ from rlft_tui.database.connection import Database
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.models.pull import require_training_stack
 from rlft_tui.paths import Workspace
+from rlft_tui.prompts.prompt import Role
 from rlft_tui.providers.provider import Provider, open_provider
 from rlft_tui.providers.settings import ProviderSettings, key_of
 from rlft_tui.runs.exit_reason import one_line
@@ -42,6 +43,7 @@ _REQUESTS_AT_ONCE = 16
 """They are rows of one batch; the sixteenth still gets several tokens a second."""
 _LOG_TAIL = 4096
 _LARGEST_LOG = 4 << 20
+_ROLES = get_args(Role)
 Answerer = ModelSource | Provider
 """Who answers a side: the worker with these folders, or a provider."""
 
@@ -78,6 +80,9 @@ class Inference:
             raise RlftError(f"{len(sides)} sides are too many", remedy=f"Ask {MOST_SIDES} at most at once")
         if not request.prompt.strip():
             raise RlftError("the prompt is empty")
+        for turn in request.context:
+            if turn.get("role") not in _ROLES or not isinstance(turn.get("content"), str):
+                raise RlftError(f"context: each turn has a role ({', '.join(_ROLES)}) and content")
         for number, side in enumerate(sides):
             sampling_of(side, f"side {number + 1}" if request.sides else "")
         return self.answerers([side.model for side in sides])

@@ -109,8 +109,9 @@ def test_no_terminal_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
 def test_packages_are_looked_up_without_importing_them() -> None:
     before = set(sys.modules)
     checks = {check.name: check for check in check_training(deep=False)}
-    assert set(checks) == {"torch", "transformers", "trl", "peft", "bitsandbytes", "unsloth"}
-    assert {"torch", "transformers", "trl", "peft", "bitsandbytes"}.isdisjoint(set(sys.modules) - before)
+    stack = {"torch", "transformers", "trl", "peft", "bitsandbytes"}
+    assert set(checks) == {*stack, "unsloth", "llama-cpp-python"}
+    assert stack.isdisjoint(set(sys.modules) - before)
 
 
 def test_a_package_that_cannot_be_imported_is_told_not_raised() -> None:

@@ -206,6 +206,8 @@ def test_closing_ends_the_worker_even_in_the_middle_of_an_answer(inference: Infe
         (GenerateRequest("hello", sides=(AskedSide("base", temperature=-1.0),)), "side 1: temperature"),
         (GenerateRequest("hello", ("base",), top_p=0.0), "top_p: input should be greater than 0"),
         (ask("hello", ("nowhere:model",)), "no model called"),
+        (GenerateRequest("hello", ("base",), context=({"role": "tool", "content": ""},)), "each turn has"),
+        (GenerateRequest("hello", ("base",), context=({"content": "x"},)), "each turn has"),
     ],
 )
 def test_a_request_that_cannot_be_answered_is_refused_before_any_worker_starts(

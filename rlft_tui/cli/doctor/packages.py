@@ -16,7 +16,10 @@ from rlft_tui.cli.doctor.check import Check
 
 TRAINING = ("torch", "transformers", "trl", "peft", "bitsandbytes")
 INSTALL_TRAINING = "pip install 'rlft_tui[train]'"
-INSTALL_UNSLOTH = "Optional: pip install 'rlft_tui[unsloth]' (needs a GPU)"
+OPTIONAL = {
+    "unsloth": "Optional: pip install 'rlft_tui[unsloth]' (needs a GPU)",
+    "llama-cpp-python": "Optional, for asking GGUF files: pip install llama-cpp-python (it is compiled)",
+}
 PROBE_SECONDS = 120
 _PROBES = {
     "torch": "import torch; torch.ones(2) @ torch.ones(2);"
@@ -24,6 +27,7 @@ _PROBES = {
     "bitsandbytes": "import bitsandbytes, torch;"
     "bitsandbytes.functional.quantize_4bit(torch.randn(64, 64)); print('4-bit quantising works')",
     "unsloth": "import unsloth; print('imports')",
+    "llama-cpp-python": "import llama_cpp; llama_cpp.llama_backend_init(); print('imports')",
 }
 
 
@@ -44,13 +48,12 @@ def check_dependencies() -> Check:
 
 
 def check_training(*, deep: bool) -> list[Check]:
-    """torch, transformers, TRL, PEFT, bitsandbytes, unsloth: optional for labelling and monitoring."""
+    """The training stack, and what may be added to it: optional for labelling and monitoring."""
     checks = []
-    for name in (*TRAINING, "unsloth"):
+    for name in (*TRAINING, *OPTIONAL):
         found = installed(name)
         if found is None:
-            remedy = INSTALL_UNSLOTH if name == "unsloth" else INSTALL_TRAINING
-            checks.append(Check(name, False, "not installed", remedy))
+            checks.append(Check(name, False, "not installed", OPTIONAL.get(name, INSTALL_TRAINING)))
         elif deep and name in _PROBES:
             checks.append(probe(name, found))
         else:
