@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,8 +38,9 @@ class HeldOutReward:
         self.batch_size = batch_size
 
     def measure(self, model: Any, *, untrained: bool = False) -> dict[str, float]:
-        """``heldout/reward`` is the mean over the answers that a reward judges, ``heldout/rewards/NAME``
-        that of one part, unweighted; ``heldout/ended`` the share of answers that were not cut."""
+        """``heldout/reward`` is the mean over the answers that a reward judges, ``heldout/reward_std`` the
+        deviation over them, ``heldout/rewards/NAME`` the mean of one part, unweighted; ``heldout/ended`` the
+        share of answers that were not cut."""
         training = model.training
         model.eval()
         try:
@@ -58,7 +60,8 @@ class HeldOutReward:
             "heldout/ended": sum(row.ended == "eos" for row in rows) / len(rows),
         }
         if totals := [one.total for one in earned if one.total is not None]:
-            values["heldout/reward"] = sum(totals) / len(totals)
+            values["heldout/reward"] = statistics.fmean(totals)
+            values["heldout/reward_std"] = statistics.pstdev(totals)
         for name in self.rewards.names:
             if parts := [value for one in earned if (value := one.parts[name]) is not None]:
                 values[f"heldout/rewards/{name}"] = sum(parts) / len(parts)

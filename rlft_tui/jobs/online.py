@@ -40,6 +40,7 @@ UNITS = {
         for part in ("low_mean", "low_min", "high_mean", "high_max", "region_mean")
     },
     "heldout/reward": "reward",
+    "heldout/reward_std": "reward",
     "heldout/answer_tokens": "tokens",
     "heldout/ended": "share of answers",
 }

@@ -40,7 +40,7 @@ def _page(schema: Mapping[str, Any]) -> Iterator[str]:
     # What other programs call comes first.
     calls.sort(key=lambda call: "policies" not in call[2].get("tags", ()))
     for method, path, _ in calls:
-        yield f'<li><a href="#{_anchor(method, path)}"><code>{method} {escape(path)}</code></a>'
+        yield f'\n<li><a href="#{_anchor(method, path)}"><code>{method} {escape(path)}</code></a>'
     yield "</ul>"
     for method, path, operation in calls:
         yield from _call(schema, method, path, operation)
@@ -48,9 +48,9 @@ def _page(schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _call(schema: Mapping[str, Any], method: str, path: str, operation: Mapping[str, Any]) -> Iterator[str]:
-    yield f'<h2 id="{_anchor(method, path)}"><code>{method} {escape(path)}</code></h2>'
+    yield f'\n<h2 id="{_anchor(method, path)}"><code>{method} {escape(path)}</code></h2>'
     for paragraph in str(operation.get("description", "")).split("\n\n"):
-        yield f"<p>{escape(paragraph)}</p>"
+        yield f"\n<p>{escape(paragraph)}</p>"
     rows = [
         (one["name"], one["in"], one.get("schema", {}), bool(one.get("required")))
         for one in operation.get("parameters", ())
@@ -60,11 +60,11 @@ def _call(schema: Mapping[str, Any], method: str, path: str, operation: Mapping[
     needed = _resolved(schema, body).get("required", ()) if body else ()
     rows += [(name, "body", one, name in needed) for name, one in fields.items()]
     if rows:
-        yield "<table>"
+        yield "\n<table>"
         for name, where, one, required in rows:
             says = escape(str(one.get("description", "")))
             kind = escape(_kind(schema, one)) + ("" if required else ", optional")
-            yield f"<tr><td><code>{escape(name)}</code><td>{where}: {kind}<td>{says}</tr>"
+            yield f"\n<tr><td><code>{escape(name)}</code><td>{where}: {kind}<td>{says}</tr>"
         yield "</table>"
     answer = _json_of(operation.get("responses", {}).get("200", {}))
     if answer:
