@@ -173,6 +173,7 @@ class RlftApp(App[int]):
             )
 
     async def _use_keymap(self) -> None:
+        from rlft_tui.tui.compare_keys import COMPARE_LAYOUTS
         from rlft_tui.tui.keymap import check_keymap
         from rlft_tui.tui.label_keys import MODES, in_layout, whole_keymap
         from rlft_tui.tui.screens.base import WorkbenchScreen
@@ -184,8 +185,10 @@ class RlftApp(App[int]):
             own = [*self.BINDINGS, *WorkbenchScreen.BINDINGS, *kind.all_bindings()]
             modes |= kind.key_modes()
             places[key] = own if kind.DIGITS_SWITCH else [_without_digit(binding) for binding in own]
-        places["label"] = in_layout(places["label"], self.settings.layout)
-        checked = check_keymap(self.settings.keymap, places, modes)
+        layout = self.settings.layout
+        for key in ("label", "compare"):
+            places[key] = in_layout(places[key], layout)
+        checked = check_keymap({**COMPARE_LAYOUTS[layout], **self.settings.keymap}, places, modes)
         self.keys = whole_keymap(self.settings.layout, checked.usable)
         self.set_keymap(self.keys)
         if isinstance(self.screen, WorkbenchScreen):

@@ -92,3 +92,23 @@ COMPARE_MODES: dict[str, str] = {
     **dict.fromkeys(("label.good", "label.confidence", "label.prompt"), "two"),
 }
 """Actions that share a key with others of which only one can be done at a time."""
+
+COMPARE_LAYOUTS: dict[str, dict[str, str]] = {
+    "standard": {},
+    "left-hand": {
+        "compare.edit": "ctrl+e",
+        "compare.pick": "ctrl+f",
+        "compare.turn": "ctrl+n",
+        "compare.blind": "ctrl+x",
+    },
+    "right-hand": {
+        "compare.options": "a",
+        "compare.tokens": "w",
+        "compare.standing": "ctrl+y",
+        "compare.token": "right",
+        "compare.token_before": "left",
+        "compare.unlikely": "greater_than_sign",
+        "compare.unlikely_before": "less_than_sign",
+    },
+}
+"""Where a layout of the label screen needs the key of an action of this one."""

@@ -18,7 +18,7 @@ def test_a_row_is_printed_once_no_answer_can_change_it() -> None:
     assert columns.take(["first wor", ""], [False, False]) == []
     assert columns.take(["first words and", "short"], [False, False]) == []
     rows = columns.take(["first words and more of them", "short"], [False, True])
-    assert [row.split(" │ ")[0].strip() for row in rows] == [
+    assert [row.split("│")[0].strip() for row in rows] == [
         "one",
         "─┼─".join(["─" * 12] * 2),
         "first words",
