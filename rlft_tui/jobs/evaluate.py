@@ -10,6 +10,7 @@ Several GPUs share the items: one process for each (jobs/evaluation/shards.py).
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from rlft_tui.runs.specs.evaluate import EvaluateSpec
 
 
 def evaluate(job: Job, spec: EvaluateSpec) -> int:
+    os.environ["TQDM_DISABLE"] = "1"
     suite, tasks = read_frozen(job.folder.root)
     path = job.folder.root / ITEMS
     open_items(path).close()

@@ -66,6 +66,8 @@ class EventCallback(TrainerCallback):
         self.units = {**UNITS, **units}
         self.suite = suite
         self.gain = Gain(spec.keep_best, is_better_high(spec.keep_best), spec.early_stopping)
+        self._trained = Gain(spec.keep_best, is_better_high(spec.keep_best), 0)
+        """The same without the model as it was before: of that there is no checkpoint."""
         self.measured: tuple[int, dict[str, float]] = (-1, {})
         """Step and values of the last measure, on the held-out rows and the suite."""
         self.ended_early = False
@@ -106,6 +108,8 @@ class EventCallback(TrainerCallback):
         self.alarms.replay(self.job.earlier_rows(checkpoint.step))
         for step, values in self.job.earlier_rows(checkpoint.step):
             self.gain.heed(step, values)
+            if step:
+                self._trained.heed(step, values)
 
     def metrics(self, step: int, values: Mapping[str, float], epoch: float | None = None) -> None:
         """One metrics event, and the alarms that follow from it."""
@@ -144,7 +148,8 @@ class EventCallback(TrainerCallback):
             values |= self.suite.measure(model)
         self.measured = step, values
         self.metrics(step, values)
-        self._new_best = self.gain.heed(step, values) and step > 0
+        self.gain.heed(step, values)
+        self._new_best = step > 0 and self._trained.heed(step, values)
         if self.gain.over and not self.ended_early:
             self.ended_early = True
             self.job.log.write("control", asked="early stopping", by="job", done=self.gain.told())

@@ -109,7 +109,7 @@ def _add(item: Item, metric: str, value: Any) -> None:
         nats, count = -float(value[0]), float(value[1])
         bits = metric.endswith("bits_per_byte")
         top = nats / math.log(2) if bits else nats
-        item.parts |= {f"{metric}_top": top, f"{metric}_bottom": count}
+        item.parts.update({f"{metric}_top": top, f"{metric}_bottom": count})
         item.scores[metric] = top / count if bits else math.exp(min(nats / count, 700.0))
 
 

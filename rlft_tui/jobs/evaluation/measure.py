@@ -205,7 +205,7 @@ def windows_of(
     """What is scored of one row, each token once, and the row as text.
 
     A text's first token has nothing before it and is not scored. A text longer than max_length is
-    read in windows, whose first tokens are context.
+    read in windows, whose first tokens are context; the last one has as much of it as fits.
     """
     most = min(spec.max_length, longest)
     if spec.over == "assistant":

@@ -98,6 +98,7 @@ def main(arguments: list[str]) -> int:
     folder = RunFolder(Path(arguments[0]).resolve())
     at, shards = int(arguments[1]), int(arguments[2])
     prepare_environment()
+    os.environ["TQDM_DISABLE"] = "1"
     stop = StopRequest()
     try:
         spec = read_spec(folder.spec)

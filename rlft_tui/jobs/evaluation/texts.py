@@ -30,8 +30,8 @@ class TextScorer:
         load_model: LoadModel | None = None,
         reference: Subject | None = None,
     ) -> None:
-        """``parts``: the run's rewards, their models known; ``folder``: its copy of their files, without which
-        no rewards are given."""
+        """``parts``: the run's rewards, their models known; ``folder``: its copy of their files. No rewards
+        are given without it."""
         self._parts = {part.model_copy(update={"model": None}).model_dump_json(): part for part in parts}
         self._folder = folder
         self._load_model = load_model
