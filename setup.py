@@ -16,6 +16,7 @@ class BuildWithData(build_py):
             target = Path(self.build_lib) / "rlft_tui" / "data"
             for file in (
                 *Path("data").glob("*.jsonl"),
+                *Path("data").glob("examples/*/*.*"),
                 *Path("data").glob("rewards/*.txt"),
                 *Path("data").glob("rubrics/*.*"),
                 *Path("data").glob("suites/*.*"),

@@ -1,4 +1,4 @@
-"""rlft eval run|list|show|items|report|suites|check"""
+"""rlft eval run|list|show|items|report|texts|suites|check"""
 
 from __future__ import annotations
 
@@ -246,6 +246,51 @@ def report(
         measure=measure or (),
         judges=judge or (),
         title=title,
+    )
+
+
+@command(
+    app,
+    "rlft eval texts base=base.csv best-of=best.csv ppo=ppo.csv --reward occupational --under smollm2-135m",
+    "rlft eval texts base.csv ppo.csv --reward length --threshold 0.8 --picture texts.svg",
+)
+def texts(
+    session: Session,
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME=]FILE...",
+            help="Completions of the same prompts, as rlft generate writes them; the first is the baseline.",
+        ),
+    ],
+    reward: Annotated[
+        str,
+        typer.Option(
+            "--reward", metavar="SPEC", help="A built-in or model:NAME [default: the reward column]"
+        ),
+    ] = "",
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", metavar="X", help="Count a text as compliant from this reward on."),
+    ] = None,
+    under: Annotated[
+        str, typer.Option("--under", metavar="NAME", help="Measure fluency: perplexity under this model.")
+    ] = "",
+    plot: Annotated[bool, typer.Option("--plot", help="Draw the intervals below the table.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE", help="Draw them as .svg or .png.")
+    ] = None,
+) -> None:
+    """Compare files of completions: compliance, diversity, fluency, each with its 95 % interval.
+
+    Compliance is the share of texts that keep every constraint (of the occupational reward, or a reward
+    from --threshold on). Diversity: distinct-1 and -2, the share of different texts, self-BLEU among the
+    texts of a prompt. The sets are brought to one size first, prompt by prompt.
+    """
+    from rlft_tui.cli.text_evaluation import evaluate_texts
+
+    evaluate_texts(
+        session, files, reward=reward, threshold=threshold, under=under, plot=plot, picture=picture
     )
 
 

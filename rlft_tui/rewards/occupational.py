@@ -85,6 +85,16 @@ class OccupationalReward:
             hundredths -= 10
         return hundredths / 100
 
+    def constraints(self, sentence: str) -> dict[str, bool]:
+        """What a sentence is asked to keep, one by one: with all of them kept it scores 1 or more."""
+        spoken = words(sentence)
+        found = self._terms_in(spoken)
+        return {
+            "agentic and communal": len({self._class_of[term] for term in found}) == 2,
+            f"{SHORTEST} to {LONGEST} words": SHORTEST <= len(spoken) <= LONGEST,
+            "no term too often": all(times <= MOST_OFTEN for times in found.values()),
+        }
+
     def _terms_in(self, spoken: Sequence[str]) -> Counter[Term]:
         """How often each term occurs, read from left to right without overlaps."""
         found: Counter[Term] = Counter()
