@@ -48,6 +48,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     ),
     "Weights and memory": (
         "adaptation", "lora", "quantization", "gradient_checkpointing", "backend", "precision",
+        "share_reward_base",
     ),
     "Measures and samples": (
         "evaluate", "evaluate_every", "evaluate_suite", "evaluate_items", "evaluate_prompts",

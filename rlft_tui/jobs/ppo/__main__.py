@@ -41,6 +41,7 @@ def train(job: Job, spec: PpoSpec) -> int:
     from rlft_tui.jobs.ppo.checkpoint import load_checkpoint
     from rlft_tui.jobs.ppo.judging import RewardJudge
     from rlft_tui.jobs.ppo.rollout import Rollout
+    from rlft_tui.jobs.ppo.shared_reward import reward_loader
     from rlft_tui.jobs.ppo.trainer import Trainer
     from rlft_tui.jobs.ppo.watching import Watch, where_to_go_on
     from rlft_tui.jobs.tokenizer_loading import load_tokenizer
@@ -60,7 +61,7 @@ def train(job: Job, spec: PpoSpec) -> int:
     setup: Setup[Any] = Setup(job, spec, rows, heldout_rows, tokenizer, policy.model, None, device, dtype, {})
     job.stage("tokenising", detail=f"{len(rows)} prompts")
     rows = fitting(setup)
-    judge = RewardJudge(setup, rows)
+    judge = RewardJudge(setup, rows, reward_loader(setup, policy))
     rollout = Rollout(
         policy,
         tokenizer,

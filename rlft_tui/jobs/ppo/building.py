@@ -11,6 +11,7 @@ from peft import PeftModel, get_peft_model
 from rlft_tui.jobs.grouped_attention import use_grouped_attention
 from rlft_tui.jobs.ppo.adapters import POLICY, REFERENCE, VALUE
 from rlft_tui.jobs.ppo.policy import Policy
+from rlft_tui.jobs.ppo.shared_reward import add_reward_adapters
 from rlft_tui.jobs.ppo.value_head import ValueHead
 from rlft_tui.jobs.trainable import load_trainable, lora_config
 from rlft_tui.runs.specs.ppo import PpoSpec
@@ -36,6 +37,7 @@ def build_policy(spec: PpoSpec, pad_id: int, dtype: torch.dtype, device: str, me
     if spec.value_trunk == "adapter":
         model.add_adapter(VALUE, lora_config(spec.lora, "causal", model.get_base_model()))
     if isinstance(model, PeftModel):
+        add_reward_adapters(model, spec)
         _train_adapters(model)
     config = model.config.get_text_config()
     if spec.gradient_checkpointing:

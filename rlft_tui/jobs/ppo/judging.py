@@ -7,9 +7,8 @@ from typing import Any
 
 from rlft_tui.datasets.rows import PromptRow
 from rlft_tui.jobs.method import Rewarded, Setup
-from rlft_tui.jobs.online import model_loader
 from rlft_tui.jobs.ppo.answers import Answer
-from rlft_tui.jobs.reward_functions import RunRewards, columns_of
+from rlft_tui.jobs.reward_functions import LoadModel, RunRewards, columns_of
 from rlft_tui.metrics.alarms.alarm import Alarm
 
 
@@ -19,12 +18,13 @@ class RewardJudge:
     What stands behind an answer's first end-of-sequence token was never drawn, so no reward sees it.
     """
 
-    def __init__(self, setup: Setup[Any], rows: Sequence[PromptRow]) -> None:
+    def __init__(self, setup: Setup[Any], rows: Sequence[PromptRow], load_model: LoadModel) -> None:
+        """``load_model`` finds a trained reward model."""
         self.rows = rows
         self.rewards = RunRewards(
             setup.spec.rewards,
             setup.job.folder.rewards,
-            load_model=model_loader(setup),
+            load_model=load_model,
             tell=lambda name, what: setup.job.alarm(
                 0, Alarm("reward not finite", f"reward {name} {what}", "Return None where it cannot judge")
             ),

@@ -139,6 +139,11 @@ class Policy:
         yield from self.policy_parameters()
         yield from self.value_parameters()
 
+    def states(self, ids: Tensor) -> Tensor:
+        """Last hidden states (b, L, hidden) of token ids (b, L), with whatever adapter is in use."""
+        hidden: Tensor = self._trunk(input_ids=ids, use_cache=False).last_hidden_state
+        return hidden
+
     def _states(self, trunk: Any, layout: Layout) -> Tensor:
         """Last hidden states, (b L, hidden)."""
         hidden: Tensor = trunk(input_ids=layout.ids, use_cache=False).last_hidden_state

@@ -90,6 +90,8 @@ class PpoSpec(PolicySpec):
     value_trunk: Literal["shared", "detached", "adapter"] = "shared"
     """The critic reads the policy's last hidden state and trains it too; detached only reads it; adapter
     gives the critic a LoRA of its own, which costs a pass more."""
+    share_reward_base: bool = True
+    """A trained reward model on the policy's own base is one more adapter in memory, not a second model."""
 
     missing_eos_penalty: float = Field(default=0.0, ge=0.0)
     """What an answer cut at max_new_tokens loses; 0 for none."""

@@ -11,6 +11,7 @@ import pytest
 from rlft_tui.datasets.rows import PromptRow
 from rlft_tui.jobs.ppo.answers import Answer
 from rlft_tui.jobs.ppo.judging import RewardJudge
+from rlft_tui.jobs.reward_functions import _no_model
 from tests.jobs.ppo.tiny_policy import spec_of
 
 SOURCE = """
@@ -35,7 +36,7 @@ def judge(tmp_path: Path) -> RewardJudge:
         PromptRow([{"role": "user", "content": f"Where is {city}?"}], columns={"city": city})
         for city in ("Oslo", "Rome")
     ]
-    return RewardJudge(setup, rows)
+    return RewardJudge(setup, rows, _no_model)
 
 
 def test_rewards_get_the_conversation_and_the_text_without_its_end(judge: RewardJudge) -> None:
