@@ -50,6 +50,7 @@ _OWN = (
      "A stored prompt, all that a search finds, or a file of prompts"),
     ("o", "options", "models", "compare.options", "Models, sampling, system prompt: show or hide the form"),
     ("t", "turn", "next turn", "compare.turn", "The conversation goes on with the better answer"),
+    ("r", "restart", "new conversation", "compare.restart", "Forget the turns so far"),
     ("i", "tokens", "tokens", "compare.tokens",
      "How likely each token was, and what else could have stood there"),
     ("x", "blind", "blind", "compare.blind", "Hide or show names; before answers are asked for"),
@@ -100,6 +101,7 @@ COMPARE_LAYOUTS: dict[str, dict[str, str]] = {
         "compare.pick": "ctrl+f",
         "compare.turn": "ctrl+n",
         "compare.blind": "ctrl+x",
+        "compare.restart": "ctrl+g",
     },
     "right-hand": {
         "compare.options": "a",

@@ -16,6 +16,7 @@ from rlft_tui.config import create_workspace
 from rlft_tui.models.model import Model
 from rlft_tui.paths import Workspace
 from tests.conftest import stop_server
+from tests.providers.provider_server import provider_server
 from tests.tiny_model import make_tiny_model
 
 MODELS = ("tiny-one", "tiny-two", "tiny-three")
@@ -63,3 +64,15 @@ def prompt_file(tmp_path: Path) -> Path:
     path = tmp_path / "questions.txt"
     path.write_text("First question\nSecond question\nThird question\n")
     return path
+
+
+@pytest.fixture
+def provider(workspace: Workspace) -> Iterator[str]:
+    """A provider called ``echo`` in the workspace, which says the prompt's words backwards."""
+    before = workspace.settings.read_text()
+    with provider_server() as (url, _):
+        workspace.settings.write_text(
+            f'{before}\n[providers.echo]\nkind = "openai"\nurl = "{url}/v1"\nmodel = "test"\n'
+        )
+        yield "echo"
+    workspace.settings.write_text(before)

@@ -275,7 +275,7 @@ def test_a_killed_worker_is_told_within_a_second_and_one_key_starts_another(
             pid = client.inference_status()["pid"]
             os.kill(pid, signal.SIGKILL)
             killed = time.monotonic()
-            await shows(pilot, "the inference worker ended", "^r starts it again")
+            await shows(pilot, "the inference worker ended", "^r asks again")
             assert time.monotonic() - killed < 1.0
             await pilot.press("1")
             assert client.labels() == before
@@ -335,6 +335,23 @@ def test_models_asked_for_or_chosen_stay_and_a_suggestion_gives_way_to_a_newer_m
             assert await there_and_back() == [ONE, "older"]
             boxes[0].value = TWO
             assert await there_and_back() == [TWO, "older"]
+
+    drive(test)
+
+
+def test_a_providers_model_stands_in_the_form_and_its_bursts_tell_nothing(
+    workspace: Workspace, client: WorkspaceClient, provider: str
+) -> None:
+    async def test() -> None:
+        async with comparing(workspace, provider, ONE) as (pilot, screen):
+            assert screen.form.chosen[:2] == (provider, ONE)
+            await pilot.press(*"one two", "enter")
+            await shows(pilot, "Which is better?", "two one", "Answer 1")
+            assert provider not in page(pilot)
+            await pilot.press("2")
+            await shows(pilot, "Stored: right is better", provider)
+            pair, _ = newest(client)
+            assert (pair.model_a, pair.response_a, pair.model_b) == (provider, "two one", ONE)
 
     drive(test)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.binding import BindingType
+from textual.widgets import TextArea
 
 from rlft_tui.errors import RlftError
 from rlft_tui.models.model import Model
 from rlft_tui.prompts.prompt import Message
-from rlft_tui.server.answers import AskedSide
+from rlft_tui.server.answers import AskedSide, ProviderModel
 from rlft_tui.tui.compare_keys import COMPARE_BINDINGS, COMPARE_MODES
 from rlft_tui.tui.comparison import Comparison, suggested
 from rlft_tui.tui.prompt_walk import PromptWalk
@@ -22,6 +23,9 @@ from rlft_tui.tui.screens.compare_stream import Begun
 from rlft_tui.tui.screens.compare_verdicts import CompareVerdicts
 from rlft_tui.tui.widgets.harmless import harmless
 from rlft_tui.tui.widgets.prompt_field import PromptField
+
+if TYPE_CHECKING:
+    from rlft_tui.client.workspace_client import WorkspaceClient
 
 _WHEN_READY = frozenset({"place", "tie_next", "one_back", "store", "judge", "grade", "rate"})
 _WITH_ANSWERS = frozenset({"zoom", "diff", "tokens", "page", "rows", "turn", "note", "confidence"})
@@ -38,6 +42,8 @@ class CompareScreen(CompareVerdicts):
     def __init__(self) -> None:
         super().__init__()
         self._models: tuple[Model, ...] = ()
+        self._warmed: tuple[str, ...] = ()
+        """Models that the worker was told to load."""
         self._typed: list[str] = []
         """Names that were typed, which are in no list."""
         self._wanted: Names | None = None
@@ -61,18 +67,18 @@ class CompareScreen(CompareVerdicts):
             self.field.text = harmless(prompt)
         if models is not None:
             self._wanted = tuple(models)
-        self.call(lambda client: client.models(), self._offer, group="models", latest=True)
+        self.call(_known_models, lambda known: self._offer(*known), group="models", latest=True)
         if self.round.state == "empty" and not self.round.sides:
             self.add_class("-options")
             if self.focused is None:
                 self.field.focus()
         self.paint()
 
-    def _offer(self, known: tuple[Model, ...]) -> None:
+    def _offer(self, known: tuple[Model, ...], provided: tuple[ProviderModel, ...]) -> None:
         """Fill the form. What was chosen stays; what was only suggested gives way to a newer model."""
         writing = (each for each in known if each.kind != "reward")
         self._models = tuple(sorted(writing, key=lambda each: -each.created_at))
-        names = [each.name for each in self._models] + list(self.bench.settings.providers)
+        names = [each.name for each in self._models] + [each.name for each in provided]
         chosen: Names = self.form.chosen
         given = tuple(name for name in chosen if name is not None)
         if self._wanted is not None:
@@ -100,7 +106,22 @@ class CompareScreen(CompareVerdicts):
     @on(CompareForm.Changed)
     def _models_changed(self) -> None:
         self._trouble = ""
+        self._warm_up()
         self.paint()
+
+    @on(TextArea.Changed, "#prompt")
+    def _writing(self) -> None:
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Have the models loaded while the prompt is written; who only looks in loads nothing."""
+        names = tuple(name for name in self.form.chosen if name is not None)
+        if names and names != self._warmed and self.field.text.strip():
+            self._warmed = names
+            # What is wrong with a model is said when it is asked.
+            self.call(
+                lambda client: client.warm_up(names), lambda _: None, failed=lambda _: None, group="warm"
+            )
 
     # what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -134,6 +155,8 @@ class CompareScreen(CompareVerdicts):
                 return bool(self.tally.rounds) and not self._storing
             case "set_aside":
                 return self.walk is not None and self.walk.current is not None and not self._storing
+            case "restart":
+                return bool(self.turns()) and state != "streaming" and not self._storing
             case "prompt_before":
                 return self.walk is not None and self.walk.at > 0 and not self._storing
         return otherwise
@@ -146,8 +169,7 @@ class CompareScreen(CompareVerdicts):
     def action_generate(self) -> None:
         """The prompt in the field; one that is not the walk's is the end of the walk."""
         current = self.walk.current if self.walk is not None else None
-        own = current is not None and harmless(current.prompt).strip() == self.field.text.strip()
-        if not own and not self._earlier:
+        if self._given is not None and (current is None or self._prompt().prompt != current.prompt):
             self.walk = None
         self.generate()
 
@@ -237,7 +259,7 @@ class CompareScreen(CompareVerdicts):
             return
         self.put_prompt(prompt)
         kept = self._kept.get(self.walk.at)
-        if kept is not None and Begun(kept).answers(self._sides_now(), self.field.text.strip(), kept.context):
+        if kept is not None and Begun(kept).answers(self._sides_now(), self._prompt()):
             self.put_up(Begun(kept))
         else:
             self.generate()
@@ -266,6 +288,15 @@ class CompareScreen(CompareVerdicts):
         self.notify("\n".join(self.tally.lines()), title=title, timeout=15, markup=False)
 
     # the conversation
+    def action_restart(self) -> None:
+        """A new conversation; a walk goes on where it was."""
+        self._earlier, self._given = (), None
+        if self.walk is not None and self.walk.current is not None:
+            self._show_current()
+            return
+        self._show_board("A new conversation", "")
+        self.field.focus()
+
     def action_turn(self) -> None:
         """The next turn, after the better answer; where none is better, the one whose number is pressed."""
         last = self.tally.rounds[-1] if self.tally.rounds else None
@@ -279,8 +310,12 @@ class CompareScreen(CompareVerdicts):
         shown = self.round
         answer = Message("assistant", shown.answer(place).text)
         self._earlier = (*shown.context, Message("user", shown.prompt), answer)
-        self._earlier_of, self._category = "", shown.category
+        self._given = None
         self._show_board("The conversation so far", conversation_text(self._earlier))
         self.pane(0).scroll_finish()
         self.field.focus()
         self.paint()
+
+
+def _known_models(client: WorkspaceClient) -> tuple[tuple[Model, ...], tuple[ProviderModel, ...]]:
+    return client.models(), client.providers()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rlft_tui.errors import RlftError
 from rlft_tui.prompts.prompt import Message, Prompt
@@ -28,10 +28,11 @@ class Begun:
     """None when the round is complete."""
     stream: AnswerStream | None = None
 
-    def answers(self, sides: tuple[AskedSide, ...], prompt: str, context: tuple[Message, ...]) -> bool:
+    def answers(self, sides: tuple[AskedSide, ...], prompt: Prompt) -> bool:
         """Whether this is what would be asked now."""
         asked = (self.shown.sides, self.shown.prompt, self.shown.context)
-        return asked == (sides, prompt, context) and self.shown.state not in ("cancelled", "failed")
+        same = asked == (sides, prompt.prompt, prompt.context)
+        return same and self.shown.state not in ("cancelled", "failed")
 
     def leave(self) -> None:
         if self.stream is not None:
@@ -54,9 +55,9 @@ class CompareStream(CompareReading):
         """The next prompt's answers, which come while the ones on screen are read."""
         self._earlier: tuple[Message, ...] = ()
         """The turns before the prompt in the field."""
-        self._earlier_of = ""
-        """The prompt that turns and category belong to, as long as it is not rewritten; empty for any."""
-        self._category = ""
+        self._given: Prompt | None = None
+        """Where the text in the field comes from: as long as it is not rewritten this is what is asked, with
+        its own turns. None: what is typed, after ``_earlier``."""
 
     # what is asked
     def turns(self) -> tuple[Message, ...]:
@@ -65,12 +66,16 @@ class CompareStream(CompareReading):
     def put_prompt(self, prompt: Prompt) -> None:
         """Into the field, with the turns before it."""
         self.field.text = harmless(prompt.prompt)
-        self._earlier, self._category = prompt.context, prompt.category
-        self._earlier_of = self.field.text.strip()
+        self._earlier, self._given = prompt.context, prompt
 
-    def _turns_before(self, prompt: str) -> tuple[Message, ...]:
-        """System prompt and earlier turns of what stands in the field."""
-        return self._with_system(self._earlier if self._earlier_of in ("", prompt) else ())
+    def _prompt(self) -> Prompt:
+        """What stands in the field, with its turns and the form's system prompt."""
+        typed, given = self.field.text.strip(), self._given
+        if given is None:
+            return Prompt("", typed, self._with_system(self._earlier))
+        if harmless(given.prompt).strip() != typed:
+            return Prompt("", typed, self._with_system(()))
+        return replace(given, context=self._with_system(given.context))
 
     def _with_system(self, context: tuple[Message, ...]) -> tuple[Message, ...]:
         """The form's system prompt, where there is one, in place of the turns' own."""
@@ -89,28 +94,29 @@ class CompareStream(CompareReading):
     # the round
     def generate(self) -> None:
         """Answer the prompt in the field; the same prompt again takes new seeds."""
-        prompt, self._trouble = self.field.text.strip(), ""
+        prompt, self._trouble = self._prompt(), ""
         try:
             sides = self.asked()
-            if not prompt:
+            if not prompt.prompt.strip():
                 raise RlftError("write a prompt first")
-            context = self._turns_before(prompt)
             old = self.round
             again = old.state in ("ready", "judged", "cancelled")
-            if again and (old.prompt, old.sides, old.context) == (prompt, sides, context):
+            if again and (old.prompt, old.sides, old.context) == (prompt.prompt, sides, prompt.context):
                 self.form.new_seeds()
                 sides = self.asked()
         except RlftError as error:
             self.refuse(str(error))
             return
         self.remove_class("-options")
-        if self._ahead is not None and self._ahead.answers(sides, prompt, context):
+        if self._ahead is not None and self._ahead.answers(sides, prompt):
             begun, self._ahead = self._ahead, None
         else:
             self.drop_ahead()
-            category = self._category if self._earlier_of == prompt else ""
-            begun = start(Comparison(sides, self.round.blind, prompt, context, category))
+            begun = start(self._comparison(sides, prompt))
         self.put_up(begun)
+
+    def _comparison(self, sides: tuple[AskedSide, ...], prompt: Prompt) -> Comparison:
+        return Comparison(sides, self.round.blind, prompt.prompt, prompt.context, prompt.category)
 
     def refuse(self, line: str) -> None:
         """Say in the line below why nothing was done."""
@@ -202,9 +208,8 @@ class CompareStream(CompareReading):
         upcoming = self.walk.upcoming if self.walk is not None else None
         if upcoming is None or self._ahead is not None:
             return
-        prompt = harmless(upcoming.prompt).strip()
-        context = self._with_system(upcoming.context)
-        shown = Comparison(self.round.sides, self.round.blind, prompt, context, upcoming.category)
+        prompt = replace(upcoming, context=self._with_system(upcoming.context))
+        shown = self._comparison(self.round.sides, prompt)
         try:
             client = await self.bench.link.client()
         except RlftError:

@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from rlft_tui.errors import RlftError
 from rlft_tui.labels.preference import MarkKind, Quality
+from rlft_tui.prompts.prompt import Prompt
 from rlft_tui.tui.chrome import KeyBar
 from rlft_tui.tui.comparison_verdict import Decision, Groups, make_verdict
 from rlft_tui.tui.label_session import Place
@@ -163,7 +164,8 @@ class CompareVerdicts(CompareStream):
                 self._ahead, self._begun = self._begun, None
         if self.walk is not None:
             self.walk.at = judged.at
-        self.field.text = judged.shown.prompt
+        shown = judged.shown
+        self.put_prompt(Prompt("", shown.prompt, shown.context, shown.category))
         self.put_up(Begun(judged.shown))
         if self.count > 2 and not judged.decision.open_end and len(judged.decision.groups) > 1:
             self.groups = [list(group) for group in judged.decision.groups]

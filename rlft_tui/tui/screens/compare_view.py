@@ -266,7 +266,7 @@ class CompareView(WorkbenchScreen):
             return f"{line} · {again} again, new seed · t next turn", ""
         if shown.state == "failed":
             line = run_text.cut(run_text.plain(shown.note), max(20, self.size.width - 24))
-            return f"✗ {line} · {again} starts it again", "$text-warning bold"
+            return f"✗ {line} · {again} asks again", "$text-warning bold"
         if shown.state == "cancelled":
             return f"cancelled; {again} generates again", ""
         if self.walk is not None and self.walk.current is None:
