@@ -64,7 +64,7 @@ async def picture(
     async with app.run_test(size=size, notifications=True) as pilot:
         app.show_screen(screen, **arguments)
         if screen == "compare":
-            await until(pilot, lambda text: "blind" in text)
+            await until(pilot, lambda text: "has the prompt answered" in text)
             await pilot.press("ctrl+r")
         await until(pilot, ready)
         if keys:

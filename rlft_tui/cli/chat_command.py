@@ -32,7 +32,7 @@ app = noun("chat")
     app,
     "rlft chat smollm2-135m",
     'rlft chat dpo-1129-1740-abcd "Why is the sky blue?" --temperature 0',
-    "cat question.txt | rlft chat ollama:llama3.2 --json",
+    'rlft chat ollama:llama3.2 "What is a river?" --system "Answer in French." --json',
 )
 def chat(
     session: Session,

@@ -25,7 +25,7 @@ app = noun("compare")
     'rlft compare "Why is the sky blue?" --model smollm2-135m --model dpo-1129-1740-abcd',
     'rlft compare "Why?" -m smollm2-135m -m smollm2-135m@temperature=0 -m ollama:llama3.2',
     "rlft compare --prompts questions.txt -m smollm2-135m -m dpo-1129-1740-abcd --judge",
-    "rlft compare --prompts questions.jsonl -m base -m tuned --json > answers.jsonl",
+    "rlft compare --prompts questions.jsonl -m base -m tuned --json",
 )
 def compare(
     session: Session,
