@@ -178,7 +178,7 @@ class Tuner:
             if wanted <= 0 or counts["running"] >= folder.spec.parallel:
                 return
             if folder.failed_in_a_row() >= MOST_FAILURES:
-                reason = folder.detail().trials[-1].reason
+                reason = [one.reason for one in folder.detail().trials if one.state == "failed"][-1]
                 folder.set_status("failed", error=f"{MOST_FAILURES} trials in a row failed: {reason}")
                 return
             self._launch(folder, folder.ask(), strict=strict)

@@ -114,13 +114,11 @@ def detail_lines(board: Board, row: BoardRow, cell: Cell | None) -> list[str]:
     if change is not None and change.p is not None:
         scale = 100 if row.is_share else 1
         low, high = change.low, change.high
-        gap = (
-            "" if low is None or high is None else f"difference {scale * low:+.3g} to {scale * high:+.3g} · "
-        )
+        gap = "" if low is None or high is None else f"by {scale * low:+.3g} to {scale * high:+.3g} · "
         corrected = ", Holm over all metrics" if board.compared > 1 else ""
-        lines.append(f"{gap}{p_text(change)}{corrected}: {words(cell.standing)}")
+        lines.append(f"{words(cell.standing)} · {gap}{p_text(change)}{corrected}")
     elif row.metric in ("win_rate", "lc_win_rate"):
-        lines.append(f"against one half: {words(cell.standing)}")
+        lines.append(f"{words(cell.standing)}: its interval against one half")
     return lines
 
 
@@ -141,12 +139,12 @@ def scores_text(item: Item) -> str:
 
 
 def said_text(item: Item) -> str:
-    """A model's answer, and below it what was expected and why it was judged so."""
+    """A model's answer, and below it why it was judged so and what was expected."""
     parts = [item.output]
     reason = item.parts.get("reason")
     notes = [
-        ("expected", item.expected),
         ("reason", reason if isinstance(reason, str) else ""),
+        ("expected", item.expected),
         ("error", item.error),
         *(
             (name, str(value))

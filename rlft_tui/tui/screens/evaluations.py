@@ -48,8 +48,17 @@ class EvaluationsScreen(WatchingScreen):
     AUTO_FOCUS = "#board"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "items", "items", id="evaluations.items", tooltip="The single items of this figure"),
-        Binding("left,h", "model(-1)", "model", id="evaluations.model_back", tooltip="The model before"),
-        Binding("right", "model(1)", "model", id="evaluations.model", tooltip="The next model"),
+        Binding(
+            "left,h",
+            "model(-1)",
+            "model before",
+            show=False,
+            id="evaluations.model_back",
+            tooltip="The model before",
+        ),
+        Binding(
+            "right", "model(1)", "model", key_display="←→", id="evaluations.model", tooltip="The next model"
+        ),
         Binding(
             "b", "baseline", "baseline", id="evaluations.baseline", tooltip="Another model to compare with"
         ),
@@ -77,11 +86,11 @@ class EvaluationsScreen(WatchingScreen):
     EvaluationsScreen #board-head { height: 1; background: $surface; padding: 0 1; }
     EvaluationsScreen #figure { height: 3; background: $surface; padding: 0 1; }
     EvaluationsScreen #pages { height: 1fr; }
-    EvaluationsScreen #item-list { height: 1fr; max-height: 40%; }
+    EvaluationsScreen #item-list { height: 1fr; max-height: 35%; }
     EvaluationsScreen #item-prompt { height: auto; max-height: 4; background: $surface; padding: 0 1; }
     EvaluationsScreen #item-texts { height: 2fr; }
     EvaluationsScreen TextPane { padding: 0 1; }
-    EvaluationsScreen.-stacked #item-texts { layout: vertical; }
+    EvaluationsScreen.-items #figure { display: none; }
     """
 
     def __init__(self) -> None:
@@ -143,7 +152,6 @@ class EvaluationsScreen(WatchingScreen):
             super().look_failed(error)
 
     def on_resize(self) -> None:  # type: ignore[override]
-        self.set_class(self.size.width < 100, "-stacked")
         self.paint()
 
     # drawing
@@ -192,7 +200,7 @@ class EvaluationsScreen(WatchingScreen):
         head = f" {found[1].model} | {against} · {row_title(found[0])}" if found else ""
         empty = "no items differ" if self._differing else "no items"
         self.query_one("#item-list", ListPane).show(
-            rows, Text(run_text.plain(head)), empty=f"{empty}: d shows all"
+            rows, Text(f" {run_text.plain(head)}"), empty=f"{empty}: d shows all"
         )
         self._paint_item()
 
@@ -281,10 +289,15 @@ class EvaluationsScreen(WatchingScreen):
         if found is None or found[1] is None or found[1].evaluation is None:
             return
         self._opened_cell = (found[0], found[1])
-        self.query_one(ContentSwitcher).current = "items"
+        self._show_page("items")
         self.query_one("#item-list", ListPane).focus()
         self._read_items()
         self.refresh_bindings()
+
+    def _show_page(self, page: str) -> None:
+        """The board, or the items in its place; the figure's lines make room for their texts."""
+        self.query_one(ContentSwitcher).current = page
+        self.set_class(page == "items", "-items")
 
     def _read_items(self) -> None:
         board, found = self.board, self._opened_cell
@@ -345,7 +358,7 @@ class EvaluationsScreen(WatchingScreen):
 
     def action_leave(self) -> None:
         if self.shows_items:
-            self.query_one(ContentSwitcher).current = "board"
+            self._show_page("board")
             self.query_one("#board", ListPane).focus()
             self.refresh_bindings()
         else:

@@ -39,7 +39,7 @@ class StudiesScreen(WatchingScreen):
 
     KEY = "studies"
     HELP = (
-        "Each trial is a run in the line. One that is worse than the median of the others at the same step is "
+        "Each trial is a run in the line. One worse than the median of the others at the same step is "
         "ended early. Importance: the share of the difference between good and bad trials (PED-ANOVA)."
     )
     AUTO_FOCUS = "#studies"
