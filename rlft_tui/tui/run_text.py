@@ -126,8 +126,8 @@ def state(run: RunSummary) -> str:
 
 
 def made(run: RunSummary) -> str:
-    """What a run makes one by one, where its steps count that: pairs, completions."""
-    return {"generate": "pairs", "completions": "completions"}.get(run.method, "")
+    """What a run makes one by one, where its steps count that: pairs, completions, calls."""
+    return {"generate": "pairs", "completions": "completions", "judge": "calls"}.get(run.method, "")
 
 
 def steps(run: RunSummary) -> str:
