@@ -34,7 +34,7 @@ NOUNS: dict[str, str] = {
     "data": "Frozen training sets, from labels or files: build, import, list, check, export.",
     "generate": "Complete prompts with a model, many times each, to CSV, JSON lines or Parquet.",
     "train": "Train a model: sft, reward, dpo, kto, ppo, grpo, rloo, presets.",
-    "tune": "Search the settings of a run: SPEC.toml, show, stop, resume.",
+    "tune": "Search the settings of a run: start, show, stop, resume.",
     "runs": "Runs: list, show, logs, follow, rm, stop, pause, cancel, kill, move, resume, set, clone, compare, "
     "tag, import.",
     "rewards": "Rewards for answers: list, test, new.",

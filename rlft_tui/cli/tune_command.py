@@ -42,7 +42,7 @@ Follow = Annotated[
 ]
 
 
-@command(app, "rlft tune dpo-beta.toml", "rlft tune dpo-beta.toml --name second --follow")
+@command(app, "rlft tune start dpo-beta.toml", "rlft tune start dpo-beta.toml --name second --follow")
 def start(
     session: Session,
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="TOML file: metric, [run] and [search].")],
@@ -56,7 +56,7 @@ def start(
 ) -> None:
     """Search the settings of a training run: each trial is a run in the line, bad ones end early.
 
-    Needs pip install 'rlft_tui[tune]'. The study goes on when this command or the connection ends, and
+    The word start may be left out: rlft tune dpo-beta.toml. Needs pip install 'rlft_tui[tune]'. The study goes on when this command or the connection ends, and
     when the server is started again. Prints the study's name.
     """
     from rlft_tui.runs.spec_toml import read_toml

@@ -131,7 +131,7 @@ def answers_to_rate(
                 [judge, version, asked.model],
             ).fetchall()
         }
-    items = []
+    items: list[JudgeItem] = []
     for identity, prompt, context, response, category in rows:
         item = derived_id("rated", prompt, str(context))
         if item not in done and (not asked.limit or len(items) < asked.limit):
