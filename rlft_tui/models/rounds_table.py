@@ -120,6 +120,6 @@ def policy_of(connection: duckdb.DuckDBPyConnection, model: str) -> str:
             "select base from models where name = $1 and base <> ''", [name]
         ).fetchall()
         if not bases:
-            return name
+            break
         name = str(bases[0][0])
-    return name
+    return name.replace("/", "--")

@@ -17,6 +17,7 @@ from rlft_tui.runs.run_spec import ModelSource, write_spec
 from rlft_tui.runs.run_status import Exit
 from rlft_tui.runs.specs.dpo import DpoSpec
 from rlft_tui.runs.specs.generate import GenerateSpec
+from rlft_tui.runs.specs.training import RoundPart
 
 MODEL = ModelSource(name="smollm2-135m", path="/models/smollm2-135m")
 
@@ -25,7 +26,8 @@ def dpo_folder(workspace: Workspace, run_id: str, *, steps: int = 40) -> RunFold
     """A DPO run's folder with its spec, and nothing done yet."""
     folder = RunFolder(workspace.runs / run_id)
     folder.root.mkdir(parents=True)
-    write_spec(DpoSpec(id=run_id, model=MODEL, dataset="3f2a9c01b7de", max_steps=steps), folder.spec)
+    spec = DpoSpec(id=run_id, model=MODEL, dataset="3f2a9c01b7de", max_steps=steps, round=RoundPart(pairs=0))
+    write_spec(spec, folder.spec)
     folder.output.write_text("loading smollm2-135m\n")
     return folder
 

@@ -114,7 +114,8 @@ class RoundPart(Spec):
 
     pairs: int = Field(default=20, ge=0, le=10_000)
     """When the run has ended, the result and what it would replace answer so many prompts that it was not
-    trained on, and the pairs wait on the label screen; 0 for none."""
+    trained on, and the pairs wait on the label screen; 0 for none. A run that does not say takes round_pairs
+    of rlft.toml, where that is set."""
     temperature: float = Field(default=0.7, ge=0.0, le=5.0)
     """Of both answers of a pair."""
     max_new_tokens: int = Field(default=128, ge=1, le=8192)

@@ -28,7 +28,7 @@ COLUMNS: tuple[tuple[str, int], ...] = (
     ("against", 13),
     ("win rate, 95 %", 16),
     ("judged", 7),
-    ("state", 12),
+    ("state", 14),
     ("data", 18),
     ("judges", 16),
     ("begun", 9),
