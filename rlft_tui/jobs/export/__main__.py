@@ -22,6 +22,8 @@ from rlft_tui.models.exports import PROOF, Export, room_needed, weights_bytes
 from rlft_tui.runs.specs.export import ExportSpec
 
 STEPS = 4
+STALE_SECONDS = 86400.0
+"""Age of a draft that no export can still be writing."""
 SCRIPTS = {
     "safetensors": "transformers_script.py",
     "adapter": "adapter_script.py",
@@ -44,7 +46,7 @@ def export(job: Job, spec: ExportSpec) -> int:
     device = choose_device(spec.device)
     job.started(spec, STEPS, device_name(device))
     draft = target.parent / f".{target.name}.{spec.id}.draft"
-    shutil.rmtree(draft, ignore_errors=True)
+    clear_drafts(target, draft)
     draft.mkdir(parents=True)
     try:
         # -- what the original answers
@@ -108,6 +110,13 @@ def check_target(target: Path, spec: ExportSpec) -> None:
             where=str(target.parent),
             remedy="Make room, or name another disk with --output",
         )
+
+
+def clear_drafts(target: Path, own: Path) -> None:
+    """Remove what this run, or one that was killed long ago, left half-written."""
+    for left in target.parent.glob(f".{target.name}.*.draft"):
+        if left == own or time.time() - left.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def finish(spec: ExportSpec, draft: Path, export: Export) -> Export:

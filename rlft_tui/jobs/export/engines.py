@@ -127,12 +127,38 @@ class OnnxEngine:
         self.session = None
 
 
+def has_amx() -> bool:
+    """Whether the processor has tiles for products of 8-bit numbers."""
+    try:
+        return "amx_int8" in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+def _leave_weights_as_stored(library: Any) -> None:
+    """Keep llama.cpp from laying quantised weights out for AMX.
+
+    That path has ended the process with a segmentation fault at the first token of a q8_0 (ggml-org/llama.cpp
+    issue 20824; seen with llama-cpp-python 0.3.36). Its class has no argument for it.
+    """
+    defaults = library.llama_model_default_params
+
+    def without_repacking() -> Any:
+        values = defaults()
+        values.use_extra_bufts = False
+        return values
+
+    library.llama_model_default_params = without_repacking
+
+
 class LlamaCppEngine:
     """A GGUF in llama.cpp itself."""
 
     def __init__(self, path: Path, ends: frozenset[int], *, context: int) -> None:
         import llama_cpp
 
+        if has_amx():
+            _leave_weights_as_stored(llama_cpp.llama_cpp)
         self.llama: Any = llama_cpp.Llama(
             str(path), n_ctx=context, n_batch=context, logits_all=True, verbose=False,
             n_threads=torch.get_num_threads(), n_gpu_layers=0,

@@ -27,6 +27,7 @@ def main() -> None:
     (weights,) = Path(__file__).resolve().parent.glob("*.gguf")
     messages = [{"role": "system", "content": asked.system}] if asked.system else []
     messages.append({"role": "user", "content": asked.prompt or sys.stdin.read().strip()})
+    leave_weights_as_stored_on_amx()
     llama = llama_cpp.Llama(str(weights), n_ctx=4096, verbose=False)
     # The chat template comes from the file; repeat_penalty 1 leaves the model's own probabilities alone.
     answer = llama.create_chat_completion(
@@ -37,6 +38,22 @@ def main() -> None:
         repeat_penalty=1.0,
     )
     sys.stdout.write(str(answer["choices"][0]["message"]["content"]).strip() + "\n")
+
+
+def leave_weights_as_stored_on_amx() -> None:
+    """Weights laid out for AMX end some builds of llama.cpp with a segmentation fault (its issue 20824)."""
+    processor = Path("/proc/cpuinfo")
+    if not processor.exists() or "amx_int8" not in processor.read_text(errors="replace"):
+        return
+    library = llama_cpp.llama_cpp
+    defaults = library.llama_model_default_params
+
+    def without_repacking() -> llama_cpp.llama_cpp.llama_model_params:
+        values = defaults()
+        values.use_extra_bufts = False
+        return values
+
+    library.llama_model_default_params = without_repacking
 
 
 if __name__ == "__main__":
