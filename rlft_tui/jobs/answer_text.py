@@ -13,7 +13,7 @@ class AnswerText:
 
     def __init__(self, tokenizer: Any, stop: Sequence[str] = ()) -> None:
         self._tokenizer = tokenizer
-        self._core = getattr(tokenizer, "_tokenizer", None)
+        self._core: Any = getattr(tokenizer, "_tokenizer", None)
         self._stream = DecodeStream(skip_special_tokens=True) if self._core is not None else None
         self._tokens: list[int] = []
         self._stop = [text for text in stop if text]

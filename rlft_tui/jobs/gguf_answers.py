@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import torch
+
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.jobs.answer_side import Side
 from rlft_tui.runs.specs.base import ModelSource
@@ -109,6 +111,6 @@ def _open(path: str) -> Any:
             remedy="pip install llama-cpp-python, or serve the file with llama.cpp and name it as a provider",
         ) from None
     try:
-        return Llama(model_path=path, n_ctx=CONTEXT, verbose=False)
+        return Llama(model_path=path, n_ctx=CONTEXT, n_threads=torch.get_num_threads(), verbose=False)
     except (ValueError, OSError) as error:
         raise NotFoundError(f"llama.cpp cannot read it: {str(error).splitlines()[0]}", where=path) from None
