@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from rlft_tui.cli.answer_columns import AnswerColumns, AnswerLines
 from rlft_tui.cli.answer_options import answer_record, failed
 from rlft_tui.cli.key_verdict import LEAVE, UNDO, KeyVerdict, question, read_key
@@ -50,11 +52,24 @@ class CompareRounds:
         self._lines = lines
 
     def run(self, prompts: Sequence[Prompt]) -> None:
-        """Answer them all, names shown."""
+        """Answer them all, names shown. Of a file a prompt without answers is told and passed over.
+
+        Then the command ends with code 1.
+        """
+        failures = 0
         for number, prompt in enumerate(prompts, 1):
             self._head(number, len(prompts), prompt)
-            shown = self._answered(prompt, blind=False)
-            self._report(number, shown, None)
+            try:
+                shown = self._answered(prompt, blind=False)
+            except RlftError as error:
+                if not self._many:
+                    raise
+                failures += 1
+                self._failed(number, prompt, error)
+            else:
+                self._report(number, shown, None)
+        if failures:
+            raise typer.Exit(1)
 
     def judge(self, prompts: Sequence[Prompt], labeler: str) -> None:
         """Answer them, and ask for a verdict on each; names are told at the end."""
@@ -64,10 +79,17 @@ class CompareRounds:
         while at < len(prompts):
             self._head(at + 1, len(prompts), prompts[at])
             shown = kept.get(at)
-            if shown is None:
-                shown = kept[at] = self._answered(prompts[at], blind=True)
-            else:
+            if shown is not None:
                 self._print(shown, self._printer(shown))
+            else:
+                try:
+                    shown = kept[at] = self._answered(prompts[at], blind=True)
+                except RlftError as error:
+                    if not self._many:
+                        raise
+                    self._failed(at + 1, prompts[at], error)
+                    at += 1
+                    continue
             begun = time.monotonic()
             said = self._ask(shown, graded)
             if said == LEAVE:
@@ -149,6 +171,11 @@ class CompareRounds:
             groups = [[shown.order[place] for place in group] for group in judged.decision.groups]
             record["verdict"] = {"order": groups, "id": judged.verdict.judged.id}
         write(json.dumps(record))
+
+    def _failed(self, number: int, prompt: Prompt, error: RlftError) -> None:
+        self._session.say(str(error))
+        if self._session.json:
+            write(json.dumps({"n": number, "prompt": prompt.prompt, "error": str(error)}))
 
     # verdicts
     def _ask(self, shown: Comparison, graded: bool) -> Decision | str:

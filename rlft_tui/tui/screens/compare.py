@@ -42,6 +42,8 @@ class CompareScreen(CompareVerdicts):
     def __init__(self) -> None:
         super().__init__()
         self._models: tuple[Model, ...] = ()
+        self._welcomed = False
+        """Whether the form and the field were shown once without being asked for."""
         self._warmed: tuple[str, ...] = ()
         """Models that the worker was told to load."""
         self._typed: list[str] = []
@@ -68,10 +70,10 @@ class CompareScreen(CompareVerdicts):
         if models is not None:
             self._wanted = tuple(models)
         self.call(_known_models, lambda known: self._offer(*known), group="models", latest=True)
-        if self.round.state == "empty" and not self.round.sides:
+        if not self._welcomed or (models is not None and not self.round.sides):
+            self._welcomed = True
             self.add_class("-options")
-            if self.focused is None:
-                self.field.focus()
+            self.field.focus()
         self.paint()
 
     def _offer(self, known: tuple[Model, ...], provided: tuple[ProviderModel, ...]) -> None:
