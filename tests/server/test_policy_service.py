@@ -273,7 +273,7 @@ def test_a_path_that_leads_elsewhere_gets_a_4xx(service: Service, path: str) -> 
         assert service.shell(line).startswith("4"), (method, path)
 
 
-@pytest.mark.parametrize("token", ["", "wrong", "x" * 43, "Bearer"])
+@pytest.mark.parametrize("token", ["wrong", "x" * 43, "Bearer"])
 def test_a_wrong_token_gets_a_401_everywhere(service: Service, token: str) -> None:
     for method, path in (
         ("POST", "/api/policies/feedback/nurse"),
