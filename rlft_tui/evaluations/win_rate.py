@@ -9,7 +9,7 @@ from dataclasses import replace
 import duckdb
 
 from rlft_tui.errors import NotFoundError
-from rlft_tui.evaluations.bradley_terry import strengths
+from rlft_tui.evaluations.bradley_terry import import_packages, strengths
 from rlft_tui.evaluations.length_control import length_controlled
 from rlft_tui.evaluations.ratings_table import Record, played, records_of
 from rlft_tui.labels.intervals import wilson
@@ -23,6 +23,7 @@ def ratings(connection: duckdb.DuckDBPyConnection, *, against: str = "") -> tupl
     Bradley-Terry ratings use every verdict, whoever the opponent; ``against`` is their zero.
     Raises NotFoundError with the nearest name when ``against`` was never compared.
     """
+    import_packages()
     found = played(connection)
     table = records_of(found)
     rated = rate(table, against=against)
