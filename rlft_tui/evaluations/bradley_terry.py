@@ -5,12 +5,13 @@ of chess ratings, on which 100 points are odds of 1.8. A tie is half a win for e
 
 Fitted by choix (iterative Luce spectral ranking, Maystre and Grossglauser 2015), by Newton's method
 where that takes too many steps; two models have a closed form. numpy, scipy and choix are imported
-on the first call: only the server calls this.
+when first wanted: only the server calls this.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,19 @@ class Strength:
 
     rating: float
     ci95: tuple[float, float]
+
+
+def import_packages() -> None:
+    """Begin to import what a fit needs, in a thread: half a second the first time, nothing afterwards.
+
+    For a caller that reads the verdicts meanwhile. A fit waits for what is not there yet.
+    """
+    threading.Thread(target=_import_packages, name="import choix", daemon=True).start()
+
+
+def _import_packages() -> None:
+    import choix  # noqa: F401
+    import scipy.sparse.csgraph  # noqa: F401
 
 
 def strengths(found: Iterable[Record], *, against: str = "") -> dict[str, Strength]:

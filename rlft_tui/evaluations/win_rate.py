@@ -9,7 +9,7 @@ from dataclasses import replace
 import duckdb
 
 from rlft_tui.errors import NotFoundError
-from rlft_tui.evaluations.bradley_terry import strengths
+from rlft_tui.evaluations.bradley_terry import import_packages, strengths
 from rlft_tui.evaluations.length_control import length_controlled
 from rlft_tui.evaluations.ratings_table import HUMAN, Record, played, records_of
 from rlft_tui.labels.intervals import wilson
@@ -26,6 +26,7 @@ def ratings(
     opponent; ``against`` is their zero.
     Raises NotFoundError with the nearest name when ``against`` was never compared.
     """
+    import_packages()
     found = played(connection, by)
     table = records_of(found)
     rated = rate(table, against=against)

@@ -2,7 +2,8 @@
 
 RUN_DIR is a run's folder before its start. The job itself runs, in a folder below it, on a few rows
 and for a few steps. The rows are taken at even distances in length, the longest among them, so that
-their mean is that of all rows and the memory is that of the largest batch. When the steps cannot be
+their mean is that of all rows and the memory is that of the largest batch; a row is as long as what
+the method reads of it. When the steps cannot be
 taken for want of memory, smaller settings are tried until they can.
 
 Stdout is JSON lines: ``{"stage": …}`` on the way; the last is ``{"estimate": …}`` or ``{"error": …}``.
@@ -12,6 +13,7 @@ It ends, and the job with it, when whoever started it is gone.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import os
@@ -28,6 +30,7 @@ from typing import Any
 import msgspec
 
 from rlft_tui.datasets.dataset_files import HELDOUT, TRAIN
+from rlft_tui.datasets.derive import METHOD_KINDS
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.method_rows import method_rows
 from rlft_tui.runs.estimate import Estimate, folder_bytes
@@ -99,13 +102,14 @@ def make_short(folder: RunFolder, spec: TrainingSpec, rows: int) -> RunFolder:
     for path in folder.dataset.iterdir():
         if path.is_file() and path.name not in (TRAIN, HELDOUT):
             shutil.copy(path, short.dataset)
+    length = functools.partial(read_length, method=spec.method)
     lines = (folder.dataset / TRAIN).read_bytes().splitlines(keepends=True)
     wanted = math.ceil(STEPS * spec.rows_a_step() * len(lines) / rows)
-    (short.dataset / TRAIN).write_bytes(b"".join(spaced(lines, wanted)))
+    (short.dataset / TRAIN).write_bytes(b"".join(spaced(lines, wanted, length)))
     if (folder.dataset / HELDOUT).is_file():
         lines = (folder.dataset / HELDOUT).read_bytes().splitlines(keepends=True)
         wanted = math.ceil(HELDOUT_BATCHES * spec.batch_size)
-        (short.dataset / HELDOUT).write_bytes(b"".join(spaced(lines, wanted)))
+        (short.dataset / HELDOUT).write_bytes(b"".join(spaced(lines, wanted, length)))
     write_spec(shortened(spec, rows), short.spec)
     return short
 
@@ -129,11 +133,21 @@ def shortened(spec: TrainingSpec, rows: int) -> TrainingSpec:
     return spec.model_copy(update=change)
 
 
-def spaced(lines: list[bytes], count: int) -> list[bytes]:
+def read_length(line: bytes, method: str) -> int:
+    """Characters of a row's prompt and of its longest answer that the method reads."""
+    row = json.loads(line)
+    names = ("completion", "chosen", *(() if method == "sft" else ("rejected",)))
+    answers = [row[name] for name in names if name in row and METHOD_KINDS[method][0] != "prompts"]
+    prompt, *others = (sum(len(turn["content"]) for turn in turns) for turns in (row["prompt"], *answers))
+    return prompt + max(others, default=0)
+
+
+def spaced(lines: list[bytes], count: int, length: Callable[[bytes], int] = len) -> list[bytes]:
     """So many of the lines, at even distances in length and the longest among them, in their order."""
     if len(lines) <= count:
         return lines
-    order = sorted(range(len(lines)), key=lambda at: len(lines[at]))
+    lengths = [length(line) for line in lines]
+    order = sorted(range(len(lines)), key=lengths.__getitem__)
     places = {order[int((part + 0.5) * len(lines) / count)] for part in range(count - 1)}
     return [lines[at] for at in sorted(places | {order[-1]})]
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlft_tui.errors import RlftError
-from rlft_tui.jobs.dry_run import STEPS, dry_run, shortened, smaller, spaced
+from rlft_tui.jobs.dry_run import STEPS, dry_run, read_length, shortened, smaller, spaced
 from rlft_tui.runs.estimate import folder_bytes
 from rlft_tui.runs.extrapolate import estimate_path, extrapolate, measured
 from rlft_tui.runs.run_spec import TrainingSpec, parse_spec, read_spec
@@ -136,6 +136,16 @@ def test_rows_at_even_distances_in_length(lengths: list[int], count: int) -> Non
     assert len(some) == min(count, len(lines))
     assert some == sorted(some)
     assert max(map(len, lines)) == max(map(len, some))
+
+
+def test_a_row_is_as_long_as_what_its_method_reads() -> None:
+    row = {
+        "prompt": [{"role": "system", "content": "ab"}, {"role": "user", "content": "cde"}],
+        "chosen": [{"role": "assistant", "content": "four"}],
+        "rejected": [{"role": "assistant", "content": "a longer one"}],
+    }
+    line = json.dumps(row).encode()
+    assert [read_length(line, method) for method in ("dpo", "sft", "grpo")] == [17, 9, 5]
 
 
 def test_the_short_run_computes_the_reference_when_the_whole_would() -> None:

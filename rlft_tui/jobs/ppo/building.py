@@ -10,6 +10,7 @@ from peft import PeftModel, get_peft_model
 
 from rlft_tui.jobs.grouped_attention import use_grouped_attention
 from rlft_tui.jobs.ppo.adapters import POLICY, REFERENCE, VALUE
+from rlft_tui.jobs.ppo.frozen_layers import fuse_frozen_layers
 from rlft_tui.jobs.ppo.policy import Policy
 from rlft_tui.jobs.ppo.shared_reward import add_reward_adapters
 from rlft_tui.jobs.ppo.value_head import ValueHead
@@ -39,6 +40,7 @@ def build_policy(spec: PpoSpec, pad_id: int, dtype: torch.dtype, device: str, me
     if isinstance(model, PeftModel):
         add_reward_adapters(model, spec)
         _train_adapters(model)
+        fuse_frozen_layers(model)
     config = model.config.get_text_config()
     if spec.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})

@@ -93,17 +93,15 @@ class _TokenScores(torch.autograd.Function):
         with torch.autocast(device, enabled=False):
             for start in range(0, len(states), rows):
                 part = slice(start, start + rows)
-                logits = _logits(states[part].to(compute), matrix, bias, temperature)
-                total = logits.logsumexp(dim=-1)
-                logprobs[part] = logits.gather(1, targets[part, None])[:, 0] - total
+                logp = _logits(states[part].to(compute), matrix, bias, temperature).log_softmax(dim=-1)
+                logprobs[part] = logp.gather(1, targets[part, None])[:, 0]
                 if not keep and not entropy:
                     continue
-                logits -= total[:, None]
-                p = logits.exp()
+                p = logp.exp()
                 if entropy:
-                    entropies[part] = -torch.linalg.vecdot(p, logits)
+                    entropies[part] = -torch.linalg.vecdot(p, logp)
                 if of_entropy is not None:
-                    slope = p * (logits + entropies[part, None])
+                    slope = p * (logp + entropies[part, None])
                     of_entropy[part] = -(slope.to(compute) @ matrix) / temperature
                 if of_logprob is not None:
                     of_logprob[part] = (matrix[targets[part]] - p.to(compute) @ matrix) / temperature
@@ -141,13 +139,12 @@ def _with_layer(
     d_bias = torch.zeros_like(bias) if bias is not None else None
     for start in range(0, len(states), ctx.rows):
         part = slice(start, start + ctx.rows)
-        logits = _logits(states[part].to(ctx.compute), matrix, bias, ctx.temperature)
-        logits -= logits.logsumexp(dim=-1, keepdim=True)
-        p = logits.exp()
+        logp = _logits(states[part].to(ctx.compute), matrix, bias, ctx.temperature).log_softmax(dim=-1)
+        p = logp.exp()
         d_logits = -p * d_logprobs[part, None]
         d_logits.scatter_add_(1, targets[part, None], d_logprobs[part, None])
         if ctx.entropy:
-            d_logits -= d_entropies[part, None] * p * (logits + entropies[part, None])
+            d_logits -= d_entropies[part, None] * p * (logp + entropies[part, None])
         d_logits /= ctx.temperature
         if d_bias is not None:
             d_bias += d_logits.sum(dim=0).to(d_bias.dtype)
