@@ -68,13 +68,17 @@ def build(
         int,
         typer.Option("--min-confidence", min=1, max=5, metavar="N", help="Leave out less certain verdicts."),
     ] = 1,
+    agent: Annotated[
+        str, typer.Option("--agent", metavar="NAME", help="Of scores: only those for this policy.")
+    ] = "",
 ) -> None:
     """Freeze the current labels into a hashed training and held-out set.
 
     preference takes what most verdicts on a pair say, and written answers over judged ones.
     sft takes written answers, else the chosen one and those of a both-good tie. unpaired takes
     winners and losers, both-good and both-bad ties, and scores of 0.7 and above or below 0.5.
-    prompts takes the prompts of this workspace and of its pairs.
+    scored takes every scored answer with its score, for a reward model. prompts takes the prompts of
+    this workspace and of its pairs.
     """
     from rlft_tui.datasets.dataset import DatasetSpec
 
@@ -86,6 +90,7 @@ def build(
         labelers=tuple(labeler or ()),
         categories=tuple(category or ()),
         min_confidence=min_confidence,
+        agent=agent,
     )
     with session.connect() as client:
         built = client.build_dataset(spec)

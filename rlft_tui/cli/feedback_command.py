@@ -54,6 +54,7 @@ def add(
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="Model that answered.")] = "",
     run: Annotated[str, typer.Option("--run", metavar="RUN", help="Run that made the answer.")] = "",
     notes: Annotated[str, typer.Option("--notes", metavar="TEXT", help="Why.")] = "",
+    agent: Annotated[str, typer.Option("--agent", metavar="NAME", help="Policy that it is for.")] = "",
     labeler: Labeler = None,
 ) -> None:
     """Store a score of one answer and print its id.
@@ -76,6 +77,7 @@ def add(
         run_id=run,
         notes=notes,
         created_at=time.time(),
+        agent=agent,
     )
     with session.connect() as client:
         progress = client.add_feedback(one)
