@@ -77,6 +77,9 @@ Toml = Annotated[
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", help="Launch in spite of what the check of the data warns of.")
 ]
+After = Annotated[
+    str, typer.Option("--after", metavar="RUN", help="Wait in line until this run has finished.")
+]
 
 
 def _add(method: str) -> None:
@@ -91,6 +94,7 @@ def _add(method: str) -> None:
         dry_run: DryRun = False,
         follow: Follow = False,
         now: Now = False,
+        after: After = "",
         yes: Yes = False,
         **given: Any,
     ) -> None:
@@ -107,6 +111,7 @@ def _add(method: str) -> None:
             toml=toml,
             follow=follow,
             now=now,
+            after=after,
             yes=yes,
         )
 
@@ -130,6 +135,7 @@ def start(
     toml: bool = False,
     follow: bool = False,
     now: bool = False,
+    after: str = "",
     yes: bool = False,
 ) -> None:
     """Launch a training run once it is proved, or print what it would be asked to do."""
@@ -148,7 +154,7 @@ def start(
         return
     with session.connect() as client:
         prove(session, client, values, yes=yes)
-        run = client.launch({**values, "now": now})
+        run = client.launch({**values, "now": now, "after": after})
         finish_launch(session, client, run, follow=follow)
 
 

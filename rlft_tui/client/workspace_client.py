@@ -186,7 +186,7 @@ class WorkspaceClient(Labelling, RunWatching, Rounds, ModelRegistry, Evaluating,
         ``model``, ``model_a`` and ``model_b`` may be registry names; ``dataset`` whatever
         ``dataset()`` takes. A generate run takes ``prompt_rows``: a list of GenerationPrompt
         values, written to the run folder. It waits in line while the device is taken; ``now`` = true
-        starts it beside what is there.
+        starts it beside what is there; ``after`` = a run's id makes it wait until that one has finished.
         """
         return self._post("/runs", RunSummary, values)
 

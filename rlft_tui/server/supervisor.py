@@ -190,6 +190,8 @@ class Supervisor:
         values = dict(values)
         now = bool(values.pop("now", False))
         if after := str(values.pop("after", "") or ""):
+            if now:
+                raise RlftError("a run that waits for another cannot start at once", where=after)
             self._run(after)
         request = resolve_launch(self._workspace, self._settings, self._database, values)
         return self.start_request(request, now=now, after=after)
