@@ -229,7 +229,8 @@ class StudyFolder:
     # Optuna
     def _opened_study(self) -> optuna.Study:
         if self._study is None:
-            optuna = require_optuna()
+            require_optuna()
+            import optuna
             from optuna.storages import JournalStorage
             from optuna.storages.journal import JournalFileBackend
 
@@ -251,7 +252,9 @@ class StudyFolder:
         return self._study
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
-        optuna = require_optuna()
+        require_optuna()
+        import optuna
+
         seed = (self.spec.seed * 1_000_003 + number) % 2**32
         if self.spec.sampler == "random":
             return optuna.samplers.RandomSampler(seed=seed)
@@ -264,7 +267,9 @@ class StudyFolder:
         return self._opened_study().get_trials(deepcopy=False, states=states)
 
     def _trial(self, number: int) -> optuna.Trial:
-        optuna = require_optuna()
+        require_optuna()
+        import optuna
+
         study = self._opened_study()
         return optuna.Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
 
