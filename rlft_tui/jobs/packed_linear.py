@@ -6,6 +6,8 @@ product. The results are the same bit for bit. The price is a second copy of the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -40,6 +42,18 @@ def pack_linears(model: Any) -> int:
         bias = None if layer.bias is None else layer.bias.detach()
         layer.forward = partial(_product, packed, bias)
     return len(layers)
+
+
+@contextmanager
+def packed(model: Any) -> Iterator[None]:
+    """Packed while inside: for a model whose weights change in between, or whose memory is wanted again."""
+    pack_linears(model)
+    try:
+        yield
+    finally:
+        for module in model.modules():
+            if isinstance(own := vars(module).get("forward"), partial) and own.func is _product:
+                del module.forward
 
 
 def _product(packed: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from rlft_tui.jobs.decoding import Decoding, Row, answer_text, derived_seed, end_ids
+from rlft_tui.jobs.packed_linear import packed
 from rlft_tui.jobs.ppo.answers import Answer
 from rlft_tui.jobs.ppo.policy import Policy
 from rlft_tui.runs.run_spec import Sampling
@@ -51,24 +52,24 @@ class Rollout:
         """
         found: dict[int, Answer] = {}
         order = sorted(range(len(places)), key=lambda index: -len(prompts[places[index]]))
-        for start in range(0, len(order), self.rows):
-            group = order[start : start + self.rows]
-            rows = [
-                Row(
-                    prompts[places[index]],
-                    self.sampling,
-                    derived_seed(self.seed, *map(str, name), str(index)),
-                )
-                for index in group
-            ]
-            with self.policy.precision():
+        with packed(self.policy.model), self.policy.precision():
+            for start in range(0, len(order), self.rows):
+                group = order[start : start + self.rows]
+                rows = [
+                    Row(
+                        prompts[places[index]],
+                        self.sampling,
+                        derived_seed(self.seed, *map(str, name), str(index)),
+                    )
+                    for index in group
+                ]
                 decoding = Decoding(self.policy.model, rows, self.ends, self.policy.pad_id)
                 while decoding.open:
                     if stopped():
                         return None
                     decoding.step()
-            for index, row in zip(group, rows, strict=True):
-                found[index] = self._answer(row, places[index])
+                for index, row in zip(group, rows, strict=True):
+                    found[index] = self._answer(row, places[index])
         return [found[index] for index in range(len(places))]
 
     def _answer(self, row: Row, place: int) -> Answer:
