@@ -160,8 +160,11 @@ def _lineage(services: Services, known: dict[str, Model], name: str) -> Iterator
     for _ in range(_LONGEST_CHAIN):
         model = known.get(name)
         if model is None or not model.run_id:
-            yield {"model": name}
-            return
+            yield {"model": name, "base": model.base if model else ""}
+            if model is None or not model.base:
+                return
+            name = model.base
+            continue
         try:
             spec = services.supervisor.spec(model.run_id)
             summary = services.supervisor.summary(model.run_id)
