@@ -30,11 +30,12 @@ class RoundView:
         self._statistics = statistics
 
     def standings(
-        self, kind: RoundKind | None = None, *, may_be_late: bool = False
+        self, kind: RoundKind | None = None, *, may_be_late: bool = False, most: int = 0
     ) -> tuple[RoundStanding, ...]:
-        """Newest first; ``may_be_late``: win rates may be some seconds old."""
+        """Newest first, ``most`` of them (0: all); ``may_be_late``: win rates may be some seconds old."""
         with self._database.reader() as connection:
             rounds = [one for one in list_rounds(connection) if kind in (None, one.kind)]
+            rounds = rounds[:most] if most else rounds
             made_by = pairs_runs(connection)
             decided = last_decisions(connection)
             current = current_versions(connection)
@@ -108,7 +109,7 @@ class RoundView:
 
     def open_round(self) -> RoundStanding | None:
         """The newest training run's, when somebody is still to decide about it."""
-        newest = next((one for one in self.standings("round", may_be_late=True)), None)
+        newest = next(iter(self.standings("round", may_be_late=True, most=1)), None)
         return newest if newest is not None and newest.is_open else None
 
     def _verdicts(self, may_be_late: bool) -> dict[str, RoundVerdicts]:

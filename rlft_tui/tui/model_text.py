@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from rlft_tui.datasets.dataset import Dataset
+from rlft_tui.evaluations.round_standing import RoundStanding
+from rlft_tui.evaluations.round_text import judged_text, rate_text, stage_text
 from rlft_tui.models.model import Model, Rating
 from rlft_tui.models.model_files import ModelUse
 from rlft_tui.tui import run_text
@@ -31,9 +33,14 @@ def record(rating: Rating | None) -> str:
     return " · ".join(parts)
 
 
-def judges_record(rating: Rating | None) -> str:
-    """The same by judges, empty without a verdict of theirs."""
-    return f"judges: {win_rate(rating)} of {rating.n:,}" if rating is not None and rating.n else ""
+def judges_and_round(rating: Rating | None, one: RoundStanding | None) -> str:
+    """Win rate by judges, and how its round stands; empty without either."""
+    parts = [f"judges {win_rate(rating)} of {rating.n:,}"] if rating is not None and rating.n else []
+    if one is not None:
+        rate = f" {rate_text(one.people)}" if one.people.n else ""
+        judged = f", {judged_text(one)} judged" if one.pairs else ""
+        parts.append(f"round against {one.round.opponent}:{rate} {stage_text(one)}{judged}")
+    return " · ".join(parts)
 
 
 def remarks(model: Model, use: ModelUse | None) -> str:

@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from rlft_tui.datasets.dataset import Dataset
 from rlft_tui.errors import RlftError
+from rlft_tui.evaluations.round_standing import RoundStanding
 from rlft_tui.models.exports import Export
 from rlft_tui.models.lineage import Node
 from rlft_tui.models.model import Model, Rating
@@ -23,7 +24,7 @@ from rlft_tui.models.removal import Removal
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow, fitting, table_head, table_line
 from rlft_tui.tui.model_export import ask_export, exported
-from rlft_tui.tui.model_text import FITS, judges_record, lineage, record, remarks, win_rate
+from rlft_tui.tui.model_text import FITS, judges_and_round, lineage, record, remarks, win_rate
 from rlft_tui.tui.screens.watching import WatchingScreen
 
 if TYPE_CHECKING:
@@ -61,8 +62,13 @@ class ModelsScreen(WatchingScreen):
         Binding("o", "open_run", "its run", id="models.run", tooltip="Open the run that made it"),
         Binding("t", "train", "train", id="models.train", tooltip="Launch form with this model"),
         Binding("w", "app.show_screen('rounds')", "rounds", id="models.rounds", tooltip="Promote and reject"),
-        Binding("e", "app.show_screen('evaluations')", "evaluations", id="models.evaluations",
-                tooltip="What was measured, against a baseline"),
+        Binding(
+            "e",
+            "app.show_screen('evaluations')",
+            "evaluations",
+            id="models.evaluations",
+            tooltip="What was measured, against a baseline",
+        ),
         Binding("l", "lineage", "lineage", id="models.lineage", tooltip="What it was made from, as a tree"),
         Binding("n", "note", "note", id="models.note", tooltip="Write a note about it"),
         Binding("number_sign", "tags", "tags", key_display="#", id="models.tags", tooltip="Tag it"),
@@ -89,6 +95,8 @@ class ModelsScreen(WatchingScreen):
         self.ratings: dict[str, Rating] = {}
         self.judged: dict[str, Rating] = {}
         """By the verdicts of judges."""
+        self.rounds: dict[str, RoundStanding] = {}
+        """The newest of each model."""
         self.datasets: dict[str, Dataset] = {}
         self.use: dict[str, ModelUse] = {}
         self._measured = 0.0
@@ -102,16 +110,18 @@ class ModelsScreen(WatchingScreen):
         yield Static("", id="detail")
 
     async def look(self) -> float:
-        models, ratings, judged, datasets, self.exports = await asyncio.gather(
+        models, ratings, judged, rounds, datasets, self.exports = await asyncio.gather(
             self.bench.link.call(lambda client: client.models()),
             self.bench.link.call(lambda client: client.ratings()),
             self.bench.link.call(lambda client: client.ratings(by="judge")),
+            self.bench.link.call(lambda client: client.rounds("")),
             self.bench.link.call(lambda client: client.datasets()),
             self.bench.link.call(lambda client: client.exports()),
         )
         self.models = tuple(sorted(models, key=lambda each: -each.created_at))
         self.ratings = {each.model: each for each in ratings}
         self.judged = {each.model: each for each in judged}
+        self.rounds = {each.round.model: each for each in reversed(rounds)}
         self.datasets = {each.hash: each for each in datasets}
         first, self._read = not self._read, True
         self.paint()
@@ -171,7 +181,7 @@ class ModelsScreen(WatchingScreen):
             lines = [
                 *lineage(model, self.datasets.get(model.dataset), self.size.width - 2),
                 record(self.ratings.get(model.name)),
-                judges_record(self.judged.get(model.name)),
+                judges_and_round(self.judged.get(model.name), self.rounds.get(model.name)),
                 remarks(model, self.use.get(model.name)),
                 exported(self.exports, model.name),
                 *self._hints(model),
