@@ -31,7 +31,7 @@ STYLES: dict[Standing, str] = {
 """Blue and orange are apart for every kind of colour vision; the mark before the figure says it too."""
 SHORT, LONG, BASE = 13, 27, 11
 """Cells of a model's column, without and with where it comes from, and of the baseline's."""
-_LEAST_TITLE, _MOST_TITLE = 22, 44
+_LEAST_TITLE, _MOST_TITLE = 20, 44
 
 
 @dataclass(frozen=True, slots=True)

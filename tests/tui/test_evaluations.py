@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
 from textual.widgets import ContentSwitcher
 
+from rlft_tui.evaluations.evaluation import Evaluation
+from rlft_tui.evaluations.report.board import make_board
 from rlft_tui.paths import Workspace
+from rlft_tui.tui.evaluation_lines import head_line, layout, row_line
 from rlft_tui.tui.list_pane import ListPane
 from rlft_tui.tui.screens.evaluations import EvaluationsScreen
 from rlft_tui.tui.screens.studies import StudiesScreen
 from rlft_tui.tuning.study import StudyFolder
 from rlft_tui.tuning.study_spec import parse_study
 from tests.evaluations.report.measured import three_models
-from tests.tui.bench import SIZES, front, page, shows, until, workbench
+from tests.tui.bench import front, page, shows, until, workbench
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_figures_lead_to_the_items_behind_them(workspace: Workspace, size: tuple[int, int]) -> None:
+def test_figures_lead_to_the_items_behind_them(workspace: Workspace) -> None:
     three_models(workspace.runs)
 
     async def scenario() -> None:
-        async with workbench(workspace, "models", size) as pilot:
+        async with workbench(workspace, "models") as pilot:
             await pilot.press("e")
             await until(pilot, lambda: isinstance(pilot.app.screen, EvaluationsScreen), "the dashboard")
             screen = front(pilot, EvaluationsScreen)
             await shows(pilot, "sums accuracy", "text perplexity", "baseline base", "[ppo]", "≈", "✗")
-            if size[0] > 100:
-                await shows(pilot, "✓ 3.16 (↓ from 3.82)")
+            assert "✓ 3.16 ↓" in page(pilot)
             await pilot.press("right")
             await shows(pilot, "[tuned]", "better by more than chance", "McNemar")
             assert "✓" in page(pilot)
@@ -56,6 +56,20 @@ def test_figures_lead_to_the_items_behind_them(workspace: Workspace, size: tuple
             assert not isinstance(pilot.app.screen, EvaluationsScreen)
 
     asyncio.run(scenario())
+
+
+def test_columns_are_as_wide_as_the_terminal_lets_them() -> None:
+    models = ["base", "tuned", "ppo", "kto", "sft"]
+    found = [Evaluation(name, "s", "t", "perplexity", 3.0 + n, 9) for n, name in enumerate(models)]
+    board = make_board(found, [], baseline="base", models=models)
+    narrow, wide = layout(board, 80, "sft"), layout(board, 170, "sft")
+    assert narrow.models == ("base", "ppo", "kto", "sft")
+    assert wide.models == tuple(models)
+    for at, width in ((narrow, 80), (wide, 170)):
+        assert row_line(board, board.rows[0], at).cell_len <= width
+        assert head_line(board, at, "sft").cell_len <= width
+    assert "7.00 (↑ from 3.00)" in row_line(board, board.rows[0], wide).plain
+    assert "7.00 ↑" in row_line(board, board.rows[0], narrow).plain
 
 
 def test_a_study_shows_its_trials_and_what_matters(workspace: Workspace) -> None:
