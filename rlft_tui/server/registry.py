@@ -15,7 +15,7 @@ from rlft_tui.datasets.datasets_table import list_datasets
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError
 from rlft_tui.evaluations.policy_versions import PolicyVersion
 from rlft_tui.labels.dataset_labelers_table import labelers_of
-from rlft_tui.models import lineage
+from rlft_tui.models.lineage import Node, Origin, Records, lineage
 from rlft_tui.models.model import Model
 from rlft_tui.models.model_files import (
     DiskUse,
@@ -62,19 +62,19 @@ class Registry:
         settle_removals(parents, folders.__contains__)
 
     # where it comes from
-    def lineage(self, name: str) -> lineage.Node:
+    def lineage(self, name: str) -> Node:
         """NotFoundError for a name that the registry does not know."""
         with self._database.reader() as connection:
             model_by_name(connection, name)
-            records = lineage.Records(
+            records = Records(
                 models={one.name: one for one in list_models(connection)},
                 datasets={one.hash: one for one in list_datasets(connection)},
                 origin=self._origin,
                 labels=lambda dataset: self._labels(connection, dataset),
             )
-            return lineage.lineage(records, name)
+            return lineage(records, name)
 
-    def _origin(self, run_id: str) -> lineage.Origin | None:
+    def _origin(self, run_id: str) -> Origin | None:
         try:
             run = self._supervisor.summary(run_id)
             spec = read_spec(self._supervisor.folder(run_id).spec)
@@ -82,7 +82,7 @@ class Registry:
             return None
         rewards = [part.model.name for part in getattr(spec, "rewards", ()) if part.model is not None]
         models = spec.models()
-        return lineage.Origin(
+        return Origin(
             run_id=run_id,
             about=f"{run.method} · {run.step:,} steps · {run.status}",
             model=models[0].name if models else "",

@@ -12,7 +12,7 @@ from rlft_tui.evaluations.round_standing import RoundStanding, Stage, score, sta
 from rlft_tui.evaluations.round_text import advice, judged_text, rate_text, stage_text
 from rlft_tui.evaluations.round_verdicts_table import RoundVerdicts, round_verdicts
 from rlft_tui.evaluations.win_rate import ratings
-from rlft_tui.labels.preference import Mark, Preference
+from rlft_tui.labels.preference import LabelOperation, Mark, Preference
 from rlft_tui.labels.preferences_table import insert_operations
 from rlft_tui.models.round import Round
 from rlft_tui.pairs.pairs_table import add_pairs
@@ -35,7 +35,7 @@ def judged(fresh_db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """Seven pairs of a round, one of them flagged, and one that somebody compared outside of it."""
     pairs = [pair(0), pair(1, swapped=True), *(pair(n) for n in (2, 3, 4)), pair(5), pair(6)]
     add_pairs(fresh_db, [*pairs, pair(7, source="compare")])
-    operations = [
+    operations: list[LabelOperation] = [
         verdict("p0", "b"),
         verdict("p0", "a", "bob"),
         verdict("p1", "a"),

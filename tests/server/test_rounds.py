@@ -65,9 +65,7 @@ def judge(client: WorkspaceClient, one: RoundStanding, choice: Choice, labeler: 
     sources = {f"run:{run_id}" for run_id in one.pairs_runs}
     for pair in client.pairs().pairs:
         if pair.source in sources:
-            client.add_label(
-                Preference(new_id(), pair.id, labeler, choice, created_at=time.time())  # type: ignore[arg-type]
-            )
+            client.add_label(Preference(new_id(), pair.id, labeler, choice, created_at=time.time()))
 
 
 def with_pairs(client: WorkspaceClient, round_id: str) -> RoundStanding:
