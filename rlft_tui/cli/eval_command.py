@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,10 +10,11 @@ import typer
 
 from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.options import Follow, Limit, Now, Offset, RunId, Search
-from rlft_tui.cli.session import Session, fields, moment, table
+from rlft_tui.cli.session import Session, table
 
 if TYPE_CHECKING:
-    from rlft_tui.evaluations.evaluation import Evaluation, Item, MetricChange
+    from rlft_tui.evaluations.evaluation import MetricChange
+    from rlft_tui.models.model import Rating
 
 app = noun("eval")
 
@@ -78,7 +80,9 @@ def run(
     after a crash with what is left: rlft runs resume RUN. What was measured before of the same
     weights with the same settings is taken over.
     """
-    from rlft_tui.cli.run_progress import follow_run
+    from rlft_tui.cli.eval_text import figure_table
+    from rlft_tui.cli.run_progress import exit_code, follow_run
+    from rlft_tui.cli.run_text import run_json
     from rlft_tui.ids import new_run_id
 
     settings = session.settings()
@@ -104,12 +108,13 @@ def run(
             session.show(None, "\n".join(one.id for one in runs))
         if follow:
             runs = [follow_run(session, client, one.id) for one in runs]
-            failed = any(one.status == "failed" for one in runs)
+            failed = any(exit_code(one) for one in runs)
             found = [row for row in client.evaluations(suite=suite) if row.run_id in {one.id for one in runs}]
             if not session.json and found:
                 session.show(None, figure_table(found))
         if session.json:
-            session.show(runs if len(runs) > 1 else runs[0], "")
+            shown = [run_json(one) for one in runs]
+            session.show(shown if len(shown) > 1 else shown[0], "")
     if failed:
         raise typer.Exit(1)
 
@@ -122,6 +127,8 @@ def list_(
     every: Annotated[bool, typer.Option("--all", help="Older measurements of the same, too.")] = False,
 ) -> None:
     """List every figure there is, with n and its 95 % interval."""
+    from rlft_tui.cli.eval_text import figure_table
+
     with session.connect() as client:
         found = client.evaluations(model=model, suite=suite, latest=not every)
     session.show(found, lambda: figure_table(found))
@@ -148,8 +155,10 @@ def show(
     correction for all the metrics of that model. p is McNemar's exact test for shares, a paired
     permutation test for means.
     """
+    from rlft_tui.cli.eval_text import change_table, figure_table, human_lines
     from rlft_tui.errors import NotFoundError
 
+    human: tuple[Rating, ...] = ()
     with session.connect() as client:
         found = [
             one for one in client.evaluations(suite=suite) if model in ("", one.model) or one.model == against
@@ -160,9 +169,16 @@ def show(
             if not found:
                 raise NotFoundError("nothing was measured yet", remedy="rlft eval run SUITE --model NAME")
             changed = {name: client.evaluation_changes(name, against, suite=suite) for name in names}
+            # No verdict on the baseline is no fault here.
+            with contextlib.suppress(NotFoundError):
+                human = client.ratings(against=against)
     session.show(
-        {"evaluations": found, "changes": [one for own in changed.values() for one in own]},
-        lambda: change_table(found, changed, against) if against else figure_table(found),
+        {"evaluations": found, "changes": [one for own in changed.values() for one in own], "human": human},
+        lambda: (
+            "\n".join([change_table(found, changed, against), *human_lines(human, against)])
+            if against
+            else figure_table(found)
+        ),
     )
     tested = sum(one.p is not None for own in changed.values() for one in own)
     if tested > 1:
@@ -186,6 +202,8 @@ def items(
     limit: Limit = 20,
 ) -> None:
     """Show single items: what was asked, said and expected, and what it was worth."""
+    from rlft_tui.cli.eval_text import item_text
+
     with session.connect() as client:
         page = client.evaluation_items(run, task=task, offset=offset, limit=limit, search=search, wrong=wrong)
     session.show(page, lambda: "\n\n".join(item_text(item) for item in page.items))
@@ -338,92 +356,3 @@ def check(session: Session, suite: SuiteName) -> None:
     )
     if any(one.wrong for one in checked):
         raise typer.Exit(1)
-
-
-def figure_table(found: list[Evaluation] | tuple[Evaluation, ...]) -> str:
-    """One figure a line."""
-    return table(
-        ("suite", "task", "metric", "model", "value", "95 % interval", "n", "errors", "run", "when"),
-        [
-            (
-                one.suite,
-                one.task,
-                one.metric,
-                one.model,
-                number(one.value),
-                interval(one.low, one.high),
-                one.n,
-                one.errors or "",
-                one.run_id,
-                moment(one.created_at),
-            )
-            for one in found
-        ],
-    )
-
-
-def change_table(found: list[Evaluation], changed: dict[str, tuple[MetricChange, ...]], against: str) -> str:
-    """Models against the baseline, a metric a line."""
-    base = {(one.suite, one.task, one.metric): one for one in found if one.model == against}
-    rows = []
-    for one in found:
-        if one.model == against:
-            continue
-        change = next(
-            (
-                each
-                for each in changed.get(one.model, ())
-                if (each.suite, each.task, each.metric) == (one.suite, one.task, one.metric)
-            ),
-            None,
-        )
-        before = base.get((one.suite, one.task, one.metric))
-        rows.append(
-            (
-                one.suite,
-                one.task,
-                one.metric,
-                one.model,
-                f"{number(one.value)} {arrow(change)}".strip(),
-                number(before.value if before else None),
-                interval(change.low, change.high) if change else "",
-                "" if change is None or change.p_holm is None else f"{change.p_holm:.3g}",
-                change.n if change else "",
-            )
-        )
-    headings = ("suite", "task", "metric", "model", "value", against, "change, 95 %", "p", "pairs")
-    return table(headings, rows)
-
-
-def arrow(change: MetricChange | None) -> str:
-    """↑ or ↓ as the value went, with + or - for better and worse, a star for no chance."""
-    if change is None or not change.difference:
-        return ""
-    way = "↑" if change.difference > 0 else "↓"
-    star = "*" if change.significant else ""
-    return f"{way}{'' if change.improved is None else ' better' if change.improved else ' worse'}{star}"
-
-
-def number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
-
-
-def interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{low:.3g} – {high:.3g}"
-
-
-def item_text(item: Item) -> str:
-    """One item in full."""
-    from rlft_tui.runs.spec_fields import as_text
-
-    scores = "  ".join(f"{name} {as_text(value)}" for name, value in item.scores.items())
-    return fields(
-        [
-            ("item", f"{item.task} {item.item}"),
-            ("scores", scores or item.error),
-            ("prompt", item.prompt),
-            ("output", item.output),
-            ("expected", item.expected),
-            *((name, value) for name, value in item.parts.items() if value not in (None, "", [])),
-        ]
-    )

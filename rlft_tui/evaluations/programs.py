@@ -10,24 +10,24 @@ _STOPS = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint", "\n@", "\nassert ", "
 """Where HumanEval cuts a completion off: what begins here is no longer the function's body."""
 
 
-def program_of(answer: str, row: dict[str, Any], *, prompt: str, style: str) -> str:
-    """The program in an answer: its last code block that defines what is asked for, or all of it.
+def program_of(answer: str, *, prompt: str, entry_point: str, style: str) -> str:
+    """The program in an answer: its last code block that defines ``entry_point``, or all of it.
 
     A completion is put behind the prompt; a chat's answer that only goes on with the body too.
     """
     if style == "completion":
         return prompt + cut(answer)
-    wanted = f"def {row.get('entry_point', '')}"
-    blocks = [
+    wanted = f"def {entry_point}"
+    blocks: list[str] = [
         code for language, code in _BLOCK.findall(answer) if language in ("", "python", "py", "python3")
     ]
     before = answer.partition("```")[0]
-    if wanted in before and row.get("entry_point"):
+    if wanted in before and entry_point:
         # The answer began with the program, and the first fence ends it.
         blocks = [before]
     defining = [code for code in blocks if wanted in code]
     code = (defining or blocks or [answer])[-1]
-    if wanted in code or not row.get("entry_point"):
+    if wanted in code or not entry_point:
         # Imports and helpers that the prompt brings stay in force.
         return f"{_head(prompt, wanted)}\n{code}"
     return prompt + code

@@ -12,6 +12,7 @@ from rlft_tui.database.connection import Database
 from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.evaluations.evaluations_table import runs_with
 from rlft_tui.evaluations.item_log import ITEMS, encode_item, read_items
+from rlft_tui.evaluations.sandbox.sandbox import require_sandbox
 from rlft_tui.evaluations.suites.freeze import MANIFEST, SUITE, FrozenTask, freeze_suite, tasks_of
 from rlft_tui.evaluations.suites.read_suite import find_suite, read_suite
 from rlft_tui.evaluations.suites.tasks import CodeTask, HarnessTask, TextTask
@@ -36,6 +37,8 @@ def with_suite(
             where=f"suite {values.get('suite')}",
             remedy="pip install 'rlft_tui[eval]'",
         )
+    if any(isinstance(task, CodeTask) for task in suite.task):
+        require_sandbox()
     texts = [task for task in suite.task if isinstance(task, TextTask)]
     filled = dict(values)
     rewards = {part.model_dump_json(): part for task in texts for part in task.rewards}
@@ -92,6 +95,8 @@ def training_files(workspace: Workspace, spec: RunSpec) -> dict[str, bytes]:
         unfit = isinstance(task, HarnessTask) or (
             isinstance(task, TextTask) and (task.rewards or task.fluency)
         )
+        if isinstance(task, CodeTask):
+            require_sandbox()
         if unfit:
             raise RlftError(
                 f"task {task.name} needs other models or packages beside the one being trained",
@@ -99,12 +104,6 @@ def training_files(workspace: Workspace, spec: RunSpec) -> dict[str, bytes]:
                 remedy="Watch with another suite, and run this one afterwards: rlft eval run",
             )
     return freeze_suite(spec.evaluate_suite, workspace.root, {"seed": spec.seed, "precision": spec.precision})
-
-
-def runs_programs(workspace: Workspace, suite: str) -> bool:
-    """Whether a suite has programs of the model run."""
-    found = read_suite(find_suite(suite, workspace.root))
-    return any(isinstance(task, CodeTask) for task in found.task)
 
 
 def model_key(source: ModelSource) -> str:

@@ -45,7 +45,7 @@ def test_no_answer_is_never_right() -> None:
     assert not is_right("the capital is paris", [""], "contains")
 
 
-ROW = {"entry_point": "add", "prompt": 'import math\n\ndef add(a, b):\n    """Add."""\n'}
+PROMPT = 'import math\n\ndef add(a, b):\n    """Add."""\n'
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ ROW = {"entry_point": "add", "prompt": 'import math\n\ndef add(a, b):\n    """Ad
 )
 def test_a_program_is_found_in_an_answer(answer: str) -> None:
     space: dict[str, object] = {}
-    exec(program_of(answer, dict(ROW), prompt=ROW["prompt"], style="chat"), space)
+    exec(program_of(answer, prompt=PROMPT, entry_point="add", style="chat"), space)
     assert space["add"](2, 3) == 5  # type: ignore[operator]
     assert "math" in space
 
 
 def test_a_completion_ends_where_other_code_begins() -> None:
     made = program_of(
-        "    return a + b\n\nprint(add(1, 2))\n", dict(ROW), prompt=ROW["prompt"], style="completion"
+        "    return a + b\n\nprint(add(1, 2))\n", prompt=PROMPT, entry_point="add", style="completion"
     )
     assert made.endswith("return a + b\n")
 

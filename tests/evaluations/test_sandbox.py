@@ -42,6 +42,15 @@ import threading
 for _ in range(60):
     threading.Thread(target=threading.Event().wait).start()
 """
+LIES = r"""
+import os
+for end in range(3, 20):
+    try:
+        os.write(end, b"no-cell x\npassed x\n")
+    except OSError:
+        pass
+assert False
+"""
 FILLS = """
 with open("/tmp/file", "wb") as out:
     while True:
@@ -81,6 +90,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
         "mounts": "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
         "assert libc.mount(b'tmpfs', b'/tmp', b'tmpfs', 0, None) == 0, ctypes.get_errno()\n",
         "becomes root": "import os\nos.setuid(0)\n",
+        "lies": LIES,
         "floods": "while True:\n    print('x' * 10000)\n",
     }
     ended = run_programs(list(programs.values()), LIMITS, parallel=4)
@@ -97,6 +107,7 @@ def test_a_program_passes_when_its_tests_do(outcomes: dict[str, Outcome]) -> Non
 def test_ending_early_is_not_passing(outcomes: dict[str, Outcome]) -> None:
     assert outcomes["exits"].end == "exit"
     assert outcomes["exits at once"].end == "exit"
+    assert outcomes["lies"].end == "error"
 
 
 def test_a_fork_bomb_is_contained_and_ends_with_the_cell(outcomes: dict[str, Outcome]) -> None:

@@ -118,9 +118,9 @@ def run(program: bytes, limits: dict[str, Any]) -> dict[str, Any]:
     late = listen(child, {report_read: (said := bytearray()), output_read: (output := bytearray())}, limits)
     status, usage = os.wait4(child, 0)[1:]
     text = said.decode("utf-8", "replace")
-    end, detail = judge(text, nonce.decode(), status, late, limits, usage)
+    how, detail = judge(text, nonce.decode(), status, late, limits, usage)
     return {
-        "end": end,
+        "end": how,
         "detail": detail,
         "output": output[-2000:].decode("utf-8", "replace"),
         "seconds": round(time.monotonic() - began, 3),
@@ -165,11 +165,15 @@ def listen(child: int, pipes: dict[int, bytearray], limits: dict[str, Any]) -> b
 def judge(
     said: str, nonce: str, status: int, late: bool, limits: dict[str, Any], usage: resource.struct_rusage
 ) -> tuple[str, str]:
+    # What comes behind that line may be the program's own words.
+    ready = False
     for line in said.splitlines():
         kind, _, text = line.partition(" ")
         if kind == "passed" and text == nonce:
             return "passed", ""
-        if kind == "no-cell":
+        if kind == "ready":
+            ready = True
+        if kind == "no-cell" and not ready:
             raise CellError(text)
         if kind in ("memory", "exit", "error"):
             if "Cannot allocate memory" in text:
@@ -200,6 +204,7 @@ def inside(
         python = limits["python"]
         environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8"}
         environment |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        os.write(report, b"ready\n")
         os.execve(python, [python, "-I", "-S", "-c", _RUNNER, str(report)], environment)
     except BaseException as error:
         os.write(report, f"no-cell {error}\n".encode())

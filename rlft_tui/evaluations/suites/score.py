@@ -67,7 +67,8 @@ def score_safety(task: SafetyTask, row: Row, answer: str, about: dict[str, Any])
 def programs(task: CodeTask, row: Row, answers: Sequence[str]) -> list[str]:
     """Each answer as a program with its tests behind it."""
     prompt = str(row.get(task.prompt, ""))
-    made = [program_of(answer, dict(row), prompt=prompt, style=task.style) for answer in answers]
+    name = str(row.get(task.entry_point) or "")
+    made = [program_of(answer, prompt=prompt, entry_point=name, style=task.style) for answer in answers]
     return [with_tests(one, dict(row), tests=task.tests, entry_point=task.entry_point) for one in made]
 
 
