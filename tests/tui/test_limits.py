@@ -26,7 +26,7 @@ def controls(folder: RunFolder) -> list[str]:
     return [str(e.fields["asked"]) for e in EventReader(folder.events).read() if e.kind == "control"]
 
 
-def said(pilot: Pilot[Any], text: str) -> bool:
+def noticed(pilot: Pilot[Any], text: str) -> bool:
     """Whether a notice holds this, however its lines are broken."""
     return any(text in one.message for one in pilot.app._notifications)
 
@@ -57,7 +57,7 @@ def test_limits_are_edited_in_place_and_from_the_command_line(
             # What no run can use is refused in one line, and the old value stays.
             await pilot.press("enter", "minus", "3", "enter")
             await until(
-                pilot, lambda: said(pilot, "kl_warning: input should be greater than 0"), "the refusal"
+                pilot, lambda: noticed(pilot, "kl_warning: input should be greater than 0"), "the refusal"
             )
             assert read_changes(folder) == {"alarms.kl_warning": 15.0}
             await pilot.press("enter", "7", "escape", "backspace")
