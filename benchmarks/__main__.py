@@ -19,6 +19,7 @@ SLOW = {
     "evaluation",
     "ppo_update",
     "training_overhead",
+    "generation",
     "training_methods",
     "rewards_rise",
     "kill_resume",
