@@ -63,8 +63,10 @@ def token_line(tokens: Sequence[TokenProbability], cursor: int, width: int) -> s
     if not tokens:
         return "this model gives no token probabilities"
     token = tokens[cursor]
-    head = f"{cursor + 1}/{len(tokens)} {quoted(token.text)} {percent(token.probability)}"
-    others = [f"{quoted(text)} {percent(p)}" for text, p in token.top if text != token.text]
+    name = quoted(token.text) if token.text else "end" if cursor + 1 == len(tokens) else "part of a character"
+    head = f"{cursor + 1}/{len(tokens)} {name} {percent(token.probability)}"
+    rivals = [(text, p) for text, p in token.top if text != token.text or not text]
+    others = [f"{quoted(text) if text else 'end'} {percent(p)}" for text, p in rivals]
     line = head + ("  instead: " if others else "")
     for number, other in enumerate(others):
         longer = line + (" · " if number else "") + other
@@ -76,7 +78,7 @@ def token_line(tokens: Sequence[TokenProbability], cursor: int, width: int) -> s
 
 def quoted(text: str) -> str:
     """A token between marks that show where its blanks are."""
-    return f"‹{harmless_line(text)}›" if text else "‹end›"
+    return f"‹{harmless_line(text)}›"
 
 
 def percent(probability: float) -> str:

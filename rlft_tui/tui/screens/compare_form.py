@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
@@ -16,6 +16,8 @@ from rlft_tui.tui.comparison_sides import DEFAULTS, FEWEST_SIDES, SETTINGS, WORD
 
 OTHER = "\x00other"
 """Value of the entry by which a name that is not in the list is typed."""
+NARROW = 76
+"""Columns under which the settings give room to the models' names."""
 Names = tuple[str | None, ...]
 
 
@@ -29,7 +31,8 @@ class CompareForm(Vertical):
     CompareForm .number { width: 3; padding-left: 1; }
     CompareForm .name { width: 1fr; }
     CompareForm Select { width: 1fr; }
-    CompareForm .setting { width: 12; margin-left: 1; }
+    CompareForm .setting { width: 11; margin-left: 1; }
+    CompareForm.-narrow .setting { width: 7; }
     CompareForm #system { width: 1fr; margin-right: 1; }
     CompareForm .label { width: 9; padding-left: 1; color: $text-muted; }
     """
@@ -76,6 +79,9 @@ class CompareForm(Vertical):
             )
             system.cursor_blink = False
             yield system
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < NARROW, "-narrow")
 
     def on_mount(self) -> None:
         self._show_rows()

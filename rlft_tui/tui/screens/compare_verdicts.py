@@ -116,6 +116,9 @@ class CompareVerdicts(CompareStream):
         shown.state = "judged"
         self.tally.rounds.append(judged)
         self.groups = [list(group) for group in judged.decision.groups]
+        if self.has_class("-tokens"):  # the line below says what was stored
+            self.remove_class("-tokens")
+            self.show_answers()
         if self.walk is not None:
             self.go_on()
             return
