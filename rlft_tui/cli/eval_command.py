@@ -46,6 +46,9 @@ def run(
             help="Model to measure; may be repeated [default: the default model]",
         ),
     ] = None,
+    items: Annotated[
+        int, typer.Option("--items", min=0, metavar="N", help="Only the first N items of each task.")
+    ] = 0,
     seed: Annotated[
         int, typer.Option("--seed", min=0, metavar="N", help="Where sampled answers start from.")
     ] = 0,
@@ -89,6 +92,7 @@ def run(
     values: dict[str, Any] = {
         "method": "evaluate",
         "suite": suite,
+        "items": items,
         "seed": seed,
         "batch_size": batch_size,
         "precision": precision,

@@ -19,6 +19,7 @@ from rlft_tui.evaluations.suites.tasks import CodeTask, HarnessTask, TextTask
 from rlft_tui.paths import Workspace
 from rlft_tui.runs.specs.base import ModelSource, RunSpec
 from rlft_tui.runs.specs.evaluate import EvaluateSpec
+from rlft_tui.runs.specs.rewards import RewardPart
 from rlft_tui.runs.specs.training import PolicySpec
 from rlft_tui.server.model_sources import resolve_model
 
@@ -67,7 +68,9 @@ def evaluation_files(
         "precision": spec.precision,
         "reference": model_key(spec.reference) if spec.reference else "",
     }
-    files = freeze_suite(spec.suite, workspace.root, about)
+    if spec.rewards:
+        about["rewards"] = _rewards_hash(workspace.rewards, spec.rewards)
+    files = freeze_suite(spec.suite, workspace.root, about, most=spec.items)
     if fresh:
         return files
     tasks = tasks_of(files[f"{SUITE}/{MANIFEST}"], workspace.root)
@@ -117,6 +120,18 @@ def model_key(source: ModelSource) -> str:
                 if path.suffix in (".safetensors", ".bin", ".gguf") or path.name.endswith("config.json"):
                     status = path.stat()
                     state.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return state.hexdigest()[:16]
+
+
+def _rewards_hash(folder: Path, rewards: tuple[RewardPart, ...]) -> str:
+    """Of every file that a reward may read, and of the reward models' weights."""
+    state = hashlib.sha256()
+    for part in rewards:
+        state.update(model_key(part.model).encode() if part.model else b"-")
+    if folder.is_dir():
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix in (".py", ".txt"):
+                state.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
     return state.hexdigest()[:16]
 
 

@@ -81,6 +81,13 @@ def test_a_reference_that_its_own_extractor_does_not_find_is_told(folder: Path) 
     assert (task.right, task.wrong) == (1, ("bad",))
 
 
+def test_the_first_items_alone_are_other_settings(folder: Path, tmp_path: Path) -> None:
+    _, [whole] = read_frozen(unpacked(tmp_path / "whole", freeze_suite("mine", folder, {})))
+    _, [part] = read_frozen(unpacked(tmp_path / "part", freeze_suite("mine", folder, {}, most=2)))
+    assert [row["_item"] for row in part.items()] == ["sum-1", "sum-2"]
+    assert part.settings != whole.settings
+
+
 def test_a_frozen_suite_keeps_its_rows_and_ids(folder: Path, tmp_path: Path) -> None:
     name, [task] = read_frozen(unpacked(tmp_path / "run", freeze_suite("mine", folder, {"seed": 0})))
     assert (name, task.name) == ("mine", "sums")

@@ -130,7 +130,7 @@ def test_a_killed_evaluation_goes_on_with_what_is_left(place: Workspace, client:
 
 
 def test_what_was_measured_with_the_same_settings_is_taken_over(
-    place: Workspace, client: WorkspaceClient
+    place: Workspace, client: WorkspaceClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     launch(client, "again", model="one", batch_size=7)
     assert ended(client, "again").status == "finished"
@@ -141,6 +141,9 @@ def test_what_was_measured_with_the_same_settings_is_taken_over(
     assert {one.run_id for one in client.evaluations(model="one", latest=False)} == {"first", "again"}
     client.delete_run("first")
     assert {one.run_id for one in client.evaluations(model="one", latest=False)} == {"again"}
+    printed = Rlft(capsys).well("-w", place.root, "eval", "run", "small", "--model", "one", "--follow").out
+    assert printed.splitlines()[0].startswith("evaluate-")
+    assert "accuracy_norm" in printed
 
 
 def test_two_processes_share_the_items_and_two_models_are_compared(

@@ -53,8 +53,11 @@ class FrozenTask:
         return [json.loads(line) for line in self.rows.read_bytes().splitlines() if line.strip()]
 
 
-def freeze_suite(name: str, workspace: Path | None, run: dict[str, Any]) -> dict[str, bytes]:
-    """Path in the run folder → content. ``run``: settings of the run that a value depends on.
+def freeze_suite(
+    name: str, workspace: Path | None, run: dict[str, Any], *, most: int = 0
+) -> dict[str, bytes]:
+    """Path in the run folder → content. ``run``: settings of the run that a value depends on; ``most``: items
+    of each task, 0 for all.
 
     RlftError names the row that cannot be used.
     """
@@ -62,7 +65,8 @@ def freeze_suite(name: str, workspace: Path | None, run: dict[str, Any]) -> dict
     suite = read_suite(path)
     files: dict[str, bytes] = {}
     tasks = []
-    for at, task in enumerate(suite.task):
+    for at, whole in enumerate(suite.task):
+        task = whole.model_copy(update={"limit": min(most, whole.limit or most)}) if most else whole
         folder = f"{SUITE}/{at}"
         if isinstance(task, HarnessTask):
             made = dict(_folder(path.parent, task, folder))

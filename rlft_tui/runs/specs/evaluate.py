@@ -22,6 +22,8 @@ class EvaluateSpec(RunSpec):
     """Model under which fluency is measured; the server fills in the base of an adapter, else the default."""
     rewards: tuple[RewardPart, ...] = ()
     """What the suite's tasks score answers by; filled in by the server."""
+    items: int = Field(default=0, ge=0, le=MOST_ROWS)
+    """Only the first so many items of each task; 0 for all."""
     batch_size: int = Field(default=8, ge=1, le=MOST_ROWS)
     """Items in one forward pass; no figure depends on it."""
     shards: int = Field(default=0, ge=0, le=64)
