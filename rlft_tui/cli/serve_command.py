@@ -61,6 +61,8 @@ def serve(
     anew each time unless $RLFT_WEB_TOKEN gives one, and whoever has it can do all that the workbench can.
     """
     if web:
+        if openai:
+            raise RlftError("--web and --openai are served apart", remedy="Run rlft serve twice")
         from rlft_tui.cli import serve_web
 
         serve_web.serve_web(session, host, serve_web.PORT if port is None else port)
