@@ -11,6 +11,7 @@ import random
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -155,7 +156,7 @@ class AnswerBatch:
         """Put rows that have been read beside those that are being written, adapter by adapter."""
         if self.rows:
             width = max(mask.shape[1], self._mask.shape[1])
-            for held, new in zip(self._cache.layers, cache.layers, strict=True):
+            for held, new in zip(_layers(self._cache), _layers(cache), strict=True):
                 held.keys = torch.cat([_widened(held.keys, width), _widened(new.keys, width)])
                 held.values = torch.cat([_widened(held.values, width), _widened(new.values, width)])
             mask = torch.cat(
@@ -182,7 +183,7 @@ class AnswerBatch:
         # Columns that only padded those who left are read no more.
         if unread := int((self._mask.cumsum(dim=1) == 0).sum(dim=1).min()):
             self._mask = self._mask[:, unread:]
-            for layer in self._cache.layers:
+            for layer in _layers(self._cache):
                 layer.keys, layer.values = layer.keys[:, :, unread:], layer.values[:, :, unread:]
 
     def _take(self, order: list[int]) -> None:
@@ -221,6 +222,11 @@ def note_held(logits: Tensor, rows: Sequence[AnswerRow], chosen: Sequence[int]) 
             likeliest = probabilities.topk(min(RIVALS, len(probabilities)))
             rivals = zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
             row.held.append(Held(token, float(probabilities[token]), tuple(rivals)))
+
+
+def _layers(cache: DynamicCache) -> Any:
+    """The cache's layers, each with keys and values of all rows."""
+    return cache.layers
 
 
 def _widened(states: Tensor, width: int) -> Tensor:

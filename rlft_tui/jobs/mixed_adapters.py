@@ -9,14 +9,17 @@ computed in the adapter's own precision and rounded once, when they are added.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from rlft_tui.jobs.model_loading import AdapterBase
+from rlft_tui.jobs.packed_linear import keep_packed_only
 from rlft_tui.jobs.slot_attention import use_slot_attention
 
 MOST_ADAPTERS = 8
@@ -26,16 +29,29 @@ MOST_ADAPTERS = 8
 class MixedBase(AdapterBase):
     """A base whose rows may wear any of the adapters loaded on it."""
 
+    packs = True
+    """Whether the layers' weights are only there as the processor multiplies them quickest."""
+
     def _load_base(self) -> None:
         super()._load_base()
         use_slot_attention(self.model)
+        if self.packs:
+            keep_packed_only(self.model)
         self._slices: tuple[tuple[int, int, str], ...] | None = None
         """(first row, row behind the last, adapter's name) of the next pass; None leaves it to PEFT."""
+        self._flat = False
         self._alone: set[str] = set()
         """Adapters that are more than two products a layer, and so have a batch of their own."""
 
     def load(self, adapter: str, in_use: Collection[str] = ()) -> None:
         """As before; adapters but those ``in_use`` may make room."""
+        if self.packs and adapter and not reads_no_base(Path(adapter)):
+            # Its layers or its start are made from the base's weights: they have to be there.
+            others = list(self._names)
+            self.packs = False
+            self._load_base()
+            for other in others:
+                self.load(other, others)
         before = self._loaded
         super().load(adapter)
         if not adapter:
@@ -53,6 +69,18 @@ class MixedBase(AdapterBase):
         for layer in self._layers:
             if hasattr(layer, "lora_A") and hasattr(layer, "base_layer"):
                 self._take_over(layer)
+        if adapter not in self._alone and not self._keeps_rows_apart(name):
+            self._alone.add(adapter)
+
+    def _keeps_rows_apart(self, name: str) -> bool:
+        """Whether every layer sees the batch as rows of tokens: experts, for one, see tokens in any order."""
+        self._flat = False
+        self._slices = ((0, 1, name),)
+        pad = self.tokenizer.pad_token_id
+        with torch.inference_mode():
+            self.inner(input_ids=torch.tensor([[pad], [pad]], device=self.device), use_cache=False)
+        self._slices = None
+        return not self._flat
 
     def _forget(self, adapter: str) -> None:
         self.model.delete_adapter(self._names.pop(adapter))
@@ -110,11 +138,31 @@ class MixedBase(AdapterBase):
         slices = self._slices
         if slices is None:
             return original(x, *args, **more)
+        if x.dim() != 3:
+            self._flat = True
+            return base(x, *args, **more)
         result = base(x, *args, **more)
         for start, stop, name in slices:
             if (product := products.get(name)) is not None:
-                result[start:stop] += x[start:stop].to(product[0].dtype) @ product[0] @ product[1]
+                a, b = product
+                rows = x[start:stop].reshape(-1, x.shape[-1])
+                # As two plain matrices: that is the quickest way into a product this small.
+                result[start:stop] += torch.mm(torch.mm(rows.to(a.dtype), a), b).view(
+                    stop - start, *result.shape[1:]
+                )
         return result
+
+
+def reads_no_base(adapter: Path) -> bool:
+    """Whether the adapter is LoRA of the plain kind, which is added to what the base computes."""
+    try:
+        config = json.loads((adapter / "adapter_config.json").read_bytes())
+    except (OSError, ValueError):
+        return True  # what is wrong is said where it is loaded
+    plain_start = config.get("init_lora_weights") in (True, False, None, "gaussian")
+    variants = ("use_dora", "modules_to_save", "trainable_token_indices", "layer_replication", "loftq_config")
+    other = any(config.get(name) for name in variants) or config.get("bias") not in (None, "none")
+    return config.get("peft_type") == "LORA" and plain_start and not other
 
 
 def wears(layer: Any, name: str) -> bool:

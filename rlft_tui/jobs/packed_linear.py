@@ -6,6 +6,7 @@ product. The results are the same bit for bit. The price is a second copy of the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -27,20 +28,12 @@ def pack_linears(model: Any) -> int:
     None on a GPU, in another type than bf16, on a machine or a torch without the kernels, or where
     memory is short. The weights must not be changed afterwards.
     """
-    layers = [
-        module
-        for module in model.modules()
-        if type(module) is nn.Linear
-        and module.weight.dtype == torch.bfloat16
-        and module.weight.device.type == "cpu"
-    ]
+    layers = _packable(model)
     size = sum(layer.weight.numel() * layer.weight.element_size() for layer in layers)
     if not layers or psutil.virtual_memory().available < _SPARE * size or not _has_kernels():
         return 0
     for layer in layers:
-        packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), _ROWS)
-        bias = None if layer.bias is None else layer.bias.detach()
-        layer.forward = partial(_product, packed, bias)
+        _pack(layer)
     return len(layers)
 
 
@@ -54,6 +47,44 @@ def packed(model: Any) -> Iterator[None]:
         for module in model.modules():
             if isinstance(own := vars(module).get("forward"), partial) and own.func is _product:
                 del module.forward
+
+
+def keep_packed_only(model: Any) -> int:
+    """Pack the layers and let go of their weights, so that the memory stays what it was; how many.
+
+    A layer keeps a weight of its shape and type that holds nothing: only forward passes work from
+    here on. Weights that another module reads as well, such as tied embeddings, stay as they are.
+    """
+    readers = Counter(
+        id(own)
+        for module in model.modules()
+        for own in vars(module)["_parameters"].values()
+        if own is not None
+    )
+    layers = [layer for layer in _packable(model) if readers[id(layer.weight)] == 1]
+    if not layers or not _has_kernels():
+        return 0
+    for layer in layers:
+        _pack(layer)
+        empty = torch.zeros(1, dtype=layer.weight.dtype).expand(layer.weight.shape)
+        layer.weight = nn.Parameter(empty, requires_grad=False)
+    return len(layers)
+
+
+def _packable(model: Any) -> list[Any]:
+    return [
+        module
+        for module in model.modules()
+        if type(module) is nn.Linear
+        and module.weight.dtype == torch.bfloat16
+        and module.weight.device.type == "cpu"
+    ]
+
+
+def _pack(layer: Any) -> None:
+    packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), _ROWS)
+    bias = None if layer.bias is None else layer.bias.detach()
+    layer.forward = partial(_product, packed, bias)
 
 
 def _product(packed: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:

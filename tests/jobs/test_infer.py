@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rlft_tui.jobs.answer_text import AnswerText
+from rlft_tui.jobs.model_loading import choose_device, choose_dtype
 from tests.jobs.job_process import environment
 
 
@@ -125,6 +126,28 @@ def test_a_batch_of_mixed_adapters_writes_what_each_writes_alone(
     assert alone[0] != alone[1]
 
 
+def test_a_mixed_batch_is_what_transformers_writes(
+    worker: WorkerUnderTest, tiny_adapter: str, tiny_model: Path
+) -> None:
+    device = choose_device()
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    plain = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=choose_dtype("auto", device)).to(device)
+    turn = [{"role": "user", "content": "Say ö."}]
+    ids = tokenizer.apply_chat_template(
+        turn, add_generation_prompt=True, return_dict=True, return_tensors="pt"
+    ).to(device)
+
+    def greedy(model: Any) -> str:
+        written = model.eval().generate(**ids, do_sample=False, max_new_tokens=24)[0]
+        return str(tokenizer.decode(written[ids["input_ids"].shape[1] :], skip_special_tokens=True))
+
+    expected = [greedy(plain)]
+    expected.append(greedy(PeftModel.from_pretrained(plain, tiny_adapter)))
+    worker.answer("plain", ("", tiny_adapter), temperature=0.0, max_new_tokens=24)
+    replies = worker.read_until_ended("plain", 2)
+    assert [text_of(replies, side) for side in (0, 1)] == expected
+
+
 def test_a_request_joins_while_another_is_written(worker: WorkerUnderTest) -> None:
     worker.answer("alone", ("",), temperature=0.0, max_new_tokens=20, says="A much longer prompt than that.")
     expected = text_of(worker.read_until_ended("alone", 1), 0)
@@ -170,6 +193,27 @@ def test_only_the_likeliest_tokens_are_drawn_with_top_k(worker: WorkerUnderTest)
     assert text_of(worker.read_until_ended("one of one", 1), 0) == greedy
     worker.answer("penalised", ("",), temperature=0.0, repetition_penalty=10.0)
     assert text_of(worker.read_until_ended("penalised", 1), 0) != greedy
+
+
+def test_an_adapter_that_is_more_than_two_products_gets_a_batch_of_its_own(
+    worker: WorkerUnderTest, tiny_adapter: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    """DoRA reads the base's weights: they are there again, and the others answer as before."""
+    greedy = {"temperature": 0.0, "max_new_tokens": 24}
+    worker.answer("before", ("", tiny_adapter), **greedy)
+    before = worker.read_until_ended("before", 2)
+    with torch.random.fork_rng():
+        torch.manual_seed(6)
+        base = AutoModelForCausalLM.from_pretrained(tiny_model)
+        config = LoraConfig(
+            r=4, lora_alpha=64, target_modules="all-linear", init_lora_weights=False, use_dora=True
+        )
+        get_peft_model(base, config).save_pretrained(tmp_path)
+    worker.answer("dora", (str(tmp_path), "", tiny_adapter), **greedy)
+    replies = worker.read_until_ended("dora", 3)
+    assert text_of(replies, 1) == text_of(before, 0)
+    assert text_of(replies, 2) == text_of(before, 1)
+    assert text_of(replies, 0) not in ("", text_of(before, 0))
 
 
 def test_models_are_loaded_ahead(worker: WorkerUnderTest, tiny_adapter: str) -> None:
