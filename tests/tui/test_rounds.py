@@ -106,10 +106,10 @@ def job_ends(terminal: TerminalSession, client: WorkspaceClient, method: str) ->
     """Read on until the run of a method has finished: a job takes its time on a busy machine."""
 
     def finished() -> bool:
-        terminal.read()
+        terminal.read(0.5)
         return any(run.method == method and run.status == "finished" for run in client.runs())
 
-    wait_for(finished, f"the {method} run", 300)
+    wait_for(finished, f"the {method} run", 400)
 
 
 def judge_all(terminal: TerminalSession, client: WorkspaceClient, model: str, pairs: int) -> None:
@@ -124,6 +124,7 @@ def judge_all(terminal: TerminalSession, client: WorkspaceClient, model: str, pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_from_verdicts_to_a_promoted_model_and_on_to_the_next_round_by_keys_alone(
     workspace: Workspace, client: WorkspaceClient, tiny_models: tuple[str, str], tmp_path: Path
 ) -> None:
