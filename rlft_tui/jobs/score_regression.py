@@ -65,7 +65,7 @@ def score_trainer(setup: Setup[RewardSpec]) -> ScoreTrainer:
     return ScoreTrainer(
         model=model,
         args=TrainingArguments(**setup.arguments, remove_unused_columns=False),
-        train_dataset=examples,  # type: ignore[arg-type]
+        train_dataset=examples,
         data_collator=lambda rows: collate(rows, pad_id),
     )
 

@@ -190,13 +190,13 @@ def reference_of(trainer: Any) -> Reference | None:
 
     None for full fine-tuning by a method that keeps no copy.
     """
-    from trl.trainer.utils import use_adapter
-
     policy = trainer.model
     if hasattr(policy, "peft_config"):
 
         @contextlib.contextmanager
         def without_adapter() -> Iterator[Any]:
+            from trl.trainer.utils import use_adapter
+
             # An adapter that is continued has a frozen copy beside it where the method needs one.
             with use_adapter(policy, "ref" if "ref" in policy.peft_config else None):
                 yield policy

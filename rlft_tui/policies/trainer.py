@@ -6,6 +6,7 @@ the scores, then PPO against it. What is left is one version's folder (models/po
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -51,19 +52,20 @@ class RLHFTrainer:
         feedbacks: Iterable[Mapping[str, Any] | Any],
         output_dir: str | Path | None = None,
         *,
-        agent: str = "default",
+        agent: str = "",
     ) -> TrainingResults:
         """Train the reward model, then the policy; returns when ``output_dir`` is whole.
 
         ``feedbacks``: mappings, or objects, with prompt, response and score (0 to 1); ten at least.
         ``output_dir``: the version's folder, which must not exist or be empty; by default
-        ``$MODELS_DIR/AGENT/vN``, N the number of scores. RlftError with the last line of what went wrong;
+        ``$MODELS_DIR/AGENT/vN``, N the number of scores. ``agent``: the policy's name, by default that of the
+        folder around ``output_dir``. RlftError with the last line of what went wrong;
         the run folders then stay beside the output, named in the error. An interrupt ends the job.
         """
         _log_as_asked()
         rows = [_row(number, one) for number, one in enumerate(feedbacks)]
         check_count(len(rows))
-        check_agent(agent)
+        agent = check_agent(agent) if agent else _agent_around(output_dir)
         require_training_stack()
         target = _target(output_dir, agent, len(rows))
         if target.exists() and any(target.iterdir()):
@@ -86,6 +88,14 @@ class RLHFTrainer:
         shutil.rmtree(work, ignore_errors=True)
         log.info("%s: %s", agent, made.model_path)
         return made
+
+
+def _agent_around(output_dir: str | Path | None) -> str:
+    """The name of the folder that the version goes into, where it can be a policy's."""
+    if output_dir is not None:
+        with contextlib.suppress(RlftError):
+            return check_agent(Path(output_dir).expanduser().absolute().parent.name)
+    return "default"
 
 
 def _target(output_dir: str | Path | None, agent: str, count: int) -> Path:

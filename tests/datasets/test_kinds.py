@@ -17,7 +17,7 @@ from rlft_tui.datasets.dataset_files import encode_rows, read_kind, read_rows
 from rlft_tui.datasets.datasets_table import dataset_for
 from rlft_tui.datasets.derive import METHOD_KINDS, rows_for
 from rlft_tui.datasets.near_duplicates import near_duplicates
-from rlft_tui.datasets.rows import CompletionRow, JudgedRow, PreferenceRow, PromptRow, Row
+from rlft_tui.datasets.rows import CompletionRow, JudgedRow, PreferenceRow, PromptRow, Row, ScoredRow
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.method_rows import method_rows
 from rlft_tui.labels.feedback import Feedback
@@ -98,6 +98,56 @@ def test_judged_answers_of_verdicts_and_scores(database: Database, workspace: Wo
     ]
     # The losing answer of pair-0 got a good score: it is wanted as often as unwanted.
     assert left_out == {"contradiction": 2, "flagged": 1, "mediocre score": 1, "tie": 1}
+
+
+def test_scored_answers_keep_their_scores_and_go_by_policy(database: Database, workspace: Workspace) -> None:
+    rows, left_out = built(database, workspace, "scored")
+    assert [(row.completion[0]["content"], row.score) for row in rows if isinstance(row, ScoredRow)] == [
+        ("Well.", 0.9),
+        ("Badly.", 0.25),
+        ("So so.", 0.6),
+        (B.format(0), 0.8),
+    ]
+    assert left_out == {}
+    with database.write() as connection:
+        for number, (agent, model) in enumerate(
+            (
+                ("nurse", ""),
+                ("nurse", "else"),
+                ("", "nurse-v12"),
+                ("", "nurse-v9-2"),
+                ("", "nurse"),
+                ("x", "nurse-v1"),
+            )
+        ):
+            one = Feedback(f"n{number}", "Say.", "No.", 0.5, "score", "ada", model=model, agent=agent)
+            insert_operations(connection, [one])
+    spec = DatasetSpec(kind="scored", heldout_fraction=0, agent="nurse")
+    dataset = build_dataset(database, workspace, spec, now=2.0)
+    found = read_rows(Path(dataset.path) / "train.jsonl", "scored")
+    assert sorted(row.example_id for row in found) == ["n0", "n1", "n2", "n3"]
+    with pytest.raises(RlftError, match=r"there are no scores to train on\. Score some"):
+        build_dataset(database, workspace, DatasetSpec(kind="scored", agent="nur.e"), now=3.0)
+
+
+def test_other_methods_read_scores_by_the_guide() -> None:
+    prompt, said = turn("Say."), [turn(text, "assistant") for text in ("good", "poor", "so so")]
+    rows: list[Row] = [
+        ScoredRow(prompt, text, score, text[0]["content"])
+        for text, score in zip(said, (0.7, 0.4, 0.6), strict=True)
+    ]
+    assert rows_for("reward", "scored", rows) == rows
+    assert [row.example_id for row in rows_for("sft", "scored", rows)] == ["good"]
+    judged_rows = rows_for("kto", "scored", rows)
+    assert [(row.example_id, row.label) for row in judged_rows if isinstance(row, JudgedRow)] == [
+        ("good", True),
+        ("poor", False),
+    ]
+    assert len(rows_for("ppo", "scored", rows)) == 1
+    checked = check_rows([ScoredRow(prompt, said[0], 0.5, str(n)) for n in range(20)], [])
+    assert any("the scores hardly vary" in warning for warning in checked.warnings)
+    with pytest.raises(RlftError, match="dpo cannot be trained on scored data"):
+        rows_for("dpo", "scored", rows)
 
 
 def test_prompts_of_the_workspace(database: Database, workspace: Workspace) -> None:

@@ -1,8 +1,10 @@
-"""The Python face: the guide's own example on a tiny model, the presets, and what is refused at once."""
+"""The Python face: what a config means for the two runs, the presets, and what is refused at once.
+
+The training itself: tests/server/test_policy_service.py.
+"""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from rlft_tui import RewardModelConfig, RLHFTrainer, TrainingConfig, TrainingRes
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.policies.chain import chain
 from rlft_tui.policies.rough_estimate import count_parameters, estimated_minutes
+from rlft_tui.policies.trainer import _agent_around
 from rlft_tui.policies.training_config import ppo_values, reward_values, training_config
 from rlft_tui.runs.run_spec import parse_spec
 from rlft_tui.runs.specs.base import ModelSource
@@ -21,7 +24,6 @@ from rlft_tui.runs.specs.ppo import PpoSpec
 from rlft_tui.runs.specs.reward import RewardSpec
 from tests.tiny_model import make_tiny_model
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "policy-service.md"
 SCORES = [{"prompt": f"Say {n}.", "response": "No.", "score": n / 10} for n in range(10)]
 
 
@@ -30,44 +32,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("base") / "tiny")
 
 
-@pytest.mark.timeout(900)
-def test_the_guides_example_makes_a_version_that_plain_transformers_loads(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    for printed, short in (
-        ('base_model="smollm2-135m"', f'base_model="{tiny}", threads=1, max_new_tokens=8'),
-        ("max_steps=50", "max_steps=2"),
-        ('"num_epochs": 5', '"num_epochs": 1'),
-    ):
-        assert printed in example
-        example = example.replace(printed, short)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LOG_LEVEL", "info")
-    names: dict[str, Any] = {}
-    exec(compile(example, str(GUIDE), "exec"), names)
-    result = names["result"]
-    assert names["again"] == result
-    assert (result.training_steps, result.feedback_count, result.version) == (2, 12, "v1")
-    assert isinstance(result.final_reward_mean, float)
-    assert isinstance(result.final_reward_std, float)
-    version = tmp_path / "models" / "nurse" / "v1"
-    assert result.model_path == str(version / "policy")
-    assert {path.name for path in version.parent.iterdir()} == {"v1"}
-    assert {path.name for path in (version / "reward_model").iterdir()} == {
-        "base_model",
-        "reward_head",
-        "config.json",
-    }
-    assert (version / "training.log").read_text().count("finished after") == 2
-
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokens = AutoTokenizer.from_pretrained(result.model_path)("Hello", return_tensors="pt")
-    policy = AutoModelForCausalLM.from_pretrained(result.model_path)
-    assert policy.generate(**tokens, max_new_tokens=2).shape[0] == 1
+def test_a_folder_with_something_in_it_is_left_alone(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(RlftError, match="the folder is not empty"):
-        RLHFTrainer(TrainingConfig(base_model=str(tiny))).train(names["feedbacks"], version)
+        RLHFTrainer(TrainingConfig(base_model=str(tiny))).train(SCORES, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_the_names_come_without_torch() -> None:
@@ -151,6 +120,13 @@ def test_scores_that_are_none_are_refused_and_nothing_is_made(
     with pytest.raises(RlftError, match=said):
         RLHFTrainer().train(feedbacks, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("output_dir", "agent"), [("models/nurse/v1", "nurse"), (".hidden/v1", "default"), (None, "default")]
+)
+def test_a_policy_is_called_after_the_folder_around_it(output_dir: str | None, agent: str) -> None:
+    assert _agent_around(output_dir) == agent
 
 
 def test_a_model_that_is_not_here_is_named_with_the_remedy(

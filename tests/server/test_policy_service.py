@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,8 +94,45 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         stop_server(workspace)
 
 
+@dataclass(frozen=True, slots=True)
+class PythonExample:
+    """The guide's Python, going on in a process of its own."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+
+
 @pytest.fixture(scope="module")
-def printed(service: Service) -> list[tuple[str, str]]:
+def python_example(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PythonExample]:
+    """Started before the curl lines, so that both trainings go on at once."""
+    (example,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    tiny = service.workspace.root.parent / "tiny"
+    for printed, short in (
+        ('base_model="smollm2-135m"', f'base_model="{tiny}", threads=1, max_new_tokens=8'),
+        ("max_steps=50", "max_steps=2"),
+        ('"num_epochs": 5', '"num_epochs": 1'),
+    ):
+        assert printed in example
+        example = example.replace(printed, short)
+    example += "assert again == result\nimport sys\nassert 'torch' not in sys.modules\n"
+    folder = tmp_path_factory.mktemp("python")
+    process = subprocess.Popen(
+        [sys.executable, "-c", example],
+        cwd=folder,
+        # Where this package lies, installed or not.
+        env={**os.environ, "PYTHONPATH": str(GUIDE.parents[2]), "LOG_LEVEL": "info"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    yield PythonExample(process, folder)
+    if process.poll() is None:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def printed(service: Service, python_example: PythonExample) -> list[tuple[str, str]]:
     """Every block of the guide with curl in it, and what it printed; the training is among them."""
     blocks = re.findall(r"```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     return [(block, service.shell(block)) for block in blocks if "curl" in block]
@@ -283,6 +321,34 @@ def test_a_wrong_token_gets_a_401_everywhere(service: Service, token: str) -> No
         ("GET", "/openapi.json"),
     ):
         assert service.ask(method, path, {}, token).status_code == 401, path
+
+
+def test_the_guides_python_makes_a_version_that_plain_transformers_loads(
+    python_example: PythonExample,
+) -> None:
+    printed, errors = python_example.process.communicate(timeout=SECONDS)
+    assert python_example.process.returncode == 0, errors
+    version = python_example.folder / "models" / "nurse" / "v1"
+    result = TrainingResults.load(version)
+    assert (result.training_steps, result.feedback_count, result.version) == (2, 12, "v1")
+    assert result.model_path == str(version / "policy")
+    assert printed == (
+        f"{result.model_path} {result.final_reward_mean} {result.final_reward_std} {result.training_steps}\n"
+    )
+    assert "nurse: 12 scores" in errors
+    assert {path.name for path in version.parent.iterdir()} == {"v1"}
+    assert {path.name for path in (version / "reward_model").iterdir()} == {
+        "base_model",
+        "reward_head",
+        "config.json",
+    }
+    assert (version / "training.log").read_text().count("finished after") == 2
+
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokens = AutoTokenizer.from_pretrained(result.model_path)("Hello", return_tensors="pt")
+    policy = AutoModelForCausalLM.from_pretrained(result.model_path)
+    assert policy.generate(**tokens, max_new_tokens=2).shape[0] == 1
 
 
 def test_secrets_stand_in_no_log_run_folder_or_database(
