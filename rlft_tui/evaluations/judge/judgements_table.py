@@ -1,4 +1,7 @@
-"""SQL on ``judgements``, and on what is there to be judged."""
+"""SQL on ``judgements``, and on what is there to be judged.
+
+A deleted run leaves its calls here: they were paid for, and what they judged is not judged again.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +45,6 @@ def list_judgements(
         {**values, "limit": limit, "offset": offset},
     ).fetchall()
     return total, tuple(_judgement(row) for row in rows)
-
-
-def remove_judgements_of_run(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
-    """Forget a run's calls; the labels that came of them stay."""
-    connection.execute("delete from judgements where run_id = ?", [run_id])
 
 
 def pairs_to_judge(
