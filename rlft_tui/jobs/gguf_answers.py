@@ -10,10 +10,15 @@ import torch
 
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.jobs.answer_side import Side
+from rlft_tui.jobs.export.engines import has_amx, leave_weights_as_stored
 from rlft_tui.runs.specs.base import ModelSource
 
 CONTEXT = 4096
 """Tokens of conversation and answer at most, unless the model was made for fewer."""
+
+
+_opened: set[str] = set()
+"""Files that were opened in this process."""
 
 
 class PlainText:
@@ -103,14 +108,19 @@ class GgufAnswers:
 
 def _open(path: str) -> Any:
     try:
-        from llama_cpp import Llama
+        import llama_cpp
     except ImportError:
         raise UnavailableError(
             "a GGUF file needs llama-cpp-python, which is not installed",
             where=path,
             remedy="pip install llama-cpp-python, or serve the file with llama.cpp and name it as a provider",
         ) from None
+    if not _opened and has_amx():
+        leave_weights_as_stored(llama_cpp.llama_cpp)
+    _opened.add(path)
     try:
-        return Llama(model_path=path, n_ctx=CONTEXT, n_threads=torch.get_num_threads(), verbose=False)
+        return llama_cpp.Llama(
+            model_path=path, n_ctx=CONTEXT, n_threads=torch.get_num_threads(), verbose=False
+        )
     except (ValueError, OSError) as error:
         raise NotFoundError(f"llama.cpp cannot read it: {str(error).splitlines()[0]}", where=path) from None

@@ -135,7 +135,7 @@ def has_amx() -> bool:
         return False
 
 
-def _leave_weights_as_stored(library: Any) -> None:
+def leave_weights_as_stored(library: Any) -> None:
     """Keep llama.cpp from laying quantised weights out for AMX.
 
     That path has ended the process with a segmentation fault at the first token of a q8_0 (ggml-org/llama.cpp
@@ -158,7 +158,7 @@ class LlamaCppEngine:
         import llama_cpp
 
         if has_amx():
-            _leave_weights_as_stored(llama_cpp.llama_cpp)
+            leave_weights_as_stored(llama_cpp.llama_cpp)
         self.llama: Any = llama_cpp.Llama(
             str(path), n_ctx=context, n_batch=context, logits_all=True, verbose=False,
             n_threads=torch.get_num_threads(), n_gpu_layers=0,
