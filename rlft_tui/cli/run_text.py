@@ -21,18 +21,27 @@ def run_json(run: RunSummary) -> dict[str, Any]:
 
 def runs_table(runs: Sequence[RunSummary]) -> str:
     """One line a run; without the year and the seconds it fits into 80 columns."""
+    writes = any(_speed(run) for run in runs)
     rows = [
         (
             run.id,
             status_text(run),
             f"{run.step}/{run.steps or '?'}",
             run.metrics.get("loss"),
+            *((_speed(run),) if writes else ()),
             time.strftime("%m-%d %H:%M", time.localtime(run.created)),
             run.model,
         )
         for run in runs
     ]
-    return table(("id", "status", "step", "loss", "created", "model"), rows)
+    speed = ("tokens/s",) if writes else ()
+    return table(("id", "status", "step", "loss", *speed, "created", "model"), rows)
+
+
+def _speed(run: RunSummary) -> str:
+    """Of a run that is writing texts now."""
+    value = run.metrics.get("tokens_per_second")
+    return f"{value:.0f}" if run.status == "running" and isinstance(value, float | int) else ""
 
 
 def run_fields(run: RunSummary) -> list[tuple[str, object]]:

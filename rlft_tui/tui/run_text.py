@@ -138,6 +138,9 @@ def steps(run: RunSummary) -> str:
 def headline(run: RunSummary) -> str:
     """The one figure that a list shows."""
     if word := made(run):
+        speed = run.metrics.get("tokens_per_second")
+        if run.status == "running" and isinstance(speed, float | int):
+            return f"{speed:.0f} tokens/s"
         return f"{run.step:,} {word}" if run.step else "–"
     value = run.metrics.get("loss", run.metrics.get("train_loss"))
     return figure(value) if value is not None else "–"
