@@ -150,10 +150,11 @@ class SlotDecoding:
             use_cache=True,
             logits_to_keep=torch.tensor(last, device=self.device),
         )
+        layers: list[Any] = list(cache.layers)
         for at, prompt in enumerate(prompts):
             states = tuple(
                 (layer.keys[at, :, : len(prompt)], layer.values[at, :, : len(prompt)])
-                for layer in cache.layers
+                for layer in layers
             )
             logits = output.logits[at, last.index(len(prompt) - 1)].float()
             self._prefixes[prompt] = Prefix(states, logits)
