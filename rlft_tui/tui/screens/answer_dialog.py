@@ -32,7 +32,7 @@ class AnswerDialog(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = self._title
+            box.border_title = Content(self._title)  # a name in it is no markup
             box.border_subtitle = " · ".join(filter(None, (self._agree, self._back)))
             with VerticalScroll():
                 yield Static(self._text)

@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
@@ -36,7 +37,7 @@ class RemarkScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = self._title
+            box.border_title = Content(self._title)  # a name in it is no markup
             box.border_subtitle = "enter keeps · esc leaves"
             yield Input(self._text, compact=True)
             yield Static(self._hint, markup=False)

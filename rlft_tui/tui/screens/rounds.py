@@ -146,7 +146,7 @@ class RoundsScreen(WatchingScreen):
         if (one := self.selected) is None:
             return
         if not one.pairs:
-            self.notify(advice(one), timeout=5, markup=False)
+            self.notify(run_text.plain(advice(one)), timeout=5, markup=False)
             return
         self.bench.queue_view = replace(
             self.bench.queue_view,
@@ -194,7 +194,7 @@ class RoundsScreen(WatchingScreen):
         self.bench.push_screen(AgreeScreen(lines, title="Reject?", agree="y rejects"), answered)
 
     def _decided(self, one: RoundStanding) -> None:
-        self.notify(f"{one.round.model}: {stage_text(one)}", timeout=4, markup=False)
+        self.notify(run_text.plain(f"{one.round.model}: {stage_text(one)}"), timeout=4, markup=False)
         self.look_now()
 
     def action_more(self) -> None:
@@ -221,7 +221,7 @@ class RoundsScreen(WatchingScreen):
         rows = found.dataset.train_rows + found.dataset.heldout_rows
         name = found.dataset.name or found.dataset.hash
         new = "built" if found.is_new else "has the same labels as before"
-        self.notify(f"Data set {name} {new}: {rows:,} rows", timeout=6, markup=False)
+        self.notify(run_text.plain(f"Data set {name} {new}: {rows:,} rows"), timeout=6, markup=False)
         self.bench.show_screen(
             "launch",
             method=found.method,
