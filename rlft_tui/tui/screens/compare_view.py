@@ -163,6 +163,7 @@ class CompareView(WorkbenchScreen):
             column.display = place in shown
             alone = number % columns == 1 and columns > 1 and place == shown[-1]
             column.styles.column_span = columns if alone else 1
+        self.call_after_refresh(self.paint_words)  # the titles say what fits into the new columns
 
     # painting
     def keys_changed(self) -> None:
