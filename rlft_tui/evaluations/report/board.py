@@ -148,6 +148,9 @@ def cell_text(row: BoardRow, cell: Cell) -> str:
     if cell.value is None or cell.before is None or _is_rate(row.metric):
         return text
     before = figure(cell.before, share=share)
+    if before == text and cell.value != cell.before:
+        # A small difference over many items may be sure all the same: it is to be seen.
+        text, before = (f"{100 * one:.2f} %" if share else f"{one:.5g}" for one in (cell.value, cell.before))
     if before == text:
         return f"{text} (= baseline)"
     return f"{text} ({'↑' if cell.value > cell.before else '↓'} from {before})"

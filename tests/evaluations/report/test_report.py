@@ -72,6 +72,18 @@ def test_values_of_other_settings_are_not_compared(board: Board) -> None:
     assert (cell.standing, cell_text(row, cell)) == ("none", "90.0 %")
 
 
+def test_a_small_difference_is_shown_in_more_digits() -> None:
+    found = [
+        Evaluation(name, "s", "t", "perplexity", value, 9)
+        for name, value in (("a", 257.5341), ("b", 257.5246))
+    ]
+    (row,) = make_board(found, [], baseline="a").rows
+    assert cell_text(row, row.cells[1]) == "257.52 (↓ from 257.53)"
+    same = [Evaluation(name, "s", "t", "accuracy", 0.125, 24) for name in "ab"]
+    (row,) = make_board(same, [], baseline="a").rows
+    assert cell_text(row, row.cells[1]) == "12.5 % (= baseline)"
+
+
 def test_markdown_and_csv_hold_every_figure(board: Board) -> None:
     text = markdown(board)
     assert "| metric | base (baseline) | tuned | ppo |" in text
