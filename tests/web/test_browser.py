@@ -18,6 +18,8 @@ import pytest
 from rlft_tui.client.connection import connect
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.config import create_workspace
+from rlft_tui.errors import UnavailableError
+from rlft_tui.paths import Workspace
 from tests.conftest import add_pairs, stop_server, wait_for
 from tests.web.chromium import chromium, open_page
 
@@ -36,6 +38,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     }  # fmt: skip
     workspace = create_workspace(place / "workspace")
     workspace.settings.write_text('labeler = "ada"\nidle_minutes = 3.0\ndaily_backups = 0\n')
+    os.environ["XDG_RUNTIME_DIR"], before = str(runtime), os.environ.get("XDG_RUNTIME_DIR")
+    wait_for(lambda: _is_up(workspace), "the workspace's server")
     said = place / "said.txt"
     with said.open("wb") as output:
         process = subprocess.Popen(
@@ -51,7 +55,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         line = process.stdout.readline()
         assert line, said.read_text()
         printed += line
-    os.environ["XDG_RUNTIME_DIR"], before = str(runtime), os.environ.get("XDG_RUNTIME_DIR")
     try:
         with connect(workspace) as client:
             add_pairs(client, 2, prefix="browser")
@@ -67,6 +70,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             del os.environ["XDG_RUNTIME_DIR"]
         else:
             os.environ["XDG_RUNTIME_DIR"] = before
+
+
+def _is_up(workspace: Workspace) -> bool:
+    """A busy machine may take longer than the server is waited for."""
+    try:
+        connect(workspace).close()
+    except UnavailableError:
+        return False
+    return True
 
 
 def ask(address: str, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
