@@ -54,14 +54,14 @@ def export(job: Job, spec: ExportSpec) -> int:
         original = Original(spec, device)
         step(job, 1, "answering", f"{spec.prompts} prompts, the original")
         reference = original.answer()
-        if job.stop.asked:
+        if is_stopped(job):
             return job.stopped("nothing was written")
 
         # -- the files
         step(job, 2, "writing", spec.form + (f" {spec.quant}" if spec.quant else ""))
         written = Written(spec, original, draft)
         original.free()
-        if job.stop.asked:
+        if is_stopped(job):
             return job.stopped("nothing was written")
 
         # -- the proof
@@ -85,6 +85,11 @@ def export(job: Job, spec: ExportSpec) -> int:
     job.log.write("end", status="finished", model=str(target))
     say(f"finished: {target}")
     return 0
+
+
+def is_stopped(job: Job) -> bool:
+    """Whether somebody has asked the run to end."""
+    return bool(job.stop.asked)
 
 
 def step(job: Job, number: int, name: str, detail: str) -> None:

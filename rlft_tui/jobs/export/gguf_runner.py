@@ -37,7 +37,7 @@ def main(converter: str, model: str, out: str, quant: str, name: str) -> None:
 
         # What a kind of model wants kept in higher precision asks its base class last.
         ModelBase.tensor_force_quant = low_bits
-        gguf.GGUFWriter.add_file_type = add_file_type
+        gguf.GGUFWriter.add_file_type = add_file_type  # type: ignore[method-assign]
 
     known = TextModel.get_vocab_base_pre
 

@@ -37,7 +37,7 @@ class Written:
         self.ends = original.ends
         self.dtype = original.dtype
         self.note = ""
-        self.held_in = spec.quant or "fp32"
+        self.held_in: str = spec.quant or "fp32"
         """What the weights are held in: a quantisation, or fp32, bf16, fp16."""
         getattr(self, f"_write_{spec.form}")(original)
 
@@ -131,7 +131,8 @@ class Written:
             return engine, ExportedTokenizer(template, ends, tokens)
         model: Any = AutoModelForCausalLM.from_pretrained(
             self.folder, gguf_file=self._gguf.name, dtype=self.dtype
-        ).to(device)
+        )
+        model = model.to(device)
         own = [self.tokenizer.convert_ids_to_tokens(ids) for ids in reference.prompts]
         places = {token: at for at, token in enumerate(vocabulary)}
         tokens = [[places.get(token, -1) for token in line] for line in own]

@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -29,9 +30,9 @@ def main() -> None:
     asked = parser.parse_args()
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer = AutoTokenizer.from_pretrained(asked.base)
+    tokenizer: Any = AutoTokenizer.from_pretrained(asked.base)
     base = AutoModelForCausalLM.from_pretrained(asked.base, dtype="auto")
-    model = PeftModel.from_pretrained(base, str(FOLDER)).to(device).eval()
+    model: Any = PeftModel.from_pretrained(base, str(FOLDER)).to(device).eval()
     messages = [{"role": "system", "content": asked.system}] if asked.system else []
     messages.append({"role": "user", "content": asked.prompt or sys.stdin.read().strip()})
     inputs = tokenizer.apply_chat_template(

@@ -7,6 +7,7 @@ echo "Write one sentence about the sea." | python generate.py --tokens 80 --temp
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -25,8 +26,9 @@ def main() -> None:
 
     folder = Path(__file__).resolve().parent
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto").to(device).eval()
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+    model = model.to(device).eval()
     messages = [{"role": "system", "content": asked.system}] if asked.system else []
     messages.append({"role": "user", "content": asked.prompt or sys.stdin.read().strip()})
     inputs = tokenizer.apply_chat_template(
