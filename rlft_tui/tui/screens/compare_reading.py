@@ -159,9 +159,8 @@ class CompareReading(CompareView):
     def _cursor(self, place: int) -> int:
         """Where the cursor is; it begins at what is in view."""
         if place not in self._cursors:
-            pane = self.pane(place)
-            top = pane.first_character if pane.top else 0
-            self._cursors[place] = token_at(self.round.answer(place).probabilities, top)
+            pane, tokens = self.pane(place), self.round.answer(place).probabilities
+            self._cursors[place] = token_at(tokens, pane.first_character) if pane.top else 0
         return self._cursors[place]
 
     def _to_token(self, place: int, cursor: int) -> None:
