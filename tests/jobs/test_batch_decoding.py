@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rlft_tui.jobs.batch_decoding import SlotDecoding, takes_slots, write_rows
 from rlft_tui.jobs.decoding import Decoding, Row, end_ids, prompt_ids
+from rlft_tui.jobs.model_loading import AdapterBase
 from rlft_tui.jobs.packed_linear import pack_linears
 from rlft_tui.jobs.slot_attention import use_slot_attention
 from rlft_tui.jobs.slot_count import choose_slots
@@ -121,6 +123,27 @@ def test_packed_weights_give_the_same_bits(tiny_model: Path) -> None:
         pytest.skip("this torch or machine has no kernels for packed weights")
     with torch.inference_mode():
         assert torch.equal(plain(ids).logits, packed(ids).logits)
+
+
+def test_an_adapter_is_heard_through_packed_weights(tiny_model: Path, tmp_path: Path) -> None:
+    plain = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.bfloat16)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        lora = LoraConfig(r=4, target_modules=["q_proj", "up_proj"], init_lora_weights=False)
+        get_peft_model(plain, lora).save_pretrained(tmp_path)
+    base = AdapterBase(str(tiny_model), torch.bfloat16, "cpu")
+    base.load(str(tmp_path))
+    ids = torch.arange(3, 40)[None]
+    logits = {}
+    with torch.inference_mode():
+        for when in ("plain", "packed"):
+            for adapter in ("", str(tmp_path)):
+                base.select(adapter)
+                logits[when, adapter] = base.model(ids).logits
+            pack_linears(base.model)
+    assert torch.equal(logits["plain", ""], logits["packed", ""])
+    assert torch.equal(logits["plain", str(tmp_path)], logits["packed", str(tmp_path)])
+    assert not torch.equal(logits["packed", ""], logits["packed", str(tmp_path)])
 
 
 def test_nothing_is_packed_in_other_types(model: Any) -> None:
