@@ -6,9 +6,10 @@ product. The results are the same bit for bit. The price is a second copy of the
 
 from __future__ import annotations
 
+import ctypes
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -68,7 +69,14 @@ def keep_packed_only(model: Any) -> int:
         _pack(layer)
         empty = torch.zeros(1, dtype=layer.weight.dtype).expand(layer.weight.shape)
         layer.weight = nn.Parameter(empty, requires_grad=False)
+    _give_back_memory()
     return len(layers)
+
+
+def _give_back_memory() -> None:
+    """What was let go of lies between what is held, where glibc would keep it for later."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _packable(model: Any) -> list[Any]:
