@@ -162,6 +162,8 @@ def test_from_verdicts_to_a_promoted_model_and_on_to_the_next_round_by_keys_alon
         terminal.shows("● support-v24", "the current version")
         terminal.press("n")
         terminal.shows("--clone dpo-", "support-v24", "Ready: ctrl+s launches")
+        terminal.press("\x11")  # ctrl+q
+        assert terminal.end() == 0
     pointer = json.loads((workspace.models / "support" / "current.json").read_text())
     assert (pointer["model"], pointer["version"]) == ("support-v24", "v24")
     assert (workspace.models / "support" / "current" / "policy" / "config.json").is_file()
