@@ -218,7 +218,13 @@ class Inference:
             models = list(self._models.values())
             asked = self._users
         if worker is None or worker.ended:
-            none: dict[str, Any] = {"running": False, "pid": None, "base": "", "adapters": [], "memory_mb": None}
+            none: dict[str, Any] = {
+                "running": False,
+                "pid": None,
+                "base": "",
+                "adapters": [],
+                "memory_mb": None,
+            }
             return {**none, "asked": asked}
         memory = worker.memory_mb
         try:
