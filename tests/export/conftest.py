@@ -12,9 +12,10 @@ import pytest
 from rlft_tui.client.connection import connect
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.config import create_workspace
+from rlft_tui.errors import UnavailableError
 from rlft_tui.models.model import Model
 from rlft_tui.paths import Workspace
-from tests.conftest import stop_server
+from tests.conftest import stop_server, wait_for
 from tests.tiny_model import make_tiny_model
 
 
@@ -52,6 +53,15 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return base, root / "adapter"
 
 
+def _is_up(workspace: Workspace) -> bool:
+    """A busy machine may take longer than the server is waited for."""
+    try:
+        connect(workspace).close()
+    except UnavailableError:
+        return False
+    return True
+
+
 @pytest.fixture(scope="module")
 def place(tuned: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     root = tmp_path_factory.mktemp("place")
@@ -62,6 +72,7 @@ def place(tuned: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) ->
     workspace.settings.write_text('labeler = "ada"\nidle_minutes = 3.0\ndaily_backups = 0\nthreads = 1\n')
     base, adapter = tuned
     try:
+        wait_for(lambda: _is_up(workspace), "the workspace's server")
         with connect(workspace) as client:
             client.add_model(Model("tiny", "base", str(base)))
             client.add_model(Model("tuned", "adapter", str(adapter), base="tiny", base_path=str(base)))
