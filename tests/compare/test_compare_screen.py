@@ -297,7 +297,7 @@ def test_a_killed_worker_is_told_within_a_second_and_one_key_starts_another(
 
 def test_answers_that_are_done_stand_at_their_start(workspace: Workspace, client: WorkspaceClient) -> None:
     async def test() -> None:
-        async with comparing(workspace, tokens=800, size=(80, 14)) as (pilot, screen):
+        async with comparing(workspace, tokens=800, size=(60, 10)) as (pilot, screen):
             await shows(pilot, "F12 help")
             await pilot.press("h", "i", "ctrl+r")
             await shows(pilot, "Which is better?")
