@@ -12,13 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from rlft_tui.evaluations.evaluation import Evaluation, Item, MetricChange
 from rlft_tui.evaluations.results import estimate_of, ratio_parts
 from rlft_tui.evaluations.statistics import RESAMPLES
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 LEVEL = 0.05
 PERMUTATIONS = 10_000
@@ -39,6 +41,8 @@ class Difference:
 
 def difference(metric: str, items: Sequence[Item], baseline: Sequence[Item], *, seed: int = 0) -> Difference:
     """Model minus baseline, over the shared items."""
+    import numpy as np
+
     others = {item.item: item for item in baseline if item.scores.get(metric) is not None}
     mine = [item for item in items if item.scores.get(metric) is not None and item.item in others]
     theirs = [others[item.item] for item in mine]
@@ -74,6 +78,8 @@ def mcnemar(gained: int, lost: int) -> float:
 
 def permutation(gaps: Sequence[float], *, seed: int = 0) -> float:
     """Two-sided p of a mean of paired differences; exact for up to 13 of them that are not 0."""
+    import numpy as np
+
     kept = np.array([gap for gap in gaps if gap != 0.0])
     n = len(kept)
     if n == 0:
@@ -147,6 +153,8 @@ def changes(
 def _ratio_difference(
     metric: str, parts: tuple[str, str], mine: Sequence[Item], theirs: Sequence[Item], seed: int
 ) -> Difference:
+    import numpy as np
+
     above, below = parts
     columns = np.array(
         [
@@ -179,7 +187,9 @@ def _ratio_difference(
     return Difference(value, low, high, min(1.0, 2 * min(below_zero, above_zero)), n, "paired bootstrap")
 
 
-def _bootstrap(gaps: np.typing.NDArray[np.float64], seed: int) -> tuple[float | None, float | None]:
+def _bootstrap(gaps: npt.NDArray[np.float64], seed: int) -> tuple[float | None, float | None]:
+    import numpy as np
+
     n = len(gaps)
     if n < 2:
         return None, None

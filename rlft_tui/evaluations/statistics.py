@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from rlft_tui.labels.intervals import Z95, wilson
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 RESAMPLES = 2000
 BOOTSTRAP_ITEMS = 5000
@@ -61,6 +63,8 @@ def ratio(
 
     Items are drawn anew, both numbers of one together.
     """
+    import numpy as np
+
     n = len(tops)
     if not n:
         return NOTHING
@@ -93,6 +97,8 @@ def jackknife(value: float, without: Values) -> Estimate:
     For what a bootstrap would bias, such as the share of distinct words: an item drawn twice repeats
     itself.
     """
+    import numpy as np
+
     n = len(without)
     if n < 2:
         return Estimate(value, n)
@@ -118,6 +124,8 @@ def _resampled(
     above: npt.NDArray[np.float64], below: npt.NDArray[np.float64], seed: int
 ) -> npt.NDArray[np.float64]:
     """The ratio in each of ``RESAMPLES`` sets of items drawn with replacement."""
+    import numpy as np
+
     generator = np.random.default_rng(seed)
     n = len(above)
     drawn = np.empty(RESAMPLES)
@@ -130,5 +138,7 @@ def _resampled(
 
 
 def _stderr(values: Values) -> float | None:
+    import numpy as np
+
     n = len(values)
     return float(np.std(np.asarray(values, float), ddof=1)) / math.sqrt(n) if n > 1 else None

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import psutil
 
@@ -25,7 +25,6 @@ from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.models.pull import require_training_stack
 from rlft_tui.paths import Workspace
 from rlft_tui.prompts.prompt import Role
-from rlft_tui.providers.provider import Provider, open_provider
 from rlft_tui.providers.settings import ProviderSettings, key_of
 from rlft_tui.runs.exit_reason import one_line
 from rlft_tui.runs.run_spec import ModelSource
@@ -36,6 +35,9 @@ from rlft_tui.server.model_sources import resolve_model
 from rlft_tui.server.provider_answers import provider_side
 from rlft_tui.server.worker_process import Reply, WorkerProcess
 
+if TYPE_CHECKING:
+    from rlft_tui.providers.provider import Provider
+
 log = logging.getLogger("rlft.server.inference")
 
 LOG_NAME = "inference.log"
@@ -44,7 +46,7 @@ _REQUESTS_AT_ONCE = 16
 _LOG_TAIL = 4096
 _LARGEST_LOG = 4 << 20
 _ROLES = get_args(Role)
-Answerer = ModelSource | Provider
+Answerer: TypeAlias = "ModelSource | Provider"
 """Who answers a side: the worker with these folders, or a provider."""
 
 
@@ -101,6 +103,8 @@ class Inference:
                 except NotFoundError:
                     if name.partition(":")[0] not in providers:
                         raise
+                    from rlft_tui.providers.provider import open_provider
+
                     found.append(open_provider(providers, name))
         if self._own_module and any(isinstance(one, ModelSource) for one in found):
             require_training_stack()
@@ -124,6 +128,8 @@ class Inference:
 
     def provider_models(self, name: str) -> list[str]:
         """What a provider says it offers."""
+        from rlft_tui.providers.provider import open_provider
+
         return open_provider(self.provider_settings(), f"{name}:-", attempts=2).models()
 
     def warm_up(self, names: Sequence[str]) -> None:
@@ -153,7 +159,7 @@ class Inference:
         streams = [
             provider_side(one, sides[number], number, request)
             for number, one in enumerate(models)
-            if isinstance(one, Provider)
+            if not isinstance(one, ModelSource)
         ]
         if local:
             streams.append(self._local(request, local))

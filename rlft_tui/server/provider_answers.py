@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rlft_tui.errors import RlftError
 from rlft_tui.prompts.prompt import Message, conversation
 from rlft_tui.providers.chat import ChatRequest, Ended, Token
-from rlft_tui.providers.provider import Provider
 from rlft_tui.server.answers import AskedSide, GenerateRequest, StreamedText, TokenProbability
+
+if TYPE_CHECKING:
+    from rlft_tui.providers.provider import Provider
 
 PIECE_SECONDS = 0.05
 
