@@ -22,6 +22,7 @@ from rlft_tui.metrics.alarms.alarm import Alarm
 from rlft_tui.metrics.alarms.watch import Alarms
 from rlft_tui.runs.run_spec import Sampling
 from rlft_tui.runs.run_status import BEST, WORST
+from rlft_tui.runs.specs.ppo import PpoSpec
 
 
 class Watch:
@@ -86,7 +87,9 @@ class Watch:
         """Log an update, and do what is due after it."""
         step = update.number
         self.events.heed_changes(step - 1)
-        spec = self.spec = self.events.spec
+        spec = self.events.spec
+        assert isinstance(spec, PpoSpec)
+        self.spec = spec
         self.events.tokens = self.trainer.tokens
         values = metrics(update)
         self.events.units = {**self.events.units, **units(spec, values)}
