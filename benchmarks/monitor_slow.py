@@ -3,8 +3,8 @@
     python -m benchmarks.monitor_slow [--rate 10000] [--latency 0.2]
 
 The slow link is that of slow_link: ``--rate`` bytes a second, ``--latency`` seconds each way, 64 KB of
-buffers. A row is written every 0.3 s; ``?`` is pressed and its help awaited, then ``escape``. Floor: twice
-the latency and the bytes' own time. Flood: how old the newest row on screen is, by the step it shows.
+buffers. A row is written every 0.3 s; keys move the cursor on the charts. Floor: twice the latency and
+the bytes' own time. Flood: how old the newest row on screen is, by the step it shows.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ from rlft_tui.runs.run_status import Exit
 
 SIZE = {"columns": 200, "rows": 50}
 KEYS_PRESSED = 8
-HELP = "Keys · monitor".encode()
+CURSOR = re.compile(r"at step (\d+)")
+"""In the heading of a chart that has a cursor."""
 FLOOD = 1000
 """Rows a second."""
 FLOOD_SECONDS = 15.0
@@ -65,6 +66,8 @@ def slow_link(rate: float, latency: float) -> None:
         with living_run(workspace, 400) as (_, log), Workbench(workspace, screen="monitor", **SIZE) as bench:
             bench.wait_for("● ")
             bench.quiet(1.0)
+            os.write(bench.terminal, b"\t")
+            bench.quiet(1.0)
             link = SlowLink(bench, rate, latency, 1 << 16)
             ended = threading.Event()
 
@@ -76,30 +79,37 @@ def slow_link(rate: float, latency: float) -> None:
 
             threading.Thread(target=train, daemon=True).start()
             link.run(5.0)
-            watched, _ = link.take()
+            watched = show(bench, link)
             after, beyond, frames = [], [], []
             for _ in range(KEYS_PRESSED):
                 link.run(2.0)
-                link.take()
-                pressed = link.press("?")
+                show(bench, link)
+                before = CURSOR.search(bench.text())
+                pressed = link.press("\x1b[C")
                 data = b""
-                while HELP not in data:
+                while (now := CURSOR.search(bench.text())) is None or (before and now[1] == before[1]):
                     link.run(0.02)
-                    data = b"".join(piece for _, piece in link.seen)
-                at, taken = link.seen[-1][0], len(data)
+                    data += show(bench, link)
+                at, taken = time.monotonic(), len(data)
                 after.append(at - pressed)
                 beyond.append(at - pressed - taken / rate)
                 frames.append(data.count(FRAME_END))
-                link.press("\x1b")
             ended.set()
     print(f"\n{rate / 1000:g} KB/s, {latency * 1000:g} ms each way, four charts, a row every 0.3 s:\n")
     print("| | |\n|---|---|")
     print(f"| watching, bytes a second | {len(watched) / 5:,.0f} |")
-    print(f"| help seen after its key, p50 and worst of {KEYS_PRESSED} "
+    print(f"| cursor seen after its key, p50 and worst of {KEYS_PRESSED} "
           f"| {statistics.median(after):.2f} s, {max(after):.2f} s |")  # fmt: skip
     print(f"| the same less the time of the bytes that came since, p50 and worst "
           f"| {statistics.median(beyond):.2f} s, {max(beyond):.2f} s |")  # fmt: skip
     print(f"| frames that came before it, worst | {max(frames) - 1} |", flush=True)
+
+
+def show(bench: Workbench, link: SlowLink) -> bytes:
+    """Paint what the user has seen meanwhile; its bytes."""
+    data, _ = link.take()
+    bench.paint(data)
+    return data
 
 
 def flood() -> None:
