@@ -76,6 +76,10 @@ class Workbench(PtyProcess):
         self._stream.feed(b"".join(self._raw))
         self._raw.clear()
 
+    def paint(self, data: bytes) -> None:
+        """Show bytes that came another way."""
+        self._stream.feed(data)
+
     def text(self) -> str:
         return "\n".join(self.display.display)
 

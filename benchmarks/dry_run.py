@@ -30,7 +30,7 @@ def dry_run(folder: RunFolder) -> Estimate:
     done = run_python(["-m", "rlft_tui.jobs.dry_run", str(folder.root)])
     last = json.loads(done.stdout.splitlines()[-1])
     if "estimate" not in last:
-        raise RlftError(last["error"]["what"])
+        raise RlftError(last["error"]["what"] if "error" in last else done.stderr.strip()[-800:])
     return msgspec.convert(last["estimate"], Estimate)
 
 

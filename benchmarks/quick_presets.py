@@ -33,8 +33,8 @@ KINDS = {"sft": "sft", "grpo": "prompts", "rloo": "prompts", "ppo": "prompts"}
 LOAD = """
 import sys, torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
-folder, kind = sys.argv[1:]
-tokenizer = AutoTokenizer.from_pretrained(folder)
+folder, kind, base = sys.argv[1:]
+tokenizer = AutoTokenizer.from_pretrained(base)
 row = [{"role": "user", "content": "What is the capital of France?"}]
 ids = tokenizer.apply_chat_template(row, add_generation_prompt=True, return_tensors="pt", return_dict=True)
 if kind == "reward":
@@ -95,7 +95,7 @@ def train(rlft: Commands, method: str, settings: dict[str, Any]) -> dict[str, An
 def loads(run: dict[str, Any], folder: Path) -> str:
     """What plain transformers makes of the result."""
     kind = "reward" if run["method"] == "reward" else "causal"
-    done = run_python(["-c", LOAD, str(folder), kind])
+    done = run_python(["-c", LOAD, str(folder), kind, str(small_model())])
     if done.returncode:
         raise RlftError(f"{run['id']} does not load", where=done.stderr.strip()[-800:])
     return done.stdout.strip().replace("\n", " ")

@@ -62,12 +62,17 @@ def make_folder(root: Path, values: dict[str, Any]) -> RunFolder:
 def run(folder: RunFolder, method: str) -> Result:
     """Train in a process of its own; RlftError with the job's last line when it fails."""
     run_job(method, folder.root)
-    rows = [event.fields for event in EventReader(folder.events).read() if event.kind == "metrics"]
+    events = list(EventReader(folder.events).read())
+    rows = [event.fields for event in events if event.kind == "metrics"]
     measured = [row["values"] for row in rows if any(key in row["values"] for key, _ in HELD_OUT)]
     key = next(key for key, _ in HELD_OUT if key in measured[0])
     losses = [row["values"]["loss"] for row in rows if "loss" in row["values"]]
     return Result(
-        seconds=next(row["values"]["train_runtime"] for row in rows if "train_runtime" in row["values"]),
+        # PPO, which is no trainer of TRL's, has no such row.
+        seconds=next(
+            (row["values"]["train_runtime"] for row in rows if "train_runtime" in row["values"]),
+            events[-1].t - events[0].t,
+        ),
         memory_mb=max(row["memory_mb"] for row in rows),
         key=key,
         before=measured[0][key],

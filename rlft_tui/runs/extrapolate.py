@@ -125,15 +125,17 @@ class _Marks:
             elif event.kind == "metrics":
                 self._metrics(fields)
                 values = fields["values"]
-                if sampled_from is not None:
-                    self.samplings.append(event.t - sampled_from)
-                    self.before += [] if trained else [self.samplings[-1]]
-                    sampled_from = None
+                sampled = sampled_from is not None
+                took, sampled_from = event.t - (before.t if sampled_from is None else sampled_from), None
+                if "learning_rate" in values:
+                    # Of a method that draws its own answers, some of them were logged just before.
+                    self.steps.append(took)
+                elif sampled:
+                    self.samplings.append(took)
+                    self.before += [] if trained else [took]
                 elif any(str(key).startswith("heldout/") for key in values):
                     self.evaluations.append(took)
                     self.before += [] if trained else [took]
-                elif "learning_rate" in values:
-                    self.steps.append(took)
 
     def _metrics(self, fields: dict[str, object]) -> None:
         for name in ("memory_mb", "cuda_memory_mb"):
