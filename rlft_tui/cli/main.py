@@ -35,8 +35,8 @@ NOUNS: dict[str, str] = {
     "generate": "Complete prompts with a model, many times each, to CSV, JSON lines or Parquet.",
     "train": "Train a model: sft, reward, dpo, kto, ppo, grpo, rloo, presets.",
     "tune": "Search the settings of a run: start, show, stop, resume.",
-    "runs": "Runs: list, show, logs, follow, rm, stop, pause, cancel, kill, move, set, resume, clone, compare, "
-    "tag, import.",
+    "runs": "Runs: list, show, logs, follow, rm, stop, pause, cancel, kill, move, set, resume, clone, "
+    "compare, tag, import.",
     "rewards": "Rewards for answers: list, test, new.",
     "models": "Models: list, pull, show, lineage, versions, score, ratings, ab, note, tag, du, rm, export.",
     "providers": "Models elsewhere, over OpenAI's or Anthropic's protocol: list, models.",

@@ -56,8 +56,9 @@ def start(
 ) -> None:
     """Search the settings of a training run: each trial is a run in the line, bad ones end early.
 
-    The word start may be left out: rlft tune dpo-beta.toml. Needs pip install 'rlft_tui[tune]'. The study goes on when this command or the connection ends, and
-    when the server is started again. Prints the study's name.
+    The word start may be left out: rlft tune dpo-beta.toml. Needs pip install 'rlft_tui[tune]'. The
+    study goes on when this command or the connection ends, and when the server is started again. Prints
+    the study's name.
     """
     from rlft_tui.runs.spec_toml import read_toml
 

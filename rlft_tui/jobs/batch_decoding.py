@@ -153,8 +153,7 @@ class SlotDecoding:
         layers: list[Any] = list(cache.layers)
         for at, prompt in enumerate(prompts):
             states = tuple(
-                (layer.keys[at, :, : len(prompt)], layer.values[at, :, : len(prompt)])
-                for layer in layers
+                (layer.keys[at, :, : len(prompt)], layer.values[at, :, : len(prompt)]) for layer in layers
             )
             logits = output.logits[at, last.index(len(prompt) - 1)].float()
             self._prefixes[prompt] = Prefix(states, logits)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 JUDGE_PREFIX = "judge:"
 """How the names of models that judge begin; every other name is taken for a person's."""
 

@@ -29,8 +29,8 @@ class Preference:
     reasoning: str = ""
     time_spent_ms: int = 0
     source: str = "human"
-    """human, scripted (a stated rule), judge (a model), import, or repeat: given on a pair that came back hidden with
-    its sides swapped. A repeat measures the labeller and is never the current verdict."""
+    """human, scripted (a stated rule), judge (a model), import, or repeat: given on a pair that came back
+    hidden with its sides swapped. A repeat measures the labeller and is never the current verdict."""
     created_at: float = 0.0
     """Unix seconds."""
     strength: int | None = None
