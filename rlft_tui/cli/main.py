@@ -38,11 +38,12 @@ NOUNS: dict[str, str] = {
     "runs": "Runs: list, show, logs, follow, rm, stop, pause, cancel, kill, move, set, resume, clone, "
     "compare, tag, import.",
     "rewards": "Rewards for answers: list, test, new.",
-    "models": "Models: list, pull, show, lineage, versions, score, ratings, ab, note, tag, du, rm, export.",
+    "models": "Models: list, pull, show, score, ratings, export, exports, lineage, versions, note, tag, du, "
+    "rm, ab.",
     "providers": "Models elsewhere, over OpenAI's or Anthropic's protocol: list, models.",
     "loop": "Rounds: a run's result against its parent, judged blind: show, promote, reject, next, pairs.",
     "export": "Write a model out as safetensors, GGUF, ONNX or adapter, and prove it.",
-    "eval": "Evaluations: run, list, show, items, report, suites, check.",
+    "eval": "Evaluations: run, list, show, items, report, texts, suites, check.",
     "judge": "Models that judge answers: run, show, calls, calibrate, rubrics.",
     "chat": "Talk to a model, in the terminal or through a pipe.",
     "compare": "Have two to four models answer prompts, side by side, and judge them.",
