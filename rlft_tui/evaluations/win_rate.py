@@ -14,7 +14,7 @@ from rlft_tui.evaluations.length_control import length_controlled
 from rlft_tui.evaluations.ratings_table import HUMAN, Record, played, records_of
 from rlft_tui.labels.intervals import wilson
 from rlft_tui.models.model import Rating
-from rlft_tui.models.models_table import name_hint
+from rlft_tui.models.name_hint import name_hint
 
 
 def ratings(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +9,7 @@ import duckdb
 
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError
 from rlft_tui.models.model import Model
+from rlft_tui.models.name_hint import name_hint
 from rlft_tui.models.remarks_table import forget_remarks, remarks
 
 _COLUMNS = "name, kind, path, base, base_path, run_id, dataset, created_at"
@@ -94,16 +94,6 @@ def _with_remarks(connection: duckdb.DuckDBPyConnection, models: list[Model]) ->
         )
         for one in models
     )
-
-
-def name_hint(name: str, names: list[str]) -> str:
-    """The nearest of some names, or all of them when there are few, as a remedy."""
-    if near := difflib.get_close_matches(name, names, n=1):
-        return f"Did you mean {near[0]}?"
-    if not names:
-        return "There is none yet: rlft models pull smollm2-135m"
-    known = list(dict.fromkeys(names))
-    return f"Known: {', '.join(known[:10])}{' …' if len(known) > 10 else ''}"
 
 
 def _model(row: tuple[Any, ...]) -> Model:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from rlft_tui.errors import ConflictError, NotFoundError
-from rlft_tui.models.models_table import name_hint
+from rlft_tui.models.name_hint import name_hint
 from rlft_tui.models.round import CurrentVersion, Decision, Round
 
 _COLUMNS = "id, kind, model, opponent, policy, run_id, dataset, pairs, trouble, created_at"

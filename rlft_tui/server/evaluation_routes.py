@@ -13,7 +13,7 @@ from rlft_tui.evaluations.evaluation import Evaluation, Item, ItemPage, MetricCh
 from rlft_tui.evaluations.item_log import ITEMS, page_items, page_pairs, read_items
 from rlft_tui.evaluations.paired import changes
 from rlft_tui.evaluations.suites.read_suite import SuiteInfo, list_suites
-from rlft_tui.models.models_table import name_hint
+from rlft_tui.models.name_hint import name_hint
 from rlft_tui.server.paging import Offset, PageLimit
 from rlft_tui.server.replies import reply
 from rlft_tui.server.services import Services, ServicesOf

@@ -10,7 +10,8 @@ import duckdb
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.models.model import Model
-from rlft_tui.models.models_table import list_models, name_hint
+from rlft_tui.models.models_table import list_models
+from rlft_tui.models.name_hint import name_hint
 from rlft_tui.models.pull import model_folder
 from rlft_tui.runs.run_spec import ModelSource
 

@@ -7,7 +7,8 @@ from typing import TypeVar
 import duckdb
 
 from rlft_tui.errors import NotFoundError, RlftError
-from rlft_tui.models.models_table import list_models, name_hint
+from rlft_tui.models.models_table import list_models
+from rlft_tui.models.name_hint import name_hint
 from rlft_tui.rewards.source import parse_source
 from rlft_tui.runs.run_spec import RunSpec
 from rlft_tui.runs.specs.rewards import RewardPart

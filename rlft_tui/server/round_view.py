@@ -11,7 +11,7 @@ from rlft_tui.datasets.datasets_table import list_datasets
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.evaluations.round_standing import RoundStanding, score, stage_of
 from rlft_tui.evaluations.round_verdicts_table import RoundVerdicts, round_verdicts
-from rlft_tui.models.models_table import name_hint
+from rlft_tui.models.name_hint import name_hint
 from rlft_tui.models.round import Round, RoundKind
 from rlft_tui.models.rounds_table import current_versions, last_decisions, list_rounds, pairs_runs
 from rlft_tui.runs.run_status import ACTIVE, RunSummary

@@ -20,7 +20,8 @@ from rlft_tui.datasets.datasets_table import list_datasets
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.evaluations.evaluations_table import remove_evaluations_of_run
 from rlft_tui.models.model import Model
-from rlft_tui.models.models_table import models_in, name_hint, remove_model
+from rlft_tui.models.models_table import models_in, remove_model
+from rlft_tui.models.name_hint import name_hint
 from rlft_tui.models.pull import require_training_stack
 from rlft_tui.paths import Workspace
 from rlft_tui.runs import launcher

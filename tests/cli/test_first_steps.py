@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from rlft_tui.cli.demo_command import way_back
 from rlft_tui.cli.main import NOUNS, load_noun
-from rlft_tui.models.models_table import name_hint
+from rlft_tui.models.name_hint import name_hint
 from tests.cli.run_rlft import Rlft
 
 GROUPS = [noun for noun in NOUNS if isinstance(load_noun(noun), TyperGroup)]

@@ -15,7 +15,7 @@ from rlft_tui.labels.agreement import cohen
 from rlft_tui.labels.bias_table import bias
 from rlft_tui.labels.intervals import share
 from rlft_tui.labels.labeler import JUDGE_PREFIX
-from rlft_tui.models.models_table import name_hint
+from rlft_tui.models.name_hint import name_hint
 
 _CHOICES = ("a", "b", "tie")
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.evaluations.suites.tasks import Suite
-from rlft_tui.models.models_table import name_hint
+from rlft_tui.models.name_hint import name_hint
 from rlft_tui.paths import PACKAGE
 
 BUILT_IN = next(
