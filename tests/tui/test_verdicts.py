@@ -384,7 +384,7 @@ def test_a_remapped_verdict_keeps_the_strengths_that_share_its_key(
     add_pairs(client, 4)
     set_up(workspace, "strengths = true")
     with workspace.settings.open("a") as settings:
-        settings.write('[keymap]\n"label.first" = "1,y"\n')
+        settings.write('[keymap]\n"label.first" = "1,Y"\n')
 
     async def test() -> None:
         async with workbench(workspace, "label") as (app, pilot):
@@ -395,7 +395,7 @@ def test_a_remapped_verdict_keeps_the_strengths_that_share_its_key(
             pair = await judging(app, pair)
             await pilot.press("m", "1")
             pair = await judging(app, pair)
-            await pilot.press("y")
+            await pilot.press("Y")
             await judging(app, pair)
             assert [label.strength for label in client.labels()] == [4, None, None]
 
