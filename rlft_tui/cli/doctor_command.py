@@ -9,7 +9,7 @@ import typer
 
 from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.doctor.check import Check
-from rlft_tui.cli.session import Session
+from rlft_tui.cli.session import Session, beside
 
 app = noun("doctor")
 
@@ -68,7 +68,7 @@ def _text(checks: list[Check]) -> str:
     lines = []
     for check in checks:
         mark = "ok  " if check.ok else "FAIL" if check.essential else "-   "
-        lines.append(f"{mark}  {check.name:<{width}}  {check.detail}")
+        lines.append(beside(f"{mark}  {check.name:<{width}}  ", check.detail))
         if check.remedy:
-            lines.append(f"{'':6}{'':<{width}}  → {check.remedy}")
+            lines.append(beside(f"{'':6}{'':<{width}}  → ", check.remedy))
     return "\n".join(lines)

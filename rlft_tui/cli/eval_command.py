@@ -334,6 +334,7 @@ def suites(session: Session) -> None:
                 )
                 for one in found
             ],
+            wrap=True,
         ),
     )
 

@@ -23,6 +23,17 @@ def generate_flags() -> list[inspect.Parameter]:
     return parameters("generate")
 
 
+def of_both_sides(given: dict[str, Any], **common: Any) -> dict[str, Any]:
+    """The flags with those given for both sides at once; one of a side's own goes before them."""
+    both = {
+        f"sampling_{side}__{name}": value
+        for side in "ab"
+        for name, value in common.items()
+        if value is not None
+    }
+    return both | {name: value for name, value in given.items() if value is not None}
+
+
 def generate_values(
     spec: Path | None, given: dict[str, Any], *, default_model: str, threads: int
 ) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def list_(
 
 @command(
     app,
-    "rlft pairs generate -n 20 --temperature-b 1.2 --follow",
+    "rlft pairs generate -n 20 --max-new-tokens 60 --temperature-b 1.2 --follow",
     "rlft pairs generate --prompts prompts.jsonl --model-a smollm2-135m --model-b dpo-1129-1740-abcd",
     more=generate_flags(),
 )
@@ -105,6 +105,16 @@ def generate(
         int, typer.Option("--offset", min=0, metavar="N", help="Prompts to leave out first.")
     ] = 0,
     category: Category = "",
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--max-new-tokens", metavar="N", help="Tokens at most, of both sides.", show_default=False
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option("--temperature", metavar="X", help="Of both sides; 0 is greedy.", show_default=False),
+    ] = None,
     spec: SpecFile = None,
     follow: Follow = False,
     now: Now = False,
@@ -115,9 +125,10 @@ def generate(
     Prints the run's id first. The pairs are in the workspace when the run has finished.
     The same --seed gives the same pairs; without one each run has its own.
     """
-    from rlft_tui.cli.generate_form import generate_values, prompt_rows
+    from rlft_tui.cli.generate_form import generate_values, of_both_sides, prompt_rows
     from rlft_tui.cli.run_progress import finish_launch
 
+    values = of_both_sides(values, max_new_tokens=max_new_tokens, temperature=temperature)
     settings = session.settings()
     launch = generate_values(spec, values, default_model=settings.default_model, threads=settings.threads)
     with session.connect() as client:

@@ -178,8 +178,10 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "") -> str:
-    """Columns lined up by terminal cells; on a terminal the last one is cut to fit."""
+def table(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "", wrap: bool = False
+) -> str:
+    """Columns lined up by terminal cells; on a terminal the last one is cut to fit, or wrapped."""
     from rlft_tui.tui.widgets.cells import cell_width, fit
     from rlft_tui.tui.widgets.harmless import harmless_line
 
@@ -189,12 +191,32 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: s
     lines = [list(headings), *body]
     widths = [max(cell_width(line[column]) for line in lines) for column in range(len(headings))]
     room = _terminal_width() - sum(widths[:-1]) - 2 * (len(widths) - 1)
-    widths[-1] = min(widths[-1], max(room, 8))
+    widths[-1] = min(widths[-1], max(room, 20 if wrap else 8))
+    if wrap:
+        lines = [
+            line
+            for whole in lines
+            for n, part in enumerate(wrapped(whole[-1], widths[-1]))
+            for line in [[*(whole[:-1] if n == 0 else [""] * (len(whole) - 1)), part]]
+        ]
     right = [all(_is_number(row[column]) for row in body) for column in range(len(headings))]
     return "\n".join(
         "  ".join(fit(cell, widths[n], right=right[n]) for n, cell in enumerate(line)).rstrip()
         for line in lines
     )
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most so many cells, broken at spaces; at least one."""
+    from rlft_tui.tui.widgets.cells import break_lines
+
+    return [text[start:end] for start, end in break_lines(text, width)] or [""]
+
+
+def beside(label: str, text: str) -> str:
+    """The text after its label; on a terminal wrapped into the room there is, under its own beginning."""
+    lines = wrapped(text, max(20, _terminal_width() - len(label)))
+    return ("\n" + " " * len(label)).join([label + lines[0], *lines[1:]])
 
 
 def fields(pairs: Iterable[tuple[str, object]]) -> str:

@@ -42,7 +42,9 @@ def generate(job: Job, spec: GenerateSpec) -> int:
     if pending:
         job.stage("loading", detail=spec.model_a.name)
         bases = load_bases(spec, device)
-        job.stage("generating", progress=finished / len(prompts))
+        # Nothing is known of the pace before the first block is whole.
+        block = min(spec.batch_size, len(prompts))
+        job.stage(f"generating, first block of {block}", progress=finished / len(prompts))
     with job.folder.pairs.open("ab") as output:
         for start in range(0, len(prompts), spec.batch_size):
             batch = prompts[start : start + spec.batch_size]

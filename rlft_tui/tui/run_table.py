@@ -66,8 +66,9 @@ def row(
     if metric not in run.metrics and metric != "loss":
         value = "–"
     open_alarms = unseen_alerts(run)
+    name = run_text.cut_middle(f"{'◆ ' if marked else ''}{run_text.plain(run.id)}", dict(columns)["run"])
     values: Mapping[str, tuple[str, str]] = {
-        "run": (f"{'◆ ' if marked else ''}{run.id}", "bold" if marked else "dim" if run.archived else ""),
+        "run": (name, "bold" if marked else "dim" if run.archived else ""),
         "status": (run_text.state(run) + (" !" if open_alarms else ""), run_text.STYLES[run.status]),
         "step": (run_text.steps(run), ""),
         "time": (run_text.when(run, now), ""),

@@ -67,6 +67,13 @@ def cut(text: str, width: int) -> str:
     return set_cell_size(text, max(width - 1, 0)).rstrip() + "…" if width > 0 else ""
 
 
+def cut_middle(text: str, width: int, *, last: int = 5) -> str:
+    """The text in at most ``width`` cells with its ``last`` characters, which tell runs apart."""
+    if cell_len(text) <= width or width < 2 * last:
+        return cut(text, width)
+    return cut(text[:-last], width - last) + text[-last:]
+
+
 def duration(seconds: float | None) -> str:
     """Two units at most: 42s, 3m12s, 2h05m, 3d04h."""
     if seconds is None or not math.isfinite(seconds):

@@ -12,6 +12,7 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rlft_tui.cli.generate_form import of_both_sides
 from rlft_tui.cli.main import load_noun
 from rlft_tui.cli.run_text import points, progress_line
 from rlft_tui.cli.spec_flags import given_values
@@ -128,6 +129,17 @@ def test_flags_go_before_the_file_and_the_file_before_the_preset(
     printed.write_text(rlft.well(*arguments, "--no-evaluate", "--toml").out)
     assert rlft.well("train", "dpo", "--spec", printed, "--toml", "--json").value == spec
     assert list(here.runs.iterdir()) == []
+
+
+def test_both_sides_of_a_pair_are_set_at_once_and_one_of_them_apart() -> None:
+    words = ["--max-new-tokens", "60", "--temperature", "0", "--temperature-b", "1.2"]
+    context = load_noun("pairs").commands["generate"].make_context("generate", list(words))
+    given = {name: value for name, value in context.params.items() if "__" in name}
+    common = {name: context.params[name] for name in ("max_new_tokens", "temperature")}
+    values = given_values("generate", of_both_sides(given, **common))
+    assert values["sampling_a"] == {"max_new_tokens": 60, "temperature": 0.0}
+    assert values["sampling_b"] == {"max_new_tokens": 60, "temperature": 1.2}
+    assert of_both_sides(given, max_new_tokens=None, temperature=None) == {"sampling_b__temperature": 1.2}
 
 
 def test_a_spec_file_of_another_method_is_refused(rlft: Rlft, here: Workspace, tmp_path: Path) -> None:

@@ -182,3 +182,31 @@ def test_the_list_of_runs_fits_into_80_columns(monkeypatch: pytest.MonkeyPatch) 
     text = runs_table([long, run(id="dpo-1130-0305-abcd", status="queued", queue_place=2)])
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "smollm2-135m" in text
+
+
+@pytest.mark.parametrize("width", [23, 25])
+def test_the_letters_that_tell_runs_apart_are_kept(width: int) -> None:
+    shown = run_text.cut_middle("completions-1130-0745-abcd", width)
+    assert (len(shown), shown[:11], shown[-6:]) == (width, "completions", "…-abcd")
+    assert run_text.cut_middle("dpo-1130-0305-abcd", width) == "dpo-1130-0305-abcd"
+    assert run_text.cut_middle("abcdefgh", 4) == "abc…"
+
+
+def test_a_last_column_is_wrapped_at_spaces_and_nothing_of_it_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "_terminal_width", lambda: 40)
+    purpose = "A few minutes: sums in words, easy questions"
+    lines = session.table(
+        ("suite", "what it is for"), [("basics", purpose), ("x", "y")], wrap=True
+    ).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert all(line.startswith("        ") for line in lines[2:-1])
+    assert " ".join([lines[1].removeprefix("basics"), *lines[2:-1]]).split() == purpose.split()
+    assert lines[-1].split() == ["x", "y"]
+    beside = session.beside("-     gguf  → ", "pip install llama-cpp-python and look again")
+    assert beside.splitlines() == [
+        "-     gguf  → pip install",
+        "              llama-cpp-python and look",
+        " " * 14 + "again",
+    ]
