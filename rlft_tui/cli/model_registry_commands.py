@@ -99,8 +99,10 @@ def tag(
     ] = None,
 ) -> None:
     """Tag a model, or take tags away."""
+    from rlft_tui.runs.remarks import split_tags
+
     with session.connect() as client:
-        model = client.remark_model(name, add_tags=tuple(tags or ()), drop_tags=tuple(drop or ()))
+        model = client.remark_model(name, add_tags=split_tags(tags or ()), drop_tags=tuple(drop or ()))
     session.show(model, " ".join(model.tags))
 
 

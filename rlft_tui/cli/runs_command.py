@@ -235,9 +235,11 @@ def tag(
     ] = None,
 ) -> None:
     """Tags, a note, or put a run away; without any of them, show what there is."""
+    from rlft_tui.runs.remarks import split_tags
+
     changes: dict[str, object] = {}
     if tags:
-        changes["tags"] = tags
+        changes["tags"] = split_tags(tags)
     if note is not None:
         changes["note"] = note
     if archive is not None:

@@ -6,6 +6,7 @@ Kept in the run's folder as ``remarks.json``, so that it goes where the run goes
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -35,6 +36,11 @@ class Remarks:
 def alarm_key(name: str, step: int, t: float) -> str:
     """What an alarm is remembered by."""
     return f"{name}@{step}@{t:.0f}"
+
+
+def split_tags(words: Iterable[str]) -> tuple[str, ...]:
+    """The tags in words as they were typed, without the commas between them."""
+    return tuple(tag.strip() for word in words for tag in word.split(",") if tag.strip())
 
 
 def read_remarks(folder: Path) -> Remarks:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rlft_tui.errors import RlftError
-from rlft_tui.runs.remarks import Remarks, change_remarks, read_remarks
+from rlft_tui.runs.remarks import Remarks, change_remarks, read_remarks, split_tags
 
 
 def test_remarks_are_changed_one_by_one_and_cleaned(tmp_path: Path) -> None:
@@ -35,3 +35,8 @@ def test_what_is_no_remark_is_refused_and_nothing_changes(tmp_path: Path, change
 def test_a_damaged_file_is_no_remark(tmp_path: Path) -> None:
     (tmp_path / "remarks.json").write_text("{")
     assert read_remarks(tmp_path) == Remarks()
+
+
+def test_tags_may_stand_between_commas() -> None:
+    assert split_tags(["demo,", "small,new", "model"]) == ("demo", "small", "new", "model")
+    assert split_tags([",", ""]) == ()

@@ -21,6 +21,7 @@ from rlft_tui.models.lineage import Node
 from rlft_tui.models.model import Model, Rating
 from rlft_tui.models.model_files import ModelUse
 from rlft_tui.models.removal import Removal
+from rlft_tui.runs.remarks import split_tags
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow, fitting, table_head, table_line
 from rlft_tui.tui.model_export import ask_export, exported
@@ -281,11 +282,11 @@ class ModelsScreen(WatchingScreen):
             name, before = model.name, model.tags
 
             def retag(client: WorkspaceClient, text: str) -> Model:
-                after = tuple(text.split())
+                after = split_tags(text.split())
                 dropped = tuple(tag for tag in before if tag not in after)
                 return client.remark_model(name, add_tags=after, drop_tags=dropped)
 
-            self._ask(f"Tags of {name}", " ".join(before), "Words with spaces between them", retag)
+            self._ask(f"Tags of {name}", " ".join(before), "Words with spaces or commas between them", retag)
 
     def _ask(self, title: str, text: str, hint: str, change: Callable[[WorkspaceClient, str], Model]) -> None:
         from rlft_tui.tui.screens.remark import RemarkScreen

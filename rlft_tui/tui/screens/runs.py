@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from rlft_tui.errors import RlftError
 from rlft_tui.runs.methods import METHODS
+from rlft_tui.runs.remarks import split_tags
 from rlft_tui.runs.run_status import ACTIVE, KILLABLE, PAUSABLE, RESUMABLE, RunSummary
 from rlft_tui.tui import run_text
 from rlft_tui.tui.alarm_bell import bell_of
@@ -286,7 +287,7 @@ class RunsScreen(WatchingScreen):
 
     def action_tags(self) -> None:
         if (run := self.selected) is not None:
-            self._ask("tags", " ".join(run.tags), "tags, separated by spaces")
+            self._ask("tags", " ".join(run.tags), "tags, separated by spaces or commas")
 
     def action_note(self) -> None:
         if (run := self.selected) is not None:
@@ -314,7 +315,7 @@ class RunsScreen(WatchingScreen):
         self._close_input()
         if run is None or what == "filter":
             return
-        change: dict[str, object] = {"tags": value.split()} if what == "tags" else {"note": value}
+        change: dict[str, object] = {"tags": split_tags(value.split())} if what == "tags" else {"note": value}
         self.call(lambda client: client.remark(run.id, **change), self._changed)
 
     def on_key(self, event: events.Key) -> None:
