@@ -50,9 +50,10 @@ def serve(
     """Let other machines label in this workspace until Ctrl+C; a server that dies is started again.
 
     They connect with rlft --connect URL and the token that rlft server token prints. The token
-    opens labelling, scoring, ranking, importing and reading. It never opens runs, models, data sets,
-    backups or the server's end. The traffic isn't encrypted: beyond your own network forward the port
-    through SSH.
+    opens labelling, scoring, ranking, importing, reading and the policy service, which stores scores and
+    trains policies on them as runs of this machine. Other runs, models, data sets, backups and the
+    server's end stay closed. The traffic isn't encrypted: beyond your own network forward the port through
+    SSH.
 
     With --openai every registered model answers at /v1/chat/completions as well, whole or streamed, for
     whatever speaks OpenAI's protocol; the API key is the token.

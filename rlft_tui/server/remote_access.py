@@ -2,7 +2,8 @@
 
 The socket of the workspace belongs to its user, so whoever reaches it may do anything.
 A TCP port is open to everyone on the way to it: each request there shows the token, and
-only what labelling, scoring, ranking and reading need is answered.
+only what labelling, scoring, ranking, importing and reading need is answered, and the policy
+service, which trains.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def win_rate(rating: Rating | None) -> str:
 
 def record(rating: Rating | None) -> str:
     if rating is None or not rating.n:
-        return "no verdicts on its answers yet"
+        return "no verdict yet that tells it from another model"
     parts = [f"{rating.wins:,} won · {rating.losses:,} lost · {rating.ties:,} tied of {rating.n:,}"]
     if rating.bt is not None and rating.bt_ci95 is not None:
         low, high = rating.bt_ci95

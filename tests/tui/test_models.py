@@ -33,7 +33,7 @@ def test_the_record_has_strength_and_win_rate_at_equal_length() -> None:
     assert record(plain) == "6 won · 3 lost · 1 tied of 10"
     full = replace(plain, bt=52.4, bt_ci95=(-3.0, 99.6), lc_win_rate=58.2, lc_ci95=(40.0, 70.0))
     assert record(full) == f"{record(plain)} · rating +52 (-3 to +100) · 58 % at equal length"
-    assert record(None) == "no verdicts on its answers yet"
+    assert record(None) == "no verdict yet that tells it from another model"
 
 
 def test_lineage_goes_back_to_the_labels() -> None:
