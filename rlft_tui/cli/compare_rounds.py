@@ -18,7 +18,7 @@ from rlft_tui.cli.key_verdict import LEAVE, UNDO, KeyVerdict, question, read_key
 from rlft_tui.cli.session import Session, write
 from rlft_tui.errors import RlftError
 from rlft_tui.prompts.prompt import Message, Prompt
-from rlft_tui.tui.comparison import Comparison
+from rlft_tui.tui.comparison import Comparison, speed_words
 from rlft_tui.tui.comparison_sides import side_labels
 from rlft_tui.tui.comparison_verdict import Decision, make_verdict
 from rlft_tui.tui.prompt_walk import Judged, Tally
@@ -158,7 +158,8 @@ class CompareRounds:
             if judged is None:
                 for place in range(len(shown.sides)):
                     answer = shown.answer(place)
-                    speed = f", {answer.tokens_per_second:.0f} tokens/s" if answer.tokens_per_second else ""
+                    rate = answer.tokens_per_second
+                    speed = f", {speed_words(rate)}" if rate else ""
                     name = f"{LETTERS[place]} │ {shown.name(place)}"
                     self._session.say(f"{name}: {answer.tokens} tokens{speed}")
             return

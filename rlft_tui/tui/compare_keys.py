@@ -33,6 +33,9 @@ _FROM_LABEL = {
 }  # fmt: skip
 """Ids of label keys that work here, with what they do where that is not quite the same."""
 
+_SAID = frozenset({"label.first", "label.second", "label.tie", "label.good", "label.bad"})
+"""The line above the key bar names these while they can be pressed: the bar has room for others."""
+
 _RANK = (
     *((str(n), f"place({n - 1})", f"answer {n}", f"rank.{n}", "Put it next in the order, best first")
       for n in range(1, MOST_SIDES + 1)),
@@ -44,15 +47,19 @@ _RANK = (
 )  # fmt: skip
 """Keys while three or four answers are judged."""
 
-_OWN = (
-    ("e", "edit", "edit prompt", "compare.edit", "Write in the prompt"),
+_FIRST = (
+    ("o", "options", "models", "compare.options", "Models, sampling, system prompt: show or hide the form"),
     ("f", "pick", "prompts", "compare.pick",
      "A stored prompt, all that a search finds, or a file of prompts"),
-    ("o", "options", "models", "compare.options", "Models, sampling, system prompt: show or hide the form"),
     ("t", "turn", "next turn", "compare.turn", "The conversation goes on with the better answer"),
-    ("r", "restart", "new conversation", "compare.restart", "Forget the turns so far"),
     ("i", "tokens", "tokens", "compare.tokens",
      "How likely each token was, and what else could have stood there"),
+)  # fmt: skip
+"""What Compare has more than Label, first in the key bar."""
+
+_OWN = (
+    ("e", "edit", "edit prompt", "compare.edit", "Write in the prompt"),
+    ("r", "restart", "new conversation", "compare.restart", "Forget the turns so far"),
     ("x", "blind", "blind", "compare.blind", "Hide or show names; before answers are asked for"),
     ("left_square_bracket", "prompt_before", "prompt before", "compare.back", "Back to the prompt before"),
     ("y", "standing", "standing", "compare.standing", "How the models stand since the screen was opened"),
@@ -71,9 +78,13 @@ def _own(rows: tuple[tuple[str, str, str, str, str], ...], *, show: bool = True)
     return [Binding(key, do, word, id=name, tooltip=tip, show=show) for key, do, word, name, tip in rows]
 
 
-def _from_label() -> list[BindingType]:
+def _from_label() -> list[Binding]:
     return [
-        replace(binding, tooltip=_FROM_LABEL[binding.id] or binding.tooltip)
+        replace(
+            binding,
+            tooltip=_FROM_LABEL[binding.id] or binding.tooltip,
+            show=binding.show and binding.id not in _SAID,
+        )
         for binding in LABEL_BINDINGS
         if isinstance(binding, Binding) and binding.id in _FROM_LABEL
     ]
@@ -82,8 +93,9 @@ def _from_label() -> list[BindingType]:
 COMPARE_BINDINGS: list[BindingType] = [
     _GENERATE,
     *_own(_TOKENS),
-    *_own(_RANK),
-    *_from_label(),
+    *_own(_RANK, show=False),
+    *_own(_FIRST),
+    *sorted(_from_label(), key=lambda binding: binding.id not in ("label.diff", "label.undo")),
     *_own(_OWN),
 ]
 

@@ -9,12 +9,16 @@ from typing import Literal
 from rlft_tui.models.model import Model
 from rlft_tui.prompts.prompt import Message
 from rlft_tui.server.answers import AskedSide, GenerateRequest, StreamedText, TokenProbability
-from rlft_tui.tui.comparison_sides import side_labels
+from rlft_tui.tui.comparison_sides import side_settings
 from rlft_tui.tui.run_text import counted, cut
 from rlft_tui.tui.widgets.cells import cell_width
 from rlft_tui.tui.widgets.harmless import harmless_line
 
 State = Literal["empty", "streaming", "ready", "judged", "cancelled", "failed"]
+
+
+FEWEST_CELLS = 4
+"""Of a model's name, where what tells it from its twin needs the room."""
 
 
 def suggested(models: tuple[Model, ...], default: str = "") -> tuple[str, str] | None:
@@ -60,7 +64,7 @@ class Comparison:
     """The side that stands at each place."""
     state: State = "empty"
     note: str = ""
-    """What is loading, the error's line, or what was stored."""
+    """What is loading, or the error's line."""
     answers: tuple[Answer, ...] = ()
     names_seen: bool = False
     """Whether it was shown at any time which model wrote which answer."""
@@ -133,25 +137,38 @@ class Comparison:
             return text
         return text[: min((len(each.text) for each in self.answers if not each.done), default=len(text))]
 
-    def name(self, place: int) -> str:
-        """The model, and its settings where those tell it from another side of the same model."""
-        return harmless_line(side_labels(self.sides)[self.order[place]])
+    def name(self, place: int, width: int | None = None) -> str:
+        """The model, and its settings where those tell it from another side of the same model.
+
+        In fewer cells the end of the model's name goes, not what tells the sides apart.
+        """
+        side = self.order[place]
+        model, own = harmless_line(self.sides[side].model), side_settings(self.sides)[side]
+        if width is None or cell_width(model + own) <= width:
+            return model + own
+        return cut(cut(model, max(FEWEST_CELLS, width - cell_width(own))) + own, max(1, width))
 
     def title(self, place: int, width: int = 200, *, chosen: bool = False) -> str:
         """Name or number, and the length. Blind: neither tokens nor speed, which would give it away.
 
-        In fewer cells the speed goes first, whole, and then the end of the name.
+        In fewer cells the speed goes first, whole, and then the end of the model's name. The length goes
+        where it would leave no room for the settings that tell two sides apart.
         """
         answer = self.answer(place)
         cut_short = " · cut" if answer.ended == "length" and self.state in ("ready", "judged") else ""
+        mark = "✓ " if chosen else ""
         if self.hidden:
             words = len(answer.text.split()) if self.state == "ready" else 0
-            return f"Answer {place + 1}" + (f" · {counted(words, 'word')}{cut_short}" if words else "")
+            return f"{mark}Answer {place + 1}" + (f" · {counted(words, 'word')}{cut_short}" if words else "")
         count = (f" · {counted(answer.tokens, 'token')}" if answer.tokens else "") + cut_short
         speed = f" · {answer.tokens_per_second:.1f} tokens/s" if answer.tokens_per_second else ""
-        name = ("✓ " if chosen else "") + self.name(place)
-        whole = f"{name}{count}{speed}"
-        return whole if cell_width(whole) <= width else cut(name, max(1, width - cell_width(count))) + count
+        whole = f"{mark}{self.name(place)}{count}{speed}"
+        if cell_width(whole) <= width:
+            return whole
+        own = side_settings(self.sides)[self.order[place]]
+        least = cell_width(mark + own) + FEWEST_CELLS if own else 0
+        tail = next((each for each in (count, cut_short) if least + cell_width(each) <= width), "")
+        return mark + self.name(place, width - cell_width(mark + tail)) + tail
 
     def tokens_per_second(self) -> float | None:
         """All sides together."""
@@ -162,3 +179,8 @@ class Comparison:
     def all_the_same(self) -> bool:
         """Whether the answers do not differ in a single character."""
         return len({answer.text for answer in self.answers}) == 1
+
+
+def speed_words(tokens_per_second: float) -> str:
+    """``12 tokens/s``; below ten with a decimal."""
+    return f"{tokens_per_second:.{0 if tokens_per_second >= 9.95 else 1}f} tokens/s"

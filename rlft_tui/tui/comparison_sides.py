@@ -101,14 +101,24 @@ def stored_settings(side: AskedSide) -> dict[str, Any]:
 
 def side_labels(sides: Sequence[AskedSide]) -> tuple[str, ...]:
     """The models' names; of one that comes twice also the settings that tell its sides apart."""
-    labels = []
+    return tuple(f"{side.model}{own}" for side, own in zip(sides, side_settings(sides), strict=True))
+
+
+def side_settings(sides: Sequence[AskedSide]) -> tuple[str, ...]:
+    """What stands behind each model's name: `` · temperature 0.2``, empty where the name is enough.
+
+    The seed is named where nothing else tells two sides apart.
+    """
+    found = []
     for side in sides:
         twins = [each for each in sides if each.model == side.model]
-        names = [name for name in SETTINGS if len({getattr(each, name) for each in twins}) > 1]
-        names = [name for name in names if name != "seed"] or names
+        names = [name for name in SETTINGS[:-1] if len({getattr(each, name) for each in twins}) > 1]
+        alike = [each for each in twins if all(getattr(each, name) == getattr(side, name) for name in names)]
+        if len({each.seed for each in alike}) > 1:
+            names.append("seed")
         own = ", ".join(f"{WORDS[name]} {_figure(getattr(side, name))}" for name in names)
-        labels.append(f"{side.model} · {own}" if own else side.model)
-    return tuple(labels)
+        found.append(f" · {own}" if own else "")
+    return tuple(found)
 
 
 def _figure(value: float | int) -> str:

@@ -233,6 +233,7 @@ class CompareScreen(CompareVerdicts):
                 self.put_prompt(source)
 
         self.app.push_screen(CompareSource(self.bench.link, self.bench.workspace.root), picked)
+        self.call_after_refresh(self.paint_words)
 
     def go_on(self) -> None:
         self._step(1)

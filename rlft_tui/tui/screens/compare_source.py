@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual import on
@@ -16,10 +16,14 @@ from textual.widgets import Input, Static
 from rlft_tui.errors import RlftError
 from rlft_tui.prompts.prompt import Prompt
 from rlft_tui.tui import run_text
+from rlft_tui.tui.chrome import KeyBar, key_name
 from rlft_tui.tui.list_pane import ListPane, ListRow
 from rlft_tui.tui.prompt_walk import MOST_PROMPTS, PromptWalk, prompts_of_file
 from rlft_tui.tui.screens.search_picker import SearchPicker
 from rlft_tui.tui.server_link import ServerLink
+
+if TYPE_CHECKING:
+    from rlft_tui.tui.app import RlftApp
 
 SHOWN = 200
 FILE = "\x00file"
@@ -39,7 +43,10 @@ class CompareSource(SearchPicker[Source]):
         Binding("down", "move(1)", "next", priority=True, id="prompts.next", tooltip="Next prompt"),
         Binding("up", "move(-1)", "previous", priority=True, id="prompts.previous", tooltip="Prompt before"),
     ]  # fmt: skip
-    DEFAULT_CSS = "CompareSource > Vertical { max-width: 120; }"
+    DEFAULT_CSS = """
+    CompareSource { background: $background 60%; }
+    CompareSource > Vertical { max-width: 120; }
+    """
 
     def __init__(self, link: ServerLink, root: Path) -> None:
         """``root``: the workspace, in which a path is looked for too."""
@@ -48,6 +55,19 @@ class CompareSource(SearchPicker[Source]):
         self._root = root
         self._prompts: dict[str, Prompt] = {}
         self._file: Path | None = None
+
+    def compose(self) -> ComposeResult:
+        yield from super().compose()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        bar, keys = self.query_one(KeyBar), cast("RlftApp", self.app).keys
+        named = {
+            each.id: keys.get(each.id or "", each.key).split(",")[0]
+            for each in Binding.make_bindings(self.BINDINGS)
+        }
+        words = (("take", "takes this one"), ("all", "goes through all found"), ("close", "closes"))
+        bar.hint = " · ".join(f"{key_name(named[f'prompts.{name}'])} {does}" for name, does in words)
 
     def search(self, text: str) -> None:
         self._file = self._named_file(text)
@@ -79,7 +99,6 @@ class CompareSource(SearchPicker[Source]):
         self._prompts = {each.id: each for each in page.prompts}
         rows = [ListRow(each.id, _line(each)) for each in page.prompts]
         head = f" {page.total:,} prompts" + (f", the first {SHOWN}" if page.total > SHOWN else "")
-        head += "   ⏎ takes one · ^a goes through all" if page.total > 1 else ""
         pane.show(
             rows,
             Text(head),

@@ -135,6 +135,8 @@ class CompareStream(CompareReading):
         self.set_focus(None)
         self.clock.start(time.monotonic())
         if begun.shown.state in ("ready", "judged"):
+            decision = self.decision() if begun.shown.state == "judged" else None
+            self.groups = [list(group) for group in decision.groups] if decision is not None else []
             self.paint()
             self.show_answers()
             self._wait_until_seen()

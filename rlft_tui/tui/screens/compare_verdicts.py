@@ -112,7 +112,7 @@ class CompareVerdicts(CompareStream):
 
     def _stored(self, judged: Judged) -> None:
         self._storing, self._trouble = False, ""
-        shown, winner = judged.shown, judged.decision.winner
+        shown = judged.shown
         shown.state = "judged"
         self.tally.rounds.append(judged)
         self.groups = [list(group) for group in judged.decision.groups]
@@ -123,8 +123,6 @@ class CompareVerdicts(CompareStream):
             self.go_on()
             return
         shown.names_seen = True
-        name = f", {shown.name(winner)}" if winner is not None else ""
-        shown.note = f"{judged.decision.words()}{name}"
         self.paint()
 
     def _refused(self, error: RlftError) -> None:

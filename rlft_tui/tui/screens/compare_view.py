@@ -16,8 +16,9 @@ from rlft_tui.tui import run_text
 from rlft_tui.tui.answer_diff import AnswerDiffs
 from rlft_tui.tui.answer_pane import AnswerPane
 from rlft_tui.tui.chrome import key_name
-from rlft_tui.tui.comparison import Comparison
+from rlft_tui.tui.comparison import Comparison, speed_words
 from rlft_tui.tui.comparison_sides import settings_line
+from rlft_tui.tui.comparison_verdict import Decision
 from rlft_tui.tui.label_keys import key_names
 from rlft_tui.tui.label_text import legend
 from rlft_tui.tui.prompt_walk import PromptWalk, Tally
@@ -188,7 +189,8 @@ class CompareView(WorkbenchScreen):
         """What changes with every frame of a stream: the titles, and the line below."""
         for place in self.places():
             self._put(f"#title-{place}", self._title(place))
-        self._put("#said", self._said())
+        # behind a dialog its keys are not to be pressed, so they are not named
+        self._put("#said", self._said() if self.is_active else Content(""))
 
     def _put(self, selector: str, content: Content) -> None:
         """Update only what changes: a line that says the same costs nothing."""
@@ -256,15 +258,15 @@ class CompareView(WorkbenchScreen):
             return "storing the verdict …", ""
         if shown.state == "streaming":
             speed = shown.tokens_per_second()
-            rate = f" · {speed:.0f} tokens/s together" if speed else ""
+            rate = f" · {speed_words(speed)} together" if speed else ""
             begun = any(answer.tokens for answer in shown.answers)
             now = f"streaming{rate}" if begun else "waiting for the inference worker …"
             return f"{run_text.plain(shown.note) or now} · esc cancels", ""
         if shown.state == "ready":
             return (self._question() if self.seen_at else "…"), "bold"
         if shown.state == "judged":
-            line = run_text.cut(f"Stored: {run_text.plain(shown.note)}", max(20, self.size.width - 36))
-            return f"{line} · {again} again, new seed · t next turn", ""
+            more = f"{again} again, new seed"
+            return f"{self._stored_words(self.size.width - 5 - cell_width(more))} · {more} · t next turn", ""
         if shown.state == "failed":
             line = run_text.cut(run_text.plain(shown.note), max(20, self.size.width - 24))
             return f"✗ {line} · {again} asks again", "$text-warning bold"
@@ -276,6 +278,21 @@ class CompareView(WorkbenchScreen):
             model = self.bench.settings.default_model
             return f"No model yet: rlft models pull {model}", "$text-warning bold"
         return f"⏎ or {again} has the prompt answered by all models", ""
+
+    def decision(self) -> Decision | None:
+        """What was stored of the answers that are up."""
+        found = (judged for judged in reversed(self.tally.rounds) if judged.shown is self.round)
+        return next((judged.decision for judged in found), None)
+
+    def _stored_words(self, width: int) -> str:
+        """What was stored, and of whom where names are shown."""
+        decision = self.decision()
+        line = f"Stored: {decision.words()}" if decision is not None else "Stored"
+        if decision is None or decision.winner is None or self.round.hidden:
+            return run_text.cut(line, width)
+        return run_text.cut(
+            f"{line}, {self.round.name(decision.winner, width - cell_width(line) - 2)}", width
+        )
 
     def _question(self) -> str:
         name = self._names
