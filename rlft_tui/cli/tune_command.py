@@ -14,7 +14,7 @@ from rlft_tui.cli.session import Session, fields, moment, table
 
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
-    from rlft_tui.tuning.study_view import Study, StudyDetail
+    from rlft_tui.tuning.study_view import StudyDetail
 
 _PAUSE = 1.0
 
@@ -140,7 +140,7 @@ def study_text(found: StudyDetail) -> str:
         ("study", study.name),
         ("status", study.status + (f": {study.error}" if study.error else "")),
         ("searches", f"{study.method}, {study.direction} {study.metric}"),
-        ("trials", _counts(study)),
+        ("trials", _counts(found)),
         (
             "best",
             f"{best.value:.5g}, trial {best.number}, {best.run_id}"
@@ -152,7 +152,7 @@ def study_text(found: StudyDetail) -> str:
     ]
     names = list(dict.fromkeys(name for trial in found.trials for name in trial.params))
     sign = 1 if study.direction == "minimize" else -1
-    order = {"complete": 0, "running": 1, "pruned": 2, "failed": 3}
+    order = {"complete": 0, "running": 1, "queued": 2, "pruned": 3, "failed": 4}
     trials = sorted(found.trials, key=lambda one: (order[one.state], sign * (one.value or 0.0), one.number))
     return fields(rows) + "\n\n" + table(
         ("trial", "state", study.metric, "step", *names, "run", "why"),
@@ -166,12 +166,15 @@ def study_text(found: StudyDetail) -> str:
     )  # fmt: skip
 
 
-def _counts(study: Study) -> str:
+def _counts(found: StudyDetail) -> str:
+    study = found.study
+    queued = sum(trial.state == "queued" for trial in found.trials)
+    going = ((study.running - queued, "under way"), (queued, "queued"))
     parts = [f"{study.complete + study.pruned} of {study.trials} done"]
     parts += [
         f"{count} {word}" for count, word in ((study.pruned, "pruned"), (study.failed, "failed")) if count
     ]
-    return ", ".join([*parts, *([f"{study.running} under way"] if study.running else [])])
+    return ", ".join([*parts, *(f"{count} {word}" for count, word in going if count > 0)])
 
 
 def _follow(session: Session, client: WorkspaceClient, name: str) -> StudyDetail:
@@ -180,7 +183,7 @@ def _follow(session: Session, client: WorkspaceClient, name: str) -> StudyDetail
     while True:
         found = client.study(name)
         for trial in found.trials:
-            if trial.state != "running" and trial.number not in said:
+            if trial.state not in ("queued", "running") and trial.number not in said:
                 said.add(trial.number)
                 value = "" if trial.value is None else f" {found.study.metric} {trial.value:.5g}"
                 session.say(f"trial {trial.number} {trial.state}{value} {trial.reason}".rstrip())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from rlft_tui.server.followed_run import FollowedRun
 from rlft_tui.server.supervisor import Supervisor
 from rlft_tui.tuning.study import STOPPED, OpenTrial, StudyFolder, find_study, require_optuna, study_folders
 from rlft_tui.tuning.study_spec import parse_study, trial_values, usable
-from rlft_tui.tuning.study_view import Study, StudyDetail
+from rlft_tui.tuning.study_view import Study, StudyDetail, StudyTrial
 
 log = logging.getLogger("rlft.server.tuner")
 
@@ -89,7 +90,8 @@ class Tuner:
 
     def detail(self, name: str) -> StudyDetail:
         with self._lock:
-            return self._folder(name).detail()
+            found = self._folder(name).detail()
+            return replace(found, trials=tuple(map(self._in_line, found.trials)))
 
     def stop(self, name: str) -> Study:
         """Begin no more trials and stop those under way; they are done again once it is resumed."""
@@ -234,6 +236,16 @@ class Tuner:
             return [(step, value) for step, value in pairs if value is not None]
 
         return self._supervisor.with_events(run_id, read)
+
+    def _in_line(self, trial: StudyTrial) -> StudyTrial:
+        """The trial, queued where its run waits for its turn. Optuna knows only of running."""
+        if trial.state != "running":
+            return trial
+        try:
+            waits = self._supervisor.summary(trial.run_id).status == "queued"
+        except NotFoundError:
+            waits = True
+        return replace(trial, state="queued") if waits else trial
 
     def _stop_run(self, run_id: str) -> None:
         try:

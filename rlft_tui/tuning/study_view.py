@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 StudyStatus = Literal["running", "stopped", "finished", "failed"]
-TrialState = Literal["running", "complete", "pruned", "failed"]
+TrialState = Literal["queued", "running", "complete", "pruned", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Study:
     pruned: int
     failed: int
     running: int
+    """Trials under way; those whose run waits in the line among them."""
     created: float
     best: StudyTrial | None = None
     error: str = ""

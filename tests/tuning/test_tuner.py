@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from rlft_tui.cli.tune_command import study_text
 from rlft_tui.config import Settings, create_workspace
 from rlft_tui.database.connection import Database, open_database
 from rlft_tui.datasets.build_dataset import build_dataset
@@ -73,10 +74,10 @@ class Bench:
         self.database = database
         self.servers: list[tuple[Supervisor, Tuner]] = []
 
-    def serve(self) -> Tuner:
+    def serve(self, *, slots: int = 2) -> Tuner:
         """A new server; the one before is gone."""
         self.end()
-        supervisor = Supervisor(self.place, Settings(parallel_runs=2), self.database)
+        supervisor = Supervisor(self.place, Settings(parallel_runs=slots), self.database)
         supervisor.start()
         tuner = Tuner(self.place.studies, supervisor, "base")
         tuner.start()
@@ -145,6 +146,18 @@ def test_a_study_finds_the_better_setting_and_survives_its_servers(bench: Bench)
     wait_for_status(tuner, "again", "finished")
     first = [one.params for one in found.trials][:2]
     assert [one.params for one in tuner.detail("again").trials][:2] == first
+
+
+def test_a_trial_whose_run_waits_in_the_line_is_queued(bench: Bench) -> None:
+    tuner = bench.serve(slots=1)
+    far = {"learning_rate": {"low": 1e-6, "high": 2e-6}}
+    values = {**STUDY, "trials": 2, "pruning": {"pruner": "none"}, "search": far}
+    tuner.create(values, where="far.toml")
+    wait_for(
+        lambda: [one.state for one in tuner.detail("far").trials] == ["running", "queued"], "one in the line"
+    )
+    assert "0 of 2 done, 1 under way, 1 queued" in study_text(tuner.detail("far"))
+    tuner.stop("far")
 
 
 def test_a_stopped_study_does_its_trials_again_and_a_failing_one_is_held(

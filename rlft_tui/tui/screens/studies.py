@@ -30,8 +30,8 @@ COLUMNS: tuple[tuple[str, int], ...] = (
     ("begun", 9),
     ("failed", 6),
 )
-GLYPHS = {"running": "▶", "complete": "✓", "pruned": "✂", "failed": "✗"}
-STYLES = {"running": "#56b4e9", "complete": "", "pruned": "dim", "failed": "bold #ff8c5a"}
+GLYPHS = {"queued": "…", "running": "▶", "complete": "✓", "pruned": "✂", "failed": "✗"}
+STYLES = {"queued": "dim", "running": "#56b4e9", "complete": "", "pruned": "dim", "failed": "bold #ff8c5a"}
 
 
 class StudiesScreen(WatchingScreen):
@@ -214,7 +214,7 @@ class StudiesScreen(WatchingScreen):
 def ordered(found: StudyDetail) -> list[StudyTrial]:
     """Complete trials best first, then those under way, pruned and failed."""
     sign = 1 if found.study.direction == "minimize" else -1
-    place = {"complete": 0, "running": 1, "pruned": 2, "failed": 3}
+    place = {"complete": 0, "running": 1, "queued": 2, "pruned": 3, "failed": 4}
     return sorted(found.trials, key=lambda one: (place[one.state], sign * (one.value or 0.0), one.number))
 
 
