@@ -86,7 +86,10 @@ class Inference:
             if turn.get("role") not in _ROLES or not isinstance(turn.get("content"), str):
                 raise RlftError(f"context: each turn has a role ({', '.join(_ROLES)}) and content")
         for number, side in enumerate(sides):
-            sampling_of(side, f"side {number + 1}" if request.sides else "")
+            where = f"side {number + 1}" if request.sides else ""
+            sampling_of(side, where)
+            if abs(side.seed or 0) >= 2**63:
+                raise RlftError("seed: must be below 2^63", where=where)
         return self.answerers([side.model for side in sides])
 
     def answerers(self, names: Sequence[str]) -> list[Answerer]:

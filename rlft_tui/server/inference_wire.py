@@ -27,8 +27,10 @@ def sampling_of(side: AskedSide, where: str) -> AnswerSampling:
         )
     except ValidationError as error:
         first = error.errors()[0]
-        said = str(first["msg"])
-        raise RlftError(f"{first['loc'][0]}: {said[:1].lower()}{said[1:]}", where=where) from None
+        said = str(first["msg"]).removeprefix("Value error, ")
+        # What the whole spec refuses, such as a number of more than 64 bits, has no place.
+        named = "".join(f"{name}: " for name in first["loc"][:1])
+        raise RlftError(f"{named}{said[:1].lower()}{said[1:]}", where=where) from None
 
 
 def worker_request(request_id: str, request: GenerateRequest, models: dict[int, ModelSource]) -> Reply:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -37,7 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _tell(descriptor: int, line: str) -> None:
     if descriptor >= 0:
-        os.write(descriptor, " ".join(line.split()).encode()[:4000] + b"\n")
+        # Whoever started the server may have gone meanwhile: then there is nobody to tell.
+        with suppress(BrokenPipeError):
+            os.write(descriptor, " ".join(line.split()).encode()[:4000] + b"\n")
         os.close(descriptor)
 
 
