@@ -78,6 +78,18 @@ def test_a_title_gives_up_its_speed_and_then_the_end_of_the_name_but_never_half_
     assert round_.title(1, 15) == "tun… · 3 tokens"
 
 
+def test_a_title_keeps_what_tells_two_sides_of_one_model_apart() -> None:
+    sides = asked_sides([SideText("a-long-name", {"seed": "7"}), SideText("a-long-name", {"seed": "12"})])
+    round_ = Comparison(sides, blind=False)
+    round_.begin()
+    for side in (0, 1):
+        round_.take(StreamedText("done", side, "yes", tokens=3, ended="length"))
+    assert round_.title(1, 36, chosen=True) == "✓ a-long… · seed 12 · 3 tokens · cut"
+    assert round_.title(1, 25, chosen=True) == "✓ a-long… · seed 12 · cut"
+    assert round_.title(1, 20, chosen=True) == "✓ a-long-… · seed 12"
+    assert round_.name(1, 15) == "a-lo… · seed 12"
+
+
 def test_what_is_loading_is_not_named_while_blind() -> None:
     round_ = begun()
     round_.take(StreamedText("loading", 1, "tuned"))
@@ -164,6 +176,10 @@ def test_what_a_side_leaves_empty_is_the_first_ones_and_what_it_sets_tells_it_ap
     assert [side.temperature for side in sides] == [0.2, 1.1, 0.2]
     assert len({side.seed for side in sides}) == 3
     assert side_labels(sides) == ("m · temperature 0.2", "m · temperature 1.1", "n")
+    four = asked_sides([first, *(side_from(f"m@{own}") for own in ("temperature=0", "seed=9", "top_p=0.9"))])
+    assert side_labels(four)[0] == "m · temperature 0.2, top p 1, seed 7"
+    assert side_labels(four)[1] == "m · temperature 0, top p 1"
+    assert side_labels(four)[2] == "m · temperature 0.2, top p 1, seed 9"
     assert stored_settings(sides[0]) == {"temperature": 0.2, "top_p": 1.0, "max_new_tokens": 256, "seed": 7}
     for settings, words in (
         ({"temperature": "9"}, "temperature: must be less"),

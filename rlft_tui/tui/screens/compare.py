@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.binding import BindingType
-from textual.widgets import TextArea
+from textual.widgets import Input, TextArea
 
 from rlft_tui.errors import RlftError
 from rlft_tui.models.model import Model
 from rlft_tui.prompts.prompt import Message
 from rlft_tui.server.answers import AskedSide, ProviderModel
+from rlft_tui.tui.chrome import KeyBar, key_name
 from rlft_tui.tui.compare_keys import COMPARE_BINDINGS, COMPARE_MODES
 from rlft_tui.tui.comparison import Comparison, suggested
 from rlft_tui.tui.prompt_walk import PromptWalk
@@ -21,8 +22,10 @@ from rlft_tui.tui.screens.compare_form import CompareForm, Names
 from rlft_tui.tui.screens.compare_reading import conversation_text
 from rlft_tui.tui.screens.compare_stream import Begun
 from rlft_tui.tui.screens.compare_verdicts import CompareVerdicts
+from rlft_tui.tui.screens.compare_view import SEPARATOR
 from rlft_tui.tui.widgets.harmless import harmless
 from rlft_tui.tui.widgets.prompt_field import PromptField
+from rlft_tui.tui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
@@ -182,7 +185,7 @@ class CompareScreen(CompareVerdicts):
             self.action_generate()
 
     def action_edit(self) -> None:
-        self.remove_class("-prompt")
+        self.remove_class("-prompt", "-standing")
         self.field.focus()
 
     def action_options(self) -> None:
@@ -192,6 +195,22 @@ class CompareScreen(CompareVerdicts):
         elif self.in_field():
             self.set_focus(None)
         self.paint()
+
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
+    def _name_form_keys(self) -> None:
+        """In the form the bar names its keys: those of the answers would be written into a field."""
+        if self._leader or self.has_class("-noting"):
+            return
+        inside = self.focused is not None and self.form in self.focused.ancestors
+        self.query_one(KeyBar).hint = self._form_keys(isinstance(self.focused, Input)) if inside else ""
+
+    def _form_keys(self, writing: bool) -> str:
+        enter = "has it answered" if writing else "opens the list"
+        words = [f"{self._key('label.pane', 'tab')} next field", f"⏎ {enter}"]
+        words += [f"{self._key('label.release', 'escape')} leaves the form"]
+        words += [f"{key_name(self.bench.keys.get('app.help', 'f12').split(',')[-1])} help"]
+        return SEPARATOR.join(words)
 
     def action_blind(self) -> None:
         self.round.blind = not self.round.blind
@@ -286,9 +305,18 @@ class CompareScreen(CompareVerdicts):
         self.paint()
 
     def action_standing(self) -> None:
-        """How the models stand. It names them, so it is shown when asked for and at the end."""
-        title = "Since the screen was opened"
-        self.notify("\n".join(self.tally.lines()), title=title, timeout=15, markup=False)
+        """How the models stand. It names them, so it is shown when asked for and at the end.
+
+        In place of the prompt, where it hides no answer; again: the prompt.
+        """
+        if self.has_class("-prompt"):
+            self.action_prompt()
+            return
+        self.add_class("-prompt", "-standing")
+        whole = self.query_one("#whole", TextPane)
+        whole.show("\n".join(f"- {line}" for line in self.tally.lines()))
+        self.set_focus(whole)
+        self.call_after_refresh(self.paint)
 
     # the conversation
     def action_restart(self) -> None:

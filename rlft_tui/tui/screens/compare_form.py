@@ -143,7 +143,7 @@ class CompareForm(Vertical):
         for name in SETTINGS:
             first = self._box(name, 0).value.strip() or DEFAULTS[name]
             for row in range(1, MOST_SIDES):
-                self._box(name, row).placeholder = f"{first} +" if name == "seed" else first
+                self._box(name, row).placeholder = f"from {first}" if name == "seed" else first
 
     def _box(self, setting: str, row: int) -> Input:
         return self.query_one(f"#{_id(setting, row)}", Input)

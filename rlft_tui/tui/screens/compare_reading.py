@@ -87,6 +87,7 @@ class CompareReading(CompareView):
     def action_prompt(self) -> None:
         """The whole conversation to read, or the field to write in."""
         self.toggle_class("-prompt")
+        self.remove_class("-standing")
         if self.has_class("-prompt"):
             asked = Message("user", self.round.prompt or self.field.text)
             self.query_one("#whole", TextPane).show(conversation_text((*self.turns(), asked)))

@@ -129,7 +129,7 @@ class CompareStream(CompareReading):
             self._begun.leave()
         self._begun, self.round = begun, begun.shown
         self.read_plainly()
-        self.remove_class("-prompt")
+        self.remove_class("-prompt", "-standing")
         self.groups, self.tie_pending, self.seen_at = [], False, 0.0
         self.confidence, self.note, self._trouble, self._remark = None, "", "", ""
         self.set_focus(None)

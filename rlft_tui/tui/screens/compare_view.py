@@ -200,6 +200,9 @@ class CompareView(WorkbenchScreen):
 
     def _heading(self) -> Content:
         """Which prompt of how many, which turn, how it is drawn; as many as fit."""
+        if self.has_class("-standing"):
+            back = f"   since the screen was opened · {self._key('label.release', 'escape')} back"
+            return Content.assemble(("Standing", "bold"), (back, "dim"))
         turns = sum(turn.role == "user" for turn in self.turns())
         parts = [self.walk.line()] if self.walk is not None else []
         parts += [f"turn {turns + 1} ({self._names['label.prompt']} shows all)"] if turns else []

@@ -22,7 +22,7 @@ AROUND = 5
 
 
 class HelpScreen(ModalScreen[None]):
-    """Every action that can be done now, its key and its id in the key map."""
+    """Every action of the screen, its key and its id in the key map; what cannot be done now comes last."""
 
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background 60%; }
@@ -45,6 +45,15 @@ class HelpScreen(ModalScreen[None]):
         self._digits_switch = getattr(under, "DIGITS_SWITCH", True)
         # read now: with this screen on top the actions underneath are switched off
         self._listed = list(under.active_bindings.values())
+        can = {active.binding.id for active in self._listed}
+        self._idle = [
+            binding
+            for node, bindings in under._modal_binding_chain
+            if node is under
+            for _, binding in bindings
+            if binding.id not in can
+        ]
+        """Keys of the screen itself whose actions cannot be done at the moment."""
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
@@ -61,14 +70,16 @@ class HelpScreen(ModalScreen[None]):
         """Key, what it does and id, in three columns: the screen's own keys, moving about, everywhere."""
         about = getattr(self._under, "HELP", "")
         lines: list[Content] = [Content(about)] if about else []
-        groups = self._groups()
-        names = max((len(name) for rows in groups for _, _, name in rows), default=0)
+        groups, idle = self._groups(), self._idle_rows()
+        names = max((len(name) for rows in (*groups, idle) for _, _, name in rows), default=0)
         room = max(16, width - KEY_CELLS - names - 4)
-        for rows in groups:
-            lines.append(Content(""))
+        for rows in (*groups, idle):
+            if not rows:
+                continue
+            lines += [Content(""), *([Content.styled("Not now:", "dim")] if rows is idle else [])]
             for keys, text, name in rows:
                 first, *rest = textwrap.wrap(text, room) or [""]
-                key = (f"{keys:>{KEY_CELLS}}", "$text-accent bold")
+                key = (f"{keys:>{KEY_CELLS}}", "dim" if rows is idle else "$text-accent bold")
                 lines.append(Content.assemble(key, f"  {first:<{room}}  ", (name, "dim")))
                 lines += [Content(" " * (KEY_CELLS + 2) + line) for line in rest]
         lines += [Content(""), Content('Change a key in rlft.toml, under [keymap]: "label.skip" = "x"')]
@@ -91,6 +102,15 @@ class HelpScreen(ModalScreen[None]):
             texts.setdefault(binding.id, binding.tooltip or binding.description)
             keys.setdefault(binding.id, []).append(key_name(binding.key))
         return [[(" ".join(keys[name]), texts[name], name) for name in group] for group in groups if group]
+
+    def _idle_rows(self) -> list[tuple[str, str, str]]:
+        keys: dict[str, list[str]] = {}
+        texts: dict[str, str] = {}
+        for binding in self._idle:
+            if binding.id is not None and not binding.system:
+                texts.setdefault(binding.id, binding.tooltip or binding.description)
+                keys.setdefault(binding.id, []).append(key_name(binding.key))
+        return [(" ".join(named), texts[name], name) for name, named in keys.items()]
 
     def action_scroll(self, lines: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
