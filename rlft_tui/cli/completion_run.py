@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from rlft_tui.cli.session import Session
-from rlft_tui.errors import NotFoundError, RlftError
+from rlft_tui.errors import ConflictError, NotFoundError, RlftError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class Wanted:
     output: Path | None
     format: str
     stdout: bool
+    replace: bool = False
+    """Whether a file that is there may go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def launch_values(
         session.own_workspace()
         _text_format(wanted.format)
     if wanted.output:
-        values |= _output(session, wanted.output, wanted.format)
+        values |= _output(session, wanted.output, wanted)
     check_values(values, where=str(spec) if spec else "rlft generate")
     return values
 
@@ -112,7 +114,7 @@ def write_from(session: Session, run_id: str, wanted: Wanted) -> None:
             )
         print_completions(folder, _text_format(wanted.format))
         return
-    place = _output(session, wanted.output, wanted.format)
+    place = _output(session, wanted.output, wanted)
     _run_writer(folder, place["output"], place["format"])
     session.show(place, place["output"])
 
@@ -156,14 +158,14 @@ def _text_format(form: str) -> str:
     return form or "jsonl"
 
 
-def _output(session: Session, output: Path, form: str) -> dict[str, str]:
+def _output(session: Session, output: Path, wanted: Wanted) -> dict[str, str]:
     """Full path and format of the file, which can be written; RlftError says why not."""
     from rlft_tui.cli.label_export import refuse_own_files
     from rlft_tui.samples.completion_files import format_of
 
     workspace = session.own_workspace()
     path = Path(os.path.abspath(output.expanduser()))
-    kind = format_of(path.name, form)
+    kind = format_of(path.name, wanted.format)
     if path.is_dir():
         raise RlftError("a folder, not a file", where=str(path), remedy="Name a file in it")
     if not path.parent.is_dir():
@@ -171,6 +173,10 @@ def _output(session: Session, output: Path, form: str) -> dict[str, str]:
     if not os.access(path.parent, os.W_OK):
         raise RlftError("cannot be written to", where=str(path.parent), remedy="Name another folder")
     refuse_own_files(workspace, path)
+    if path.exists() and not wanted.replace:
+        raise ConflictError(
+            "there is such a file already", where=str(path), remedy="Name another, or give --replace"
+        )
     return {"output": str(path), "format": kind}
 
 

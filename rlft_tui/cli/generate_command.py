@@ -48,6 +48,7 @@ def generate(
     format: Annotated[
         str, typer.Option("--format", metavar="NAME", help="csv, jsonl or parquet [default: by the suffix]")
     ] = "",
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the file if it is there.")] = False,
     stdout: Annotated[
         bool, typer.Option("--stdout", help="Wait, then print the completions (JSON lines, or --format csv).")
     ] = False,
@@ -109,7 +110,7 @@ def generate(
     """
     from rlft_tui.cli import completion_run
 
-    wanted = completion_run.Wanted(output, format, stdout)
+    wanted = completion_run.Wanted(output, format, stdout, replace)
     if from_:
         completion_run.write_from(session, from_, wanted)
         return

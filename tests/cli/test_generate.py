@@ -42,6 +42,14 @@ def test_completions_reach_standard_output_a_file_and_the_evaluation(
     saved = tmp_path / "all.parquet"
     assert rlft.well("generate", "--from", run, "--output", saved, "--json").value["format"] == "parquet"
     assert len(duckdb.read_parquet(str(saved)).fetchall()) == 8
+    notes = tmp_path / "notes.csv"
+    notes.write_text("mine")
+    for again in (("--from", run), ("--model", model, "--prompts", prompts)):
+        refused = rlft("generate", *again, "--output", notes)
+        assert (refused.code, "there is such a file already" in refused.err) == (2, True)
+    assert notes.read_text() == "mine"
+    rlft.well("generate", "--from", run, "--output", notes, "--replace")
+    assert notes.read_text().count("Say one.") == 4
     shown = rlft.well("runs", "show", run, "--json").value
     assert (shown["method"], shown["step"], shown["steps"]) == ("completions", 8, 8)
 
