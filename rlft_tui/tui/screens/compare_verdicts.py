@@ -74,7 +74,8 @@ class CompareVerdicts(CompareStream):
     # storing
     def _may_decide(self) -> bool:
         """Whether a key pressed now is about the answers on screen."""
-        seen = 0 < self.seen_at <= self.key_time
+        behind_form = self.has_class("-low") and self.has_class("-options")
+        seen = 0 < self.seen_at <= self.key_time and not behind_form
         return self.round.state == "ready" and not self._storing and seen
 
     def _decide(

@@ -31,6 +31,8 @@ from rlft_tui.tui.widgets.text_pane import TextPane
 
 ROOMY = 36
 """Columns that an answer needs beside others."""
+LOW = 14
+"""Rows under which the open form stands in place of the answers, so that the line below stays in view."""
 SEPARATOR = " · "
 STACK_BELOW = 70
 """Columns under which two answers stand one above the other, as on the label screen."""
@@ -49,6 +51,7 @@ class CompareView(WorkbenchScreen):
     CompareView #form { display: none; }
     CompareView.-options #form { display: block; }
     CompareView #answers { height: 1fr; layout: grid; grid-size: 2; grid-gutter: 0 1; }
+    CompareView.-low.-options #answers, CompareView.-low CompareForm .heads { display: none; }
     CompareView #answers > Vertical { height: 1fr; }
     CompareView AnswerPane { padding: 0 1; }
     CompareView #legend { display: none; height: 1; padding: 0 1; background: $surface; }
@@ -142,12 +145,15 @@ class CompareView(WorkbenchScreen):
         return [self.pane(place) for place in self.places()]
 
     def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height < LOW, "-low")
         self.call_after_refresh(self.paint)  # the titles say what fits
 
     def _lay_out(self) -> None:
         """Two side by side from 70 columns on; three or four in one row where each has room, else in two."""
         shown, whole = self.places(), self.query_one("#whole", TextPane)
         rows = max(2, min(4, self.size.height // 7))
+        if self.has_class("-low") and self.has_class("-options"):
+            rows = 1
         if self.has_class("-prompt"):
             rows = max(rows, min(self.size.height // 2, whole.line_count))
         if self._laid_out == (shown, self.size, rows):
