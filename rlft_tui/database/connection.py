@@ -179,6 +179,9 @@ class Database(AbstractContextManager["Database"]):
             self._broken = False
 
     def _open(self) -> duckdb.DuckDBPyConnection:
+        # Empty: a full disk took nothing of it when it was first made.
+        if self.path.is_file() and not _has_content(self.path) and not _has_content(_wal(self.path)):
+            self.path.unlink()
         missing = not self.path.exists() and _has_content(self._workspace.journal)
         connection = self._connect_or_repair()
         if missing:
@@ -198,7 +201,7 @@ class Database(AbstractContextManager["Database"]):
         return connection
 
     def _connect_or_repair(self) -> duckdb.DuckDBPyConnection:
-        wal = Path(f"{self.path}.wal")
+        wal = _wal(self.path)
         for attempt in range(_WAL_REPAIRS + 1):
             try:
                 return connect_file(self.path)
@@ -309,6 +312,10 @@ def _restore_remedy(workspace: Workspace) -> str:
     if folders:
         return f"Restore the newest backup: rlft restore {folders[-1].parent}"
     return "There is no backup; move the file away to start anew and import the pairs again"
+
+
+def _wal(path: Path) -> Path:
+    return Path(f"{path}.wal")
 
 
 def _has_content(path: Path) -> bool:

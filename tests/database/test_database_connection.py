@@ -269,6 +269,14 @@ def test_a_checkpointed_write_does_not_need_the_wal(place: Workspace) -> None:
         assert names(database) == ["ada"]
 
 
+def test_an_empty_file_that_a_full_disk_left_is_a_new_database(place: Workspace) -> None:
+    place.database.touch()
+    with open_database(place) as database:
+        add(database, "ada")
+        assert names(database) == ["ada"]
+        assert database.warnings == []
+
+
 def test_a_wal_beside_a_damaged_file_is_left_alone(place: Workspace) -> None:
     wal = leave_a_wal(place)
     before = wal.read_bytes()
