@@ -14,7 +14,7 @@ import typer
 
 from rlft_tui.cli.answer_columns import AnswerColumns, AnswerLines
 from rlft_tui.cli.answer_options import answer_record, failed
-from rlft_tui.cli.key_verdict import LEAVE, UNDO, KeyVerdict, question, read_key
+from rlft_tui.cli.key_verdict import LEAVE, UNDO, KeyVerdict, forget_keys, question, read_key
 from rlft_tui.cli.session import Session, write
 from rlft_tui.errors import RlftError
 from rlft_tui.prompts.prompt import Message, Prompt
@@ -181,6 +181,7 @@ class CompareRounds:
     # verdicts
     def _ask(self, shown: Comparison, graded: bool) -> Decision | str:
         count = len(shown.sides)
+        forget_keys()
         self._session.say(f"\nWhich is {'best' if count > 2 else 'better'}?  {question(count, graded)}")
         keys = KeyVerdict(count, graded)
         while True:

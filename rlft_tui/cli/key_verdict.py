@@ -31,6 +31,13 @@ def read_key(stream: TextIO = sys.stdin) -> str:
     return read.decode(errors="replace")[:1]
 
 
+def forget_keys(stream: TextIO = sys.stdin) -> None:
+    """Drop what was typed so far: no key is a verdict on answers that nobody has seen whole."""
+    import termios
+
+    termios.tcflush(stream.fileno(), termios.TCIFLUSH)
+
+
 def question(count: int, graded: bool) -> str:
     """Which keys there are."""
     return f"{MANY if count > 2 else GRADED if graded else TWO} · {REST}"
