@@ -67,6 +67,8 @@ def chat(
         if not prompt.strip():
             raise RlftError("the prompt is empty", where="rlft chat", remedy="Write one into standard input")
     with session.connect() as client:
+        # Loading begins while the message is still being typed.
+        talk.check_model = lambda name: client.warm_up((name,))
         if prompt:
             _answer(session, client, talk, prompt.strip())
         else:

@@ -33,6 +33,8 @@ class Conversation:
     """User and assistant in turn, oldest first."""
     left: bool = False
     """Whether it was asked to end."""
+    check_model: Callable[[str], None] = lambda _: None
+    """Raises RlftError for a name that no model has."""
 
     def request(self, prompt: str) -> GenerateRequest:
         """What the model is asked. RlftError for a setting that cannot be."""
@@ -94,6 +96,7 @@ class Conversation:
 
     def _model(self, name: str) -> tuple[str, str]:
         if name:
+            self.check_model(name)
             self.model = name
         return f"model: {self.model}", ""
 
