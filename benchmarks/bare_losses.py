@@ -59,6 +59,7 @@ def put_rows(folder: RunFolder, method: str) -> None:
             for row in shorter_chosen()
             for side in ("chosen", "rejected")
         ]
+        (folder.dataset / "dataset.json").write_text('{"kind": "unpaired"}')
         write_rows(rows[:40], folder.dataset / "heldout.jsonl")
         write_rows(rows[40:], folder.dataset / "train.jsonl")
     if method in ("grpo", "rloo"):

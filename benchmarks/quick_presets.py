@@ -121,7 +121,7 @@ def main() -> None:
             method, *told = word.split(":")
             run = train(rlft, method, dict(setting.split("=", 1) for setting in told))
             keys = [key for key in run["first"] if key.startswith("heldout/")]
-            samples = (Path(run["path"]) / "events.jsonl").read_text().count('"kind":"sample"')
+            samples = (Path(run["path"]) / "events.jsonl").read_text().count('"kind": "sample"')
             print(
                 f"| {method} | {', '.join(told) or 'LoRA'} | {run['ended'] - run['started']:.0f} "
                 f"| {run['memory_mb']:.0f} | {change(run, keys)} | {samples} "
