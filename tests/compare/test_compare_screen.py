@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -69,7 +70,7 @@ def test_a_verdict_is_stored_with_every_setting_and_names_come_after_it(
             await shows(pilot, "Which is better?", "Answer 1", "Answer 2")
             answers = page(pilot).partition("Answer 1")[2]
             assert "tiny" not in answers
-            assert "tokens" not in answers
+            assert not re.search(r"\d tokens", answers)
             await pilot.press("n", *"clear", "enter", "c", "4")
             await shows(pilot, "confidence 4 · note: clear")
             await pilot.press("2")

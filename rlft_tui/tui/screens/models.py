@@ -180,13 +180,14 @@ class ModelsScreen(WatchingScreen):
         text = Text()
         if model is not None:
             lines = [
+                # First: what was just asked for must not be what does not fit.
+                *([model.path] if self._paths else []),
                 *lineage(model, self.datasets.get(model.dataset), self.size.width - 2),
                 record(self.ratings.get(model.name)),
                 judges_and_round(self.judged.get(model.name), self.rounds.get(model.name)),
                 remarks(model, self.use.get(model.name)),
                 exported(self.exports, model.name),
                 *self._hints(model),
-                *([model.path] if self._paths else []),
             ]
             width = self.size.width - 2
             text = Text("\n".join(run_text.cut(run_text.plain(line), width) for line in lines if line))
