@@ -38,26 +38,27 @@ def figures(items: Sequence[Item], *, model: str, seed: int = 0, **about: Any) -
         scored = [item for item in items if item.scores.get(name) is not None]
         errors = failed + sum(name in item.scores and item.scores[name] is None for item in items)
         estimate = estimate_of(name, scored, seed)
-        first = items[0]
-        found.append(
-            Evaluation(
-                model=model,
-                suite=first.suite,
-                task=first.task,
-                metric=name,
-                value=estimate.value,
-                n=estimate.n,
-                low=estimate.low,
-                high=estimate.high,
-                stderr=estimate.stderr,
-                better=direction(name),
-                unit=_UNITS.get(name, ""),
-                settings=first.settings,
-                errors=errors,
-                **about,
-            )
-        )
+        found.append(figure(name, estimate, items[0], model, errors=errors, **about))
     return found
+
+
+def figure(name: str, estimate: Estimate, item: Item, model: str, **about: Any) -> Evaluation:
+    """One metric of the task that ``item`` is of."""
+    return Evaluation(
+        model=model,
+        suite=item.suite,
+        task=item.task,
+        metric=name,
+        value=estimate.value,
+        n=estimate.n,
+        low=estimate.low,
+        high=estimate.high,
+        stderr=estimate.stderr,
+        better=direction(name),
+        unit=_UNITS.get(name, ""),
+        settings=item.settings,
+        **about,
+    )
 
 
 def estimate_of(metric: str, items: Sequence[Item], seed: int = 0) -> Estimate:

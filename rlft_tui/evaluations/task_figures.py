@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rlft_tui.evaluations.evaluation import Evaluation, Item
-from rlft_tui.evaluations.results import direction, figures
+from rlft_tui.evaluations.results import figure, figures
 from rlft_tui.evaluations.statistics import Estimate, jackknife, mean
 from rlft_tui.evaluations.suites.freeze import FrozenTask
 from rlft_tui.evaluations.suites.tasks import TextTask
@@ -31,22 +31,8 @@ def task_figures(
     found = figures(items, model=model, seed=seed, **about)
     texts = [item.output for item in items if not item.error]
     if isinstance(task.spec, TextTask) and task.spec.diversity and len(texts) > 1:
-        first = items[0]
-        for name, estimate in corpus_estimates(texts, seed).items():
-            found.append(
-                Evaluation(
-                    model=model,
-                    suite=first.suite,
-                    task=first.task,
-                    metric=name,
-                    value=estimate.value,
-                    n=estimate.n,
-                    low=estimate.low,
-                    high=estimate.high,
-                    stderr=estimate.stderr,
-                    better=direction(name),
-                    settings=first.settings,
-                    **about,
-                )
-            )
+        found += [
+            figure(name, estimate, items[0], model, **about)
+            for name, estimate in corpus_estimates(texts, seed).items()
+        ]
     return found
