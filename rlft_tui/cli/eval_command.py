@@ -167,6 +167,8 @@ def show(
         found = [
             one for one in client.evaluations(suite=suite) if model in ("", one.model) or one.model == against
         ]
+        if not found and suite and suite not in {one.name for one in client.suites()}:
+            raise NotFoundError(f"no suite called {suite!r}", remedy="rlft eval suites")
         names = list(dict.fromkeys(one.model for one in found if one.model != against))
         changed: dict[str, tuple[MetricChange, ...]] = {}
         if against:
@@ -184,6 +186,8 @@ def show(
             else figure_table(found)
         ),
     )
+    if not found:
+        session.say(f"Nothing was measured yet: rlft eval run {suite or 'SUITE'} --model NAME")
     tested = sum(one.p is not None for own in changed.values() for one in own)
     if tested > 1:
         session.say(f"{tested} comparisons were made: p is corrected for those of each model (Holm)")
