@@ -27,7 +27,7 @@ def letters(completions: list[Any], **columns: Any) -> list[float]:
 
 def length(completions: list[Any], **columns: Any) -> list[float]:
     counts = [len(completion[0]["content"]) for completion in completions]
-    return [n / 12 if n < 12 else 1.0 if n <= 24 else 2 - n / 24 for n in counts]
+    return [n / 12 if n < 12 else 1.0 if n <= 24 else max(0.0, 2 - n / 24) for n in counts]
 
 
 def grpo(spec: dict[str, Any], arguments: dict[str, Any], rows: list[Row], parts: dict[str, Any]) -> Any:
