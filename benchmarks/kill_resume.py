@@ -4,89 +4,173 @@ A tiny random Llama, a checkpoint at every step. The same run is killed again an
 in the same folder; each resume must go on from a checkpoint that verifies, and the trace of losses
 that is left in the end must be that of a run that nobody killed.
 
-python -m benchmarks.kill_resume [KILLS] [METHOD] [SEED]
+Each attempt is a process of its own, forked off one that has torch, transformers and TRL imported:
+that alone would take most of the time, and nothing can be lost in it.
+
+python -m benchmarks.kill_resume [KILLS] [METHOD …]
 """
 
 from __future__ import annotations
 
+import importlib
+import os
 import random
-import subprocess
+import runpy
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.checkpoints import MANIFEST
+from rlft_tui.jobs.environment import prepare_environment
 from rlft_tui.runs.run_event import EventReader
 from rlft_tui.runs.run_folder import RunFolder
-from tests.jobs.job_process import events, finish, of_kind, start, training_folder, values
+from rlft_tui.runs.run_spec import TRAINING_METHODS
+from tests.jobs.job_process import events, of_kind, training_folder, values
 from tests.tiny_model import make_tiny_model
 
 STEPS = 300
-TRAINED_SECONDS = 3.0
-"""A kill comes so long after training began at most."""
+SECONDS = 3.0
+"""A kill comes so long after the start at most; one that waits for a checkpoint, after the first step."""
+EVERY_STEP = {"checkpoint_every": 1, "learning_rate": 1e-3, "evaluate": False}
+ANSWERS = {"max_new_tokens": 6, "answers_every": 0}
+OWN: dict[str, dict[str, Any]] = {
+    # Two steps on the same answers: every other checkpoint lies between them.
+    "grpo": {**ANSWERS, "beta": 0.02, "iterations": 2, "batch_size": 4},
+    "rloo": {**ANSWERS, "batch_size": 4},
+    "ppo": {**ANSWERS, "batch_size": 4, "mini_batch_size": 2, "ppo_epochs": 2},
+}
+LIBRARIES = ("torch", "peft", "datasets", "transformers.trainer")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A job in a process of its own."""
+
+    pid: int
+    output: Path
+
+    @classmethod
+    def start(cls, folder: RunFolder, method: str) -> Attempt:
+        output = folder.root / "attempt.log"
+        pid = os.fork()
+        if not pid:
+            _become(f"rlft_tui.jobs.{method}", folder, output)
+        return cls(pid, output)
+
+    def ended(self) -> bool:
+        """Whether it has ended; it can still be waited for."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def finish(self) -> int:
+        """Its exit code; a signal's number below 0."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def last_line(self) -> str:
+        return (self.output.read_text().strip().splitlines() or ["no message"])[-1]
 
 
 def main() -> None:
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    method = sys.argv[2] if len(sys.argv) > 2 else "sft"
-    chance = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 0)
-    with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch)
-        model = make_tiny_model(root / "tiny")
-        plan = {"max_steps": STEPS, "checkpoint_every": 1, "sample_every": 0, "learning_rate": 1e-3}
-        folder = training_folder(root / "killed", method, model, **plan)
-        moments: Counter[str] = Counter()
-        while sum(moments.values()) < kills:
-            moment = "a checkpoint was half written" if sum(moments.values()) % 2 else "any moment"
-            moments[kill(start(method, folder.root), folder, moment, chance)] += 1
-        code, errors = finish(start(method, folder.root))
-        if code:
-            raise RlftError(f"not resumable: {errors.splitlines()[-1]}")
-        whole = training_folder(root / "whole", method, model, **(plan | {"checkpoint_every": STEPS}))
-        code, errors = finish(start(method, whole.root))
-        if code:
-            raise RlftError(errors.splitlines()[-1])
-        found, expected = values(events(folder), "loss"), values(events(whole), "loss")
-        if list(found) != list(expected):
-            raise RlftError(f"steps are missing: {sorted(set(expected) - set(found))}")
-        apart = max(abs(found[step] - expected[step]) for step in expected)
-        resumes = [row["done"] for row in of_kind(events(folder), "control") if row["asked"] == "resume"]
-        skipped = sum(not row["verified"] for row in of_kind(events(folder), "checkpoint"))
-    print(f"{method}, {STEPS} steps, a checkpoint at each: killed {sum(moments.values())} times")
-    for moment, count in sorted(moments.items()):
-        print(f"  {count:2} when {moment}")
+    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
+    methods = [word for word in sys.argv[1:] if not word.isdigit()] or list(TRAINING_METHODS)
+    kills = numbers[0] if numbers else 20
+    prepare_environment()
+    for library in (*LIBRARIES, *(f"trl.trainer.{method}_trainer" for method in methods if method != "ppo")):
+        importlib.import_module(library)
+    print(f"Tiny random Llama, {STEPS} steps, a checkpoint at each; each run was killed {kills} times.\n")
     print(
-        f"resumed {len(resumes)} times from a checkpoint that verified; {skipped} half-written ones skipped"
+        "| method | killed while a checkpoint was half written | at another moment | resumed from a "
+        "checkpoint | half-written ones skipped | largest difference of a loss from the unkilled run |"
     )
-    print(f"largest difference of a loss from the run that nobody killed: {apart:.1e}")
+    print("|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as scratch:
+        model = make_tiny_model(Path(scratch) / "tiny")
+        for method in methods:
+            print(_row(Path(scratch) / method, method, model, kills), flush=True)
 
 
-def kill(process: subprocess.Popen[str], folder: RunFolder, moment: str, chance: random.Random) -> str:
-    """Kill it at such a moment of its training; what the moment was."""
+def _row(root: Path, method: str, model: Path, kills: int) -> str:
+    chance = random.Random(method)
+    plan = {**EVERY_STEP, **OWN.get(method, {}), "max_steps": STEPS}
+    if method != "reward":
+        plan["sample_every"] = 0
+    folder = training_folder(root / "killed", method, model, **plan)
+    moments = Counter(kill(folder, method, chance, halfway=number % 2 == 1) for number in range(kills))
+    train(folder, method)
+    whole = training_folder(root / "whole", method, model, **{**plan, "checkpoint_every": STEPS})
+    train(whole, method)
+    found, expected = values(events(folder), "loss"), values(events(whole), "loss")
+    if list(expected) != list(range(1, STEPS + 1)) or set(found) != set(expected):
+        raise RlftError(f"{method}: steps are missing: {sorted(set(range(1, STEPS + 1)) - set(found))}")
+    apart = max(abs(found[step] - expected[step]) for step in expected)
+    resumes = sum(row["asked"] == "resume" for row in of_kind(events(folder), "control"))
+    skipped = sum(not row["verified"] for row in of_kind(events(folder), "checkpoint"))
+    return f"| {method} | {moments[True]} | {moments[False]} | {resumes} | {skipped} | {apart:.1e} |"
+
+
+def train(folder: RunFolder, method: str) -> None:
+    """To its end."""
+    attempt = Attempt.start(folder, method)
+    if attempt.finish():
+        raise RlftError(f"{method} could not be gone on with: {attempt.last_line()}")
+
+
+def kill(folder: RunFolder, method: str, chance: random.Random, *, halfway: bool) -> bool:
+    """Start or resume it and kill it; whether a checkpoint was half written then.
+
+    ``halfway``: wait for such a moment in its training; any moment from its start on otherwise.
+    """
     reader = EventReader(folder.events)
     list(reader.read())
-    while not any(event.kind == "metrics" and "loss" in event.fields["values"] for event in reader.read()):
-        if process.poll() is not None:
-            raise RlftError(f"it ended by itself: {finish(process)[1].splitlines()[-1]}")
-        time.sleep(0.02)
-    time.sleep(chance.uniform(0.0, TRAINED_SECONDS))
-    if moment != "any moment":
-        while not half_written(folder) and process.poll() is None:
-            time.sleep(0.0005)
+    attempt = Attempt.start(folder, method)
+    if halfway:
+        while not any(event.kind == "metrics" and event.fields["step"] for event in reader.read()):
+            _still_runs(attempt, method)
+            time.sleep(0.02)
+    time.sleep(chance.uniform(0.0, SECONDS))
+    while halfway and not half_written(folder):
+        _still_runs(attempt, method)
+        time.sleep(0.0005)
     half = half_written(folder)
-    process.kill()
-    if finish(process)[0] != -9:
-        raise RlftError("it ended before it could be killed: raise STEPS")
-    return "a checkpoint was half written" if half else "none was being written"
+    os.kill(attempt.pid, signal.SIGKILL)
+    if attempt.finish() != -signal.SIGKILL:
+        raise RlftError(
+            f"{method} ended before it could be killed: {attempt.last_line()}", remedy="Raise STEPS"
+        )
+    return half
 
 
 def half_written(folder: RunFolder) -> bool:
     """Whether the newest checkpoint has no manifest yet."""
     found = [(int(path.name.split("-")[1]), path) for path in folder.checkpoints.glob("checkpoint-*")]
     return bool(found) and not (max(found)[1] / MANIFEST).exists()
+
+
+def _still_runs(attempt: Attempt, method: str) -> None:
+    if attempt.ended():
+        raise RlftError(f"{method} ended by itself: {attempt.last_line()}")
+
+
+def _become(module: str, folder: RunFolder, output: Path) -> None:
+    """Go on as ``python -m MODULE FOLDER``; does not return."""
+    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    code: Any = 1
+    try:
+        sys.argv = [module, str(folder.root)]
+        runpy.run_module(module, run_name="__main__")
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(code or 0))
 
 
 if __name__ == "__main__":
