@@ -173,7 +173,7 @@ def against_lm_eval(folder: Path, name: str, rows: list[dict[str, Any]]) -> bool
     (harness / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run = unpack(folder / name / "run", freeze_suite("both", folder / name, {}))
     _, (ours, theirs) = read_frozen(run)
-    subject = loaded(8)
+    subject = loaded(16)
     began = time.perf_counter()
     items = [item for block in Measurement("both", subject).items(ours, ours.items()) for item in block]
     took = time.perf_counter() - began

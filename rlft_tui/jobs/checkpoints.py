@@ -126,8 +126,10 @@ def find_best(folder: Path, *, highest: bool) -> tuple[Path, float] | None:
             measure = json.loads((path / MANIFEST).read_bytes()).get("measure")
         except (OSError, ValueError, AttributeError):
             continue
-        if isinstance(measure, float) and (
-            best is None or (measure > best[1] if highest else measure < best[1])
+        if (
+            isinstance(measure, float)
+            and math.isfinite(measure)
+            and (best is None or (measure > best[1] if highest else measure < best[1]))
         ):
             best = path, measure
     return best

@@ -160,8 +160,8 @@ class EventCallback(TrainerCallback):
         return self.spec.use_best and self._new_best
 
     def best_checkpoint(self) -> Path | None:
-        """Where the run is to take its result from, when that is not the last step."""
-        if not self.spec.use_best:
+        """Where the run is to take its result from, when that is not the last step, which was measured."""
+        if not self.spec.use_best or self._trained.best_step == self.measured[0]:
             return None
         folder = self.job.folder.checkpoints
         best = find_best(folder, highest=is_better_high(self.spec.keep_best))

@@ -24,13 +24,15 @@ from rlft_tui.jobs.evaluation.subject import Subject
 from rlft_tui.jobs.evaluation.texts import TextScorer
 from rlft_tui.jobs.job import Job
 from rlft_tui.jobs.model_loading import AdapterBase
+from rlft_tui.jobs.ppo import __main__ as ppo
 from rlft_tui.jobs.stopping import StopRequest
 from rlft_tui.jobs.training import train
 from rlft_tui.rewards.freeze import freeze
 from rlft_tui.runs.run_event import EventWriter
 from rlft_tui.runs.run_spec import read_spec
+from rlft_tui.runs.specs.ppo import PpoSpec
 from rlft_tui.runs.specs.rewards import RewardPart
-from tests.jobs.job_process import dpo_folder, events, of_kind, values
+from tests.jobs.job_process import dpo_folder, events, of_kind, training_folder, values
 
 SUITE = """
 [[task]]
@@ -348,3 +350,44 @@ def test_a_suite_watches_a_run_ends_it_early_and_the_best_step_is_the_result(
     assert "eval/small/words/accuracy" in {
         name for row in of_kind(found, "metrics") for name in row["values"]
     }
+
+
+def test_ppo_is_watched_by_a_suite_too_and_saves_a_step_only_when_it_is_the_best(
+    tiny_model: Path, tasks: dict[str, FrozenTask], tmp_path: Path, signals: None
+) -> None:
+    key = "eval/small/texts/perplexity"
+    folder = training_folder(
+        tmp_path / "watched",
+        "ppo",
+        tiny_model,
+        evaluate_suite="small",
+        evaluate_items=2,
+        evaluate_every=2,
+        keep_best=key,
+        early_stopping=3,
+        use_best=True,
+        checkpoint_every=100,
+        keep_checkpoints=100,
+        sample_every=0,
+        max_steps=13,
+        batch_size=2,
+        mini_batch_size=2,
+        max_new_tokens=4,
+        rewards="length:1:minimum=1:maximum=5",
+    )
+    (folder.root / "suite").symlink_to(tasks["texts"].rows.parent)
+    log = EventWriter(folder.events)
+    spec = read_spec(folder.spec)
+    assert isinstance(spec, PpoSpec)
+    try:
+        code = ppo.train(Job(folder, log, StopRequest()), spec)
+    finally:
+        log.close()
+    found = events(folder)
+    assert (code, of_kind(found, "end")[-1]["status"]) == (0, "finished")
+    curve = {step: value for step, value in values(found, key).items() if step}
+    bests = [step for step in curve if all(curve[step] < curve[other] for other in curve if other < step)]
+    last = max(curve)
+    saved = [one["step"] for one in of_kind(found, "checkpoint")]
+    assert saved == sorted({*bests, last})
+    assert verify(folder.model).step == bests[-1]

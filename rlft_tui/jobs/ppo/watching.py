@@ -106,10 +106,11 @@ class Watch:
             self._best_and_worst(update)
         if spec.sample_every and step % spec.sample_every == 0:
             self.sample()
+        due = step % spec.checkpoint_every == 0 or step == self.trainer.updates
         if spec.evaluate_every and step % spec.evaluate_every == 0:
             self.measure()
-        due = step % spec.checkpoint_every == 0 or step == self.trainer.updates
-        if due or self.events.saves_best or self.events.ended_early:
+            due |= self.events.saves_best or self.events.ended_early
+        if due:
             self.save()
 
     def save(self) -> bool:
