@@ -47,8 +47,9 @@ HOSTILE = {
     "network": "import socket\nsocket.create_connection(('192.0.2.1', 80), 1)\n",
     "kill all": "import os\nos.kill(-1, 9)\n",
 }
-TOKENS = {"sums": 128, "gsm8k": 256}
-"""Longest answer; 256 is what lm-eval gives GSM8K when nothing is said."""
+TOKENS = int(os.environ.get("TOKENS", "128"))
+"""Longest answer, for both; lm-eval gives GSM8K 256 when nothing is said, which takes twice as long."""
+BATCH = 32
 SUITE_FILE = """
 [[task]]
 name = "ours"
@@ -168,12 +169,12 @@ def against_lm_eval(folder: Path, name: str, rows: list[dict[str, Any]]) -> bool
 
     harness = folder / name / "suites" / "harness"
     harness.mkdir(parents=True)
-    (harness.parent / "both.toml").write_text(SUITE_FILE.format(tokens=TOKENS[name]))
-    (harness / "rlft_numbers.yaml").write_text(YAML.replace("MOST", str(TOKENS[name])))
+    (harness.parent / "both.toml").write_text(SUITE_FILE.format(tokens=TOKENS))
+    (harness / "rlft_numbers.yaml").write_text(YAML.replace("MOST", str(TOKENS)))
     (harness / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run = unpack(folder / name / "run", freeze_suite("both", folder / name, {}))
     _, (ours, theirs) = read_frozen(run)
-    subject = loaded(16)
+    subject = loaded(BATCH)
     began = time.perf_counter()
     items = [item for block in Measurement("both", subject).items(ours, ours.items()) for item in block]
     took = time.perf_counter() - began
@@ -183,7 +184,7 @@ def against_lm_eval(folder: Path, name: str, rows: list[dict[str, Any]]) -> bool
         sum(one.parts["ended"] == "length" for one in items),
     )
     print(f"{name}, ours: {own.value} ({own.low:.3f} to {own.high:.3f}) of {own.n}, {took:.0f} s,", end=" ")
-    print(f"{tokens} tokens, {cut} answers cut at {TOKENS[name]}")
+    print(f"{tokens} tokens, {cut} answers cut at {TOKENS}")
     began = time.perf_counter()
     other = harness_items("both", theirs, subject, seed=0)
     took = time.perf_counter() - began
