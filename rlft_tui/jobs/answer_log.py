@@ -95,6 +95,9 @@ class AnswerEvents(TrainerCallback):
         self.answers = answers
         self.every = every
 
+    def on_step_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        self.answers.rewards.step = state.global_step + 1
+
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         if self.every and state.global_step % self.every == 0 and self.answers.unwritten:
             self.answers.unwritten = False

@@ -149,12 +149,17 @@ def run_job(arguments: list[str], kind: type[Spec], work: Callable[[Job, Spec], 
             raise RlftError(f"a {spec.method} spec was given to another method's job", where=str(folder.spec))
         return work(job, spec)
     except RlftError as error:
-        return failed(log, "RlftError", str(error), "")
+        return failed(log, "RlftError", str(error), _trace_of_cause(error))
     except Exception as error:
         return failed(log, *explained(error), traceback.format_exc())
     finally:
         job.close_sinks()
         log.close()
+
+
+def _trace_of_cause(error: RlftError) -> str:
+    """Where the exception that it explains came from, such as the user's own function; else nothing."""
+    return "" if error.__cause__ is None else "".join(traceback.format_exception(error.__cause__))
 
 
 def explained(error: Exception) -> tuple[str, str]:

@@ -58,7 +58,7 @@ class Online(Method[O]):
         self._answers: Any = None
 
     def check(self, job: Job, spec: O, rows: Sequence[PromptRow]) -> None:
-        try_rewards(spec.rewards, job.folder.rewards, rows)
+        try_rewards(spec.rewards, job.folder.rewards, rows, spec.reward_seconds)
 
     @abstractmethod
     def trainer_class(self) -> tuple[type[Any], type[Any]]:
@@ -146,6 +146,7 @@ class Online(Method[O]):
                 setup.spec.rewards,
                 setup.job.folder.rewards,
                 load_model=model_loader(setup),
+                seconds=setup.spec.reward_seconds,
                 tell=lambda name, what: setup.job.alarm(
                     0,
                     Alarm("reward not finite", f"reward {name} {what}", "Return None where it cannot judge"),

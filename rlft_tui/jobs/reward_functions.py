@@ -4,6 +4,7 @@ Every list a function returns is checked. None means that it does not judge an a
 infinities are taken for None and told once, for one of them in a group would spoil the advantages
 of all its answers. A function that raises ends the run with the line at fault in the run's own copy
 of the file: the last checkpoint stands, and once that copy is put right a resume goes on from it.
+So does one that does not return in time.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from rlft_tui.rewards.freeze import file_in
 from rlft_tui.rewards.python_file import last_line, load_function, told
 from rlft_tui.rewards.reward_function import Reward, RewardFunction, plain_text
 from rlft_tui.rewards.source import parse_source
+from rlft_tui.rewards.time_limit import LIMIT_SECONDS, TookTooLong, time_limit
 from rlft_tui.runs.run_folder import CALLING
 from rlft_tui.runs.specs.base import ModelSource
 from rlft_tui.runs.specs.rewards import RewardPart, reward_names
 
+_CORRECT_IT = "Correct it there and resume the run, or in the workspace and launch again"
 _MADE_UP = ("The answer is 42.", "")
 """Answers that a function is first tried on."""
 Tell = Callable[[str, str], None]
@@ -62,18 +65,25 @@ class RunRewards:
         *,
         load_model: LoadModel,
         tell: Tell = lambda name, what: None,
+        seconds: float = LIMIT_SECONDS,
     ) -> None:
-        """``folder`` is the run's own copy of the reward files."""
+        """``folder`` is the run's own copy of the reward files; ``seconds`` are what one call of a function
+        may take, a trained reward model's apart."""
         self.names = reward_names(parts)
         self.weights = tuple(part.weight for part in parts)
         self.last = AnswerBatch()
         """What the functions below were called with last."""
+        self.step = 0
+        """The training step that is being made, for whoever reads of a fault."""
+        self._seconds = seconds
+        self._limited = {name for name, part in zip(self.names, parts, strict=True) if part.model is None}
         self._tell = tell
         self._told: set[str] = set()
         self._folder = folder.resolve()
         self._files = {name: _file(part, folder) for name, part in zip(self.names, parts, strict=True)}
         self._functions = {
-            name: _function(part, folder, load_model) for name, part in zip(self.names, parts, strict=True)
+            name: _function(part, folder, load_model, seconds)
+            for name, part in zip(self.names, parts, strict=True)
         }
 
     def functions(self) -> list[RewardFunction]:
@@ -125,17 +135,21 @@ class RunRewards:
         columns.setdefault("log_metric", _nothing)
         file = self._files[name]
         try:
-            with _named(self._folder, file):
+            limit = time_limit(self._seconds) if name in self._limited else contextlib.nullcontext()
+            with _named(self._folder, file), limit:
                 given = self._functions[name](prompts, completions, token_ids, **columns)
             scores = check_rewards(given, len(completions))
         except RlftError as error:
             raise RlftError(f"{error.what} (reward {name})", where=error.where, remedy=error.remedy) from None
-        except (Exception, SystemExit) as error:
-            line = last_line(file, error.__traceback__) if file else None
+        except TookTooLong as error:
             raise RlftError(
-                f"{told(error)} (reward {name})",
-                where=f"{file}:{line}" if file and line else f"reward {name}",
-                remedy="Correct it there and resume the run, or in the workspace and launch again",
+                f"it did not return within {self._seconds:g} s at step {self.step} (reward {name})",
+                where=_place(name, file, error),
+                remedy="Correct it there and resume the run, or launch again with a higher reward_seconds",
+            ) from error
+        except (Exception, SystemExit) as error:
+            raise RlftError(
+                f"{told(error)} (reward {name})", where=_place(name, file, error), remedy=_CORRECT_IT
             ) from error
         if scores.nonfinite and name not in self._told:
             self._told.add(name)
@@ -145,12 +159,14 @@ class RunRewards:
             raise RlftError(
                 f"every reward of a batch is NaN or infinite (reward {name})",
                 where=str(file or ""),
-                remedy="Correct it there and resume the run, or in the workspace and launch again",
+                remedy=_CORRECT_IT,
             )
         return scores.rewards
 
 
-def try_rewards(parts: tuple[RewardPart, ...], folder: Path, rows: Sequence[PromptRow]) -> None:
+def try_rewards(
+    parts: tuple[RewardPart, ...], folder: Path, rows: Sequence[PromptRow], seconds: float = LIMIT_SECONDS
+) -> None:
     """Call each function once, on made-up answers to the first rows; RlftError with the line of a fault.
 
     It takes no model, so a mistake ends the run in its first second. Trained reward models are left out.
@@ -160,7 +176,7 @@ def try_rewards(parts: tuple[RewardPart, ...], folder: Path, rows: Sequence[Prom
     texts = _MADE_UP[: len(some)]
     if not tried or not some:
         return
-    RunRewards(tried, folder, load_model=_no_model).reward(
+    RunRewards(tried, folder, load_model=_no_model, seconds=seconds).reward(
         [row.prompt for row in some],
         [[{"role": "assistant", "content": text}] for text in texts],
         [list(text.encode()) for text in texts],
@@ -204,14 +220,27 @@ def _file(part: RewardPart, folder: Path) -> Path | None:
     return file_in(folder, source.name) if source.kind == "file" else None
 
 
-def _function(part: RewardPart, folder: Path, load_model: LoadModel) -> RewardFunction:
+def _place(name: str, file: Path | None, error: BaseException) -> str:
+    """``file:line`` where an exception passed through a user's file."""
+    line = last_line(file, error.__traceback__) if file else None
+    return f"{file}:{line}" if file and line else f"reward {name}"
+
+
+def _function(part: RewardPart, folder: Path, load_model: LoadModel, seconds: float) -> RewardFunction:
     source = parse_source(part.source)
     if source.kind == "builtin":
         return build(source.name, part.options, folder)
     if source.kind == "file":
         file = file_in(folder, source.name)
-        with _named(folder.resolve(), file):
-            return load_function(file, source.function)
+        try:
+            with _named(folder.resolve(), file), time_limit(seconds):
+                return load_function(file, source.function)
+        except TookTooLong as error:
+            raise RlftError(
+                f"it was not loaded within {seconds:g} s",
+                where=_place(part.source, file, error),
+                remedy="Correct it there and resume the run, or launch again with a higher reward_seconds",
+            ) from error
     if part.model is None:
         raise RlftError("the reward model's folder is not known", where=part.source)
     model = load_model(part.model)

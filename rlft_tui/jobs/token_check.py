@@ -109,7 +109,7 @@ def check(
 
     ``room``: tokens that have to be left for an answer behind a prompt, for methods that write it.
     """
-    from rlft_tui.jobs.tokenizer_loading import load_tokenizer
+    from rlft_tui.jobs.tokenizer_loading import has_fallback, load_tokenizer
 
     train, heldout = method_rows(dataset, method)
     files = {"train": train, "heldout": heldout}
@@ -125,6 +125,12 @@ def check(
         checked={name: len(rows) for name, rows in looked_at.items()},
         unchecked=sum(map(len, files.values())) - sum(map(len, looked_at.values())),
     )
+    if has_fallback(tokenizer):
+        report.warnings.append(
+            "the tokenizer has no chat template: ChatML is taken, each turn ended by "
+            f"{tokenizer.eos_token}, and saved with the result. A model that never saw it has to learn it "
+            "first: train sft"
+        )
     looking = _Looking(report, tokenizer, room)
     for name, rows in looked_at.items():
         for number, row in enumerate(rows, 1):

@@ -231,7 +231,7 @@ def save_result(setup: Setup[Any], policy: Any, *, step: int, tokens: int) -> No
 
     from rlft_tui.jobs.checkpoints import ADAPTER, WHOLE, seal
     from rlft_tui.jobs.policy_weights import write_policy
-    from rlft_tui.jobs.tokenizer_loading import copy_tokenizer
+    from rlft_tui.jobs.tokenizer_loading import copy_tokenizer, has_fallback
 
     job, path = setup.job, setup.spec.model.path
     adapter = hasattr(policy, "peft_config")
@@ -240,6 +240,8 @@ def save_result(setup: Setup[Any], policy: Any, *, step: int, tokens: int) -> No
     shutil.rmtree(partial, ignore_errors=True)
     if adapter:
         policy.save_pretrained(partial, selected_adapters=["default"])
+        if has_fallback(setup.tokenizer):
+            copy_tokenizer(path, partial)
     else:
         # As precise as the base was kept, whatever it was trained in.
         stored = getattr(AutoConfig.from_pretrained(path), "dtype", None)

@@ -52,6 +52,8 @@ def describe_end(
     attempt's events and output begin.
     """
     if code >= 0 and (reward := _reward_called(folder)):
+        if _was_dumped(folder.output, output_from):
+            return f"{reward} did not return in time and heeded no exception; the output names the line"
         return f"{reward} ended the process (exit code {code})"
     if code == 0:
         alarm = _last_alarm(folder.events, events_from)
@@ -86,8 +88,10 @@ def describe_end(
 
 def error_line(fields: Mapping[str, Any]) -> str:
     """The line of an ``error`` event that names what went wrong."""
-    named = f"{fields.get('type', 'error')}: {fields.get('message', '')}"
-    return one_line(fields.get("traceback")) or one_line(named)
+    kind = fields.get("type", "error")
+    named = one_line(f"{kind}: {fields.get('message', '')}")
+    # An RlftError was written for people, with the remedy; its traceback is of what it came from.
+    return named if kind == "RlftError" else one_line(fields.get("traceback")) or named
 
 
 def one_line(value: object) -> str:
@@ -138,6 +142,16 @@ def _last_line(output: Path, start: int) -> str:
             return one_line(stream.read(_TAIL_BYTES).decode(errors="replace"))
     except OSError:
         return ""
+
+
+def _was_dumped(output: Path, start: int) -> bool:
+    """Whether Python's faulthandler ended it when its time was over (rewards/time_limit.py)."""
+    try:
+        with output.open("rb") as stream:
+            stream.seek(start)
+            return any(line.startswith(b"Timeout (") for line in stream)
+    except OSError:
+        return False
 
 
 def _group_kills() -> int:

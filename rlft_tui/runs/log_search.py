@@ -14,7 +14,8 @@ from rlft_tui.runs.terminal_text import plain_text
 LogLevel = Literal["", "warnings", "errors", "tracebacks"]
 _COLOUR = rb"\x1b\[[0-9;]*m"
 _MARGIN = rb"^(?:[ \t]|" + _COLOUR + rb")*"
-_TRACEBACK = _MARGIN + rb"Traceback \(most recent call last\)"
+_TRACEBACK = _MARGIN + rb"(?:Traceback \(most recent call last\)|.*[Tt]hread 0x.*\(most recent call first\))"
+"""An exception's, or faulthandler's of a process that crashed or hung."""
 _ERROR = (
     rb"(?:\b|" + _COLOUR + rb")(?:ERROR|CRITICAL|FATAL)\b"
     rb"|" + _MARGIN + rb"(?:\w+\.)*\w*(?:Error|Exception|Interrupt)(?::|$)"
@@ -34,14 +35,17 @@ class _Test:
     any_case: bool = False
 
 
-_ERROR_WORDS = (b"ERROR", b"CRITICAL", b"FATAL", b"Error", b"Exception", b"Interrupt", b"Traceback")
+_ERROR_WORDS = (
+    *(b"ERROR", b"CRITICAL", b"FATAL", b"Error", b"Exception", b"Interrupt"),
+    *(b"Traceback", b"call first)"),
+)
 _LEVELS: dict[LogLevel, _Test] = {
     "warnings": _Test(
         re.compile(rb"(?:\b|" + _COLOUR + rb")WARN(?:ING)?\b|Warning: |" + _ERROR),
         (b"WARN", b"Warning: ", *_ERROR_WORDS),
     ),
     "errors": _Test(re.compile(_ERROR), _ERROR_WORDS),
-    "tracebacks": _Test(re.compile(_TRACEBACK), (b"Traceback (",)),
+    "tracebacks": _Test(re.compile(_TRACEBACK), (b"Traceback (", b"call first)")),
 }
 """A level and all above it, by what Python's logging and the trainers print."""
 _ANY = _Test(re.compile(b""))

@@ -35,8 +35,8 @@ THEMES: dict[str, tuple[str, ...]] = {
         "init_kl_coef", "adaptive_kl", "target_kl", "kl_unit", "kl_horizon", "kl_estimator",
     ),
     "Answers and rewards": (
-        "rewards", "generations", "max_new_tokens", "temperature", "top_p", "sampling_a", "sampling_b",
-        "missing_eos_penalty", "missing_eos", "score_clip", "normalize_scores", "center_scores",
+        "rewards", "reward_seconds", "generations", "max_new_tokens", "temperature", "top_p", "sampling_a",
+        "sampling_b", "missing_eos_penalty", "missing_eos", "score_clip", "normalize_scores", "center_scores",
     ),
     "Steps and batches": (
         "max_steps", "epochs", "batch_size", "mini_batch_size", "gradient_accumulation", "ppo_epochs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rlft_tui.errors import RlftError
 from rlft_tui.jobs.reward_functions import RunRewards, try_rewards
 from rlft_tui.runs.specs.base import ModelSource
 from rlft_tui.runs.specs.rewards import RewardPart
+from tests.conftest import wait_for
 
 
 class CountsWords:
@@ -32,7 +34,9 @@ def prompts(count: int) -> list[list[dict[str, str]]]:
 class Told:
     """A run's rewards, and what they complained about."""
 
-    def __init__(self, folder: Path, *parts: str | dict[str, Any], file: str = "") -> None:
+    def __init__(
+        self, folder: Path, *parts: str | dict[str, Any], file: str = "", seconds: float = 60.0
+    ) -> None:
         self.said: list[tuple[str, str]] = []
         (folder / "rewards").mkdir(exist_ok=True)
         (folder / "rewards" / "mine.py").write_text(file)
@@ -41,6 +45,7 @@ class Told:
             folder / "rewards",
             load_model=lambda source: CountsWords(),
             tell=lambda name, what: self.said.append((name, what)),
+            seconds=seconds,
         )
 
     def totals(self, *texts: str, **columns: list[Any]) -> list[float | None]:
@@ -170,3 +175,39 @@ def test_a_reward_that_asks_to_exit_is_a_fault_with_its_line(tmp_path: Path) -> 
         told.totals("x")
     assert caught.value.where.endswith("rewards/mine.py:3")
     assert [path.name for path in (tmp_path / "rewards").iterdir() if path.is_file()] == ["mine.py"]
+
+
+@pytest.mark.parametrize("waits", ["time.sleep(60)", "[None for _ in iter(int, 1)]"])
+def test_a_reward_that_hangs_is_ended_and_named_with_line_step_and_remedy(tmp_path: Path, waits: str) -> None:
+    file = f"""import time
+def mine(completions, **x):
+    try:
+        {waits}
+    except Exception:
+        return []
+"""
+    told = Told(tmp_path, "mine.py", file=file, seconds=0.05)
+    told.rewards.step = 7
+    with pytest.raises(RlftError) as caught:
+        told.totals("x")
+    assert caught.value.what == "it did not return within 0.05 s at step 7 (reward mine)"
+    assert caught.value.where.endswith("mine.py:4")
+    assert "reward_seconds" in caught.value.remedy
+
+
+def test_a_file_that_hangs_while_it_is_loaded_is_ended(tmp_path: Path) -> None:
+    with pytest.raises(RlftError, match=r"mine\.py:2: it was not loaded within 0\.05 s"):
+        Told(tmp_path, "mine.py", file="import time\ntime.sleep(60)\ndef mine(**x): ...\n", seconds=0.05)
+
+
+def test_an_alarm_clock_that_was_set_before_goes_on_after_a_reward(tmp_path: Path) -> None:
+    rung: list[int] = []
+    handler = signal.signal(signal.SIGALRM, lambda number, frame: rung.append(number))
+    before = signal.setitimer(signal.ITIMER_REAL, 0.02)
+    try:
+        told = Told(tmp_path, "mine.py", file="def mine(completions, **x): return [1.0] * len(completions)\n")
+        assert told.totals("x") == [1.0]
+        wait_for(lambda: bool(rung), "the alarm that was set before")
+    finally:
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, *before)

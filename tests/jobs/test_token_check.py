@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rlft_tui.jobs.token_check import main
+from rlft_tui.jobs.tokenizer_loading import copy_tokenizer, has_fallback, load_tokenizer
 from tests.jobs.job_process import ROWS, write_lines
 
 
@@ -91,6 +93,26 @@ def test_a_template_that_never_ends_an_answer_is_an_error(
     found = report(capsys, dataset, endless, 512)
     assert (found["without_eos"], found["unending"]) == (10, 10)
     assert "would not learn to stop" in found["errors"][0]
+
+
+def test_without_a_chat_template_chatml_is_taken_said_and_kept(
+    capsys: pytest.CaptureFixture[str], dataset: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    bare = Path(shutil.copytree(tiny_model, tmp_path / "bare"))
+    (bare / "chat_template.jinja").unlink()
+    settings = json.loads((bare / "tokenizer_config.json").read_text())
+    # A base model ends a text otherwise than ChatML ends a turn.
+    (bare / "tokenizer_config.json").write_text(json.dumps({**settings, "eos_token": "<|endoftext|>"}))
+    found = report(capsys, dataset, bare, 512)
+    text = "".join(token["text"] for token in found["rows"][0]["chosen"]["tokens"])
+    assert text == "<|im_start|>user\nSay ash.<|endoftext|>\n<|im_start|>assistant\nash<|endoftext|>\n"
+    assert (found["errors"], found["without_eos"]) == ([], 0)
+    (warning,) = found["warnings"]
+    assert warning.startswith("the tokenizer has no chat template: ChatML is taken")
+    copy_tokenizer(str(bare), tmp_path / "kept")
+    kept = load_tokenizer(str(tmp_path / "kept"))
+    assert kept.chat_template == load_tokenizer(str(bare)).chat_template
+    assert not has_fallback(kept)
 
 
 def test_no_data_set_is_one_line_and_exit_code_2(

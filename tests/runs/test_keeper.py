@@ -14,6 +14,7 @@ import pytest
 
 from rlft_tui.runs import launcher
 from rlft_tui.runs.exit_reason import MemoryKills, describe_end
+from rlft_tui.runs.log_search import search_log
 from rlft_tui.runs.run_folder import RunFolder
 from tests.conftest import is_alive, wait_for
 from tests.runs.scripted import FINISHING, TRAINING, start_job, wait_for_end
@@ -67,6 +68,29 @@ rewards.reward([[]], [[{{"role": "assistant", "content": "x"}}]], [[1]], {{}})
     record = folder.read_exit()
     assert record is not None
     assert record.reason == f"rewards/exit.py ended the process (exit code {code})"
+
+
+def test_a_reward_that_hangs_and_swallows_everything_is_ended_with_its_process(runs: Path) -> None:
+    body = """
+from rlft_tui.jobs.reward_functions import RunRewards
+from rlft_tui.rewards import time_limit
+from rlft_tui.runs.specs.rewards import RewardPart
+start()
+folder.rewards.mkdir()
+loop = "def hang(**x):\\n  while 1:\\n    try:\\n      [0 for _ in iter(int, 1)]\\n    except: pass\\n"
+(folder.rewards / "hang.py").write_text(loop)
+time_limit.GRACE_SECONDS = 0.1
+parts = (RewardPart.model_validate("rewards/hang.py"),)
+rewards = RunRewards(parts, folder.rewards, load_model=None, seconds=0.1)
+rewards.reward([[]], [[{"role": "assistant", "content": "x"}]], [[1]], {})
+"""
+    folder = start_job(runs, body)
+    wait_for_end(folder)
+    record = folder.read_exit()
+    assert record is not None
+    assert record.reason.startswith("rewards/hang.py did not return in time")
+    (dumped,) = search_log(folder.output, level="tracebacks").lines
+    assert "hang.py" in folder.output.read_text()[dumped.start :]
 
 
 def test_the_error_event_is_the_reason_rather_than_the_last_output(runs: Path) -> None:

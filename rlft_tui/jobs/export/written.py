@@ -20,7 +20,7 @@ from rlft_tui.jobs.export.prompts import PROMPTS
 from rlft_tui.jobs.export.proof import ExportedTokenizer, Reference, prove
 from rlft_tui.jobs.export.safetensors_files import DTYPES, NAMES, copy_adapter, stored_dtype, write_merged
 from rlft_tui.jobs.model_loading import load_base
-from rlft_tui.jobs.tokenizer_loading import copy_tokenizer
+from rlft_tui.jobs.tokenizer_loading import copy_tokenizer, has_fallback
 from rlft_tui.models.exports import Proof
 from rlft_tui.runs.specs.export import ExportSpec
 
@@ -63,6 +63,9 @@ class Written:
 
     def _write_adapter(self, original: Original) -> None:
         copy_adapter(Path(self.spec.model.adapter), self.folder)
+        if has_fallback(self.tokenizer):
+            # The base's own has not the chat template that the adapter was trained with.
+            copy_tokenizer(self.spec.model.path, self.folder)
         config = self.folder / "adapter_config.json"
         values = json.loads(config.read_text(encoding="utf-8"))
         base = self.spec.lineage[-1].model if self.spec.lineage else self.spec.model.path
@@ -110,7 +113,8 @@ class Written:
 
         base = load_base(self.spec.model.path, self.dtype, device)
         model: Any = PeftModel.from_pretrained(base, str(self.folder))
-        tokenizer = AutoTokenizer.from_pretrained(self.spec.model.path)
+        own = (self.folder / "tokenizer_config.json").is_file()
+        tokenizer = AutoTokenizer.from_pretrained(self.folder if own else self.spec.model.path)
         return TransformersEngine(model, tokenizer), self._own(tokenizer, end_ids(base, tokenizer))
 
     def _read_onnx(self, reference: Reference, device: str) -> tuple[Engine, ExportedTokenizer]:

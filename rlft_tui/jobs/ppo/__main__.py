@@ -26,7 +26,7 @@ from rlft_tui.runs.specs.ppo import PpoSpec
 def train(job: Job, spec: PpoSpec) -> int:
     # -- data: read and checked before anything slow is imported
     rows, heldout_rows = method_rows(job.folder.dataset, spec.method)
-    try_rewards(spec.rewards, job.folder.rewards, rows)
+    try_rewards(spec.rewards, job.folder.rewards, rows, spec.reward_seconds)
 
     job.stage("starting", detail="loading torch and transformers")
     os.environ["TQDM_DISABLE"] = "1"
@@ -85,6 +85,7 @@ def train(job: Job, spec: PpoSpec) -> int:
     # -- training
     while trainer.done < updates and not job.stop.asked and not watch.events.ended_early:
         job.stage("training", progress=trainer.done / updates)
+        judge.rewards.step = trainer.done + 1
         update = trainer.update(stopped=lambda: bool(job.stop.asked))
         if update is not None:
             watch.updated(update)

@@ -25,6 +25,7 @@ class RewardJudge:
             setup.spec.rewards,
             setup.job.folder.rewards,
             load_model=load_model,
+            seconds=setup.spec.reward_seconds,
             tell=lambda name, what: setup.job.alarm(
                 0, Alarm("reward not finite", f"reward {name} {what}", "Return None where it cannot judge")
             ),

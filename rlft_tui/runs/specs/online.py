@@ -16,6 +16,9 @@ class OnlineSpec(PolicySpec):
     """What rewards an answer, each with an optional weight: a built-in (length:0.5, rlft rewards list), a
     Python file of the workspace (rewards/mine.py or rewards/mine.py:function:2), or a trained reward model
     (model:NAME). Options of a built-in come last: length:1:minimum=8:maximum=15. The rewards are added."""
+    reward_seconds: float = Field(default=600.0, gt=0.0)
+    """What one call of a reward function may take, a trained reward model's apart: a function that hangs ends
+    the run, which can be resumed from its last checkpoint once the function is put right."""
     generations: int = Field(default=4, ge=2, le=256)
     """Answers to each prompt (the group that an advantage is taken within)."""
     batch_size: int = Field(default=8, ge=1, le=MOST_ROWS)

@@ -21,6 +21,9 @@ class PpoSpec(PolicySpec):
     """What rewards an answer, each with an optional weight: a built-in (length:0.5, rlft rewards list), a
     Python file of the workspace (rewards/mine.py or rewards/mine.py:function:2), or a trained reward model
     (model:NAME). Options of a built-in come last: length:1:minimum=8:maximum=15. The rewards are added."""
+    reward_seconds: float = Field(default=600.0, gt=0.0)
+    """What one call of a reward function may take, a trained reward model's apart: a function that hangs ends
+    the run, which can be resumed from its last checkpoint once the function is put right."""
     max_steps: int = Field(default=50, ge=0, le=MOST_STEPS)
     """Updates: answers are drawn, rewarded and learned from once each; 0 goes by epochs."""
     batch_size: int = Field(default=32, ge=1, le=MOST_ROWS)

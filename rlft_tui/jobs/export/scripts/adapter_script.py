@@ -30,7 +30,8 @@ def main() -> None:
     asked = parser.parse_args()
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer: Any = AutoTokenizer.from_pretrained(asked.base)
+    own = (FOLDER / "tokenizer_config.json").is_file()
+    tokenizer: Any = AutoTokenizer.from_pretrained(FOLDER if own else asked.base)
     base = AutoModelForCausalLM.from_pretrained(asked.base, dtype="auto")
     model: Any = PeftModel.from_pretrained(base, str(FOLDER)).to(device).eval()
     messages = [{"role": "system", "content": asked.system}] if asked.system else []
