@@ -39,13 +39,15 @@ SETTINGS = {
     "threads": 1,
 }
 ONLINE = {"batch_size": 8, "generations": 4, "max_new_tokens": 24, "rewards": bare_online.REWARDS}
+# At the first step on its answers GRPO's loss is their mean advantage, about 0 whatever was drawn.
+OWN = {"grpo": {"beta": 0.02, "iterations": 2}}
 
 
 def plan(method: str, steps: int, settings: dict[str, Any]) -> dict[str, Any]:
     """The spec's values."""
     values = {"method": method, "max_steps": steps, **SETTINGS, **settings}
     if method in ("grpo", "rloo"):
-        values = {**values, **ONLINE, **settings}
+        values = {**values, **ONLINE, **OWN.get(method, {}), **settings}
     if method == "kto":
         values["batch_size"] = max(2, int(values["batch_size"]))
     return values if method == "reward" else {**values, "sample_every": 0}
