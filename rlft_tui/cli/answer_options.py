@@ -60,6 +60,10 @@ def answer_record(side: AskedSide, answer: SoFar | Any) -> dict[str, Any]:
     }
 
 
-def failed(model: str, line: str) -> RlftError:
-    """Why there is no answer."""
-    return RlftError(line, where=model, remedy="See inference.log in the workspace")
+def failed(model: str, line: str, *, died: bool = False) -> RlftError:
+    """Why there is no answer; ``died``: the worker has, and what it said last stands in its log."""
+    # A provider's line begins with its own name.
+    named = line.startswith(f"provider {model.partition(':')[0]}: ")
+    return RlftError(
+        line, where="" if named else model, remedy="Its log is inference.log in the workspace" if died else ""
+    )

@@ -119,7 +119,7 @@ def _answer(session: Session, client: WorkspaceClient, talk: Conversation, promp
     answer = SoFar()
     for piece in client.generate(request):
         if piece.kind == "error":
-            raise failed(talk.model, piece.text)
+            raise failed(talk.model, piece.text, died=piece.restarts)
         if piece.kind == "loading":
             session.say(f"loading {piece.text or talk.model}")
             continue

@@ -123,7 +123,7 @@ class CompareRounds:
                 self._session.say("loading the models" if blind else f"loading {piece.text}")
             shown.take(piece)
             if shown.state == "failed":
-                raise failed(self._sides[piece.side].model, shown.note)
+                raise failed(self._sides[piece.side].model, shown.note, died=piece.restarts)
             self._print(shown, printer)
         shown.ended()
         if shown.state == "failed":

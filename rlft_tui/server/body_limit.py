@@ -9,7 +9,8 @@ import msgspec
 from starlette.exceptions import HTTPException
 
 from rlft_tui.server.lifecycle import AsgiApp, Receive, Scope, Send
-from rlft_tui.server.remote_access import OUTSIDE
+from rlft_tui.server.openai_shapes import error_body
+from rlft_tui.server.remote_access import OPENAI, OUTSIDE
 
 MOST_BYTES = 64 << 20
 """Of a body that is read whole: a batch of pairs is the largest of them."""
@@ -31,7 +32,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         if _announced(scope) > most:
-            await _refuse(send, most)
+            await _refuse(send, scope["path"], most)
             return
         read = 0
 
@@ -64,9 +65,10 @@ def _too_large(most: int) -> str:
     return f"the request is too large: {most:,} bytes are the most"
 
 
-async def _refuse(send: Send, most: int) -> None:
+async def _refuse(send: Send, path: str, most: int) -> None:
     line = _too_large(most)
-    body = msgspec.json.encode({"what": line, "where": "", "remedy": "", "detail": line})
+    said: dict[str, Any] = {"what": line, "where": "", "remedy": "", "detail": line}
+    body = msgspec.json.encode(error_body(line) if path.startswith(OPENAI) else said)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

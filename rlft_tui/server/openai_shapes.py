@@ -216,6 +216,17 @@ def usage(prompt_tokens: int, answer_tokens: int) -> dict[str, int]:
     }
 
 
+def error_body(
+    message: str,
+    *,
+    kind: str = "invalid_request_error",
+    param: str | None = None,
+    code: str | None = None,
+) -> dict[str, Any]:
+    """What every refusal holds, whichever layer of the server it comes from."""
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
 def refusal(error: RlftError) -> tuple[int, dict[str, Any]]:
     """The status and the body of an error."""
     status, kind, code = 400, "invalid_request_error", None
@@ -226,4 +237,4 @@ def refusal(error: RlftError) -> tuple[int, dict[str, Any]]:
     elif isinstance(error, UnavailableError):
         status, kind = 503, "server_error"
     param = error.param if isinstance(error, BadRequest) else "model" if status == 404 else None
-    return status, {"error": {"message": str(error), "type": kind, "param": param or None, "code": code}}
+    return status, error_body(str(error), kind=kind, param=param or None, code=code)

@@ -18,6 +18,7 @@ import msgspec
 from rlft_tui.errors import RlftError
 from rlft_tui.paths import Workspace
 from rlft_tui.server.lifecycle import AsgiApp, Receive, Scope, Send
+from rlft_tui.server.openai_shapes import error_body
 
 API = "/api/v1"
 POLICIES = "/api/policies/"
@@ -166,9 +167,7 @@ def may_come_from_outside(method: str, path: str, *, openai: bool = False) -> bo
 async def _refuse(send: Send, path: str, status: int, what: str, remedy: str) -> None:
     said: dict[str, object] = {"what": what, "where": "", "remedy": remedy}
     if path.startswith(OPENAI):
-        code = "invalid_api_key" if status == 401 else None
-        kind = "invalid_request_error"
-        said = {"error": {"message": f"{what}. {remedy}", "type": kind, "param": None, "code": code}}
+        said = error_body(f"{what}. {remedy}", code="invalid_api_key" if status == 401 else None)
     body = msgspec.json.encode(said)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if status == 401:

@@ -11,6 +11,8 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
+from rlft_tui.server.openai_shapes import error_body
+from rlft_tui.server.remote_access import OPENAI
 
 T = TypeVar("T")
 DETAILED = "/api/policies/"
@@ -50,7 +52,8 @@ def decode(content: bytes, kind: type[T]) -> T:
 def add_error_replies(app: FastAPI) -> None:
     """Every error becomes ``{"what", "where", "remedy"}`` with a status that tells its class.
 
-    The policy service's are ``{"detail"}``, all in one line, as its clients read them.
+    The policy service's are ``{"detail"}``, all in one line, as its clients read them; below /v1 they are
+    OpenAI's.
     """
 
     def known(request: Request, error: Exception) -> Response:
@@ -95,4 +98,7 @@ def _error(request: Request, status: int, what: str, where: str = "", remedy: st
     if request.url.path.startswith(DETAILED):
         said = what if where in ("", request.url.path) else str(RlftError(what, where=where))
         return reply({"detail": f"{said}. {remedy}" if remedy else said}, status)
+    if request.url.path.startswith(OPENAI):
+        kind = "server_error" if status >= 500 else "invalid_request_error"
+        return reply(error_body(str(RlftError(what, where=where, remedy=remedy)), kind=kind), status)
     return reply({"what": what, "where": where, "remedy": remedy}, status)

@@ -167,6 +167,11 @@ def test_garbage_is_refused(served: Served) -> None:
             assert answer.json()["error"]["message"]
 
 
+def test_an_unknown_path_is_refused_in_openais_shape(served: Served) -> None:
+    with pytest.raises(openai.NotFoundError, match="/v1/embeddings: not found"):
+        served.openai().embeddings.create(model="tiny", input="ö")
+
+
 def test_the_token_is_the_key(served: Served) -> None:
     with pytest.raises(openai.AuthenticationError, match="token is missing or wrong"):
         served.openai("sk-wrong").chat.completions.create(model="tiny", messages=HELLO)

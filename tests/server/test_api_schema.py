@@ -146,5 +146,8 @@ def test_a_body_that_is_too_large_is_refused_announced_or_not(
         assert (announced.status_code, piece.status_code) == (413, 413), path
         assert "too large" in announced.text
         assert "too large" in piece.text
+    for content in (b"x" * 1001, (b"x" * 600 for _ in range(2))):
+        asked = httpx.post(f"{url}/v1/chat/completions", content=content, trust_env=False)
+        assert (asked.status_code, asked.json()["error"]["type"]) == (413, "invalid_request_error")
     imported = httpx.post(f"{url}/api/v1/prompts/import?name=p.txt", content=b"x " * 1001, trust_env=False)
     assert imported.status_code == 200
