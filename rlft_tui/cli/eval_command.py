@@ -222,14 +222,18 @@ def items(
     app,
     "rlft eval report --against smollm2-135m -o report.html",
     "rlft eval report --measure basics -m dpo-1 -m ppo-1 --against smollm2-135m --judge ollama:llama3.2",
+    "rlft eval report --measure basics --items 20 -m dpo-1 --against smollm2-135m -o report.html -o table.md",
     "rlft eval report --suite basics --against smollm2-135m -o figures.csv",
 )
 def report(
     session: Session,
     output: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help=".html, .md or .csv [default: exports/report-DATE.html]"
+            "--output",
+            "-o",
+            metavar="FILE",
+            help=".html, .md or .csv; may be repeated [default: exports/report-DATE.html]",
         ),
     ] = None,
     model: Annotated[
@@ -249,6 +253,9 @@ def report(
         list[str] | None,
         typer.Option("--judge", metavar="NAME", help="First have this judge compare the stored pairs."),
     ] = None,
+    items: Annotated[
+        int, typer.Option("--items", min=0, metavar="N", help="Measure only the first N items of each task.")
+    ] = 0,
     title: Annotated[
         str, typer.Option("--title", metavar="TEXT", help="Heading of the report.")
     ] = "Evaluation report",
@@ -265,12 +272,13 @@ def report(
         raise RlftError("measuring needs names", remedy="Give --model and --against")
     write_report(
         session,
-        output=output,
+        outputs=output or (),
         baseline=against,
         models=model or (),
         suites=suite or (),
         measure=measure or (),
         judges=judge or (),
+        items=items,
         title=title,
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rlft_tui.cli.options import write_file
 from rlft_tui.cli.session import Session
 from rlft_tui.client.evaluation_board import page_of, read_board
-from rlft_tui.errors import RlftError
+from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.evaluations.report.board import Board
 from rlft_tui.evaluations.report.tables import markdown, to_csv
 
@@ -23,35 +23,50 @@ ENDINGS = (".html", ".md", ".csv")
 def write_report(
     session: Session,
     *,
-    output: Path | None,
+    outputs: Sequence[Path],
     baseline: str,
     models: Sequence[str],
     suites: Sequence[str],
     measure: Sequence[str],
     judges: Sequence[str],
+    items: int,
     title: str,
 ) -> None:
-    """Measure, judge, and write; prints the file's name."""
-    path = output or session.workspace().exports / f"report-{time.strftime('%Y-%m-%d')}.html"
+    """Measure, judge, and write the same board into each file; prints their names."""
+    if not outputs:
+        outputs = [session.workspace().exports / f"report-{time.strftime('%Y-%m-%d')}.html"]
+        outputs[0].parent.mkdir(parents=True, exist_ok=True)
+    for path in outputs:
+        # Before anything is measured: that may take an hour.
+        _refuse_place(path)
+    with session.connect() as client:
+        if measure:
+            _measure(session, client, measure, [*dict.fromkeys((baseline, *models))], items)
+        for judge in judges:
+            _judge(session, client, judge, baseline, models)
+        board = read_board(client, baseline=baseline, models=models, suites=suites)
+        if not board.rows:
+            raise RlftError("nothing was measured yet", remedy="Give --measure SUITE, or rlft eval run SUITE")
+        contents = {path: _content(session, client, board, path.suffix, title) for path in outputs}
+    for path, content in contents.items():
+        write_file(path, content.encode("utf-8", "replace"))
+    names = [str(path) for path in contents]
+    session.show(
+        {"path": names[0], "paths": names, "models": board.models, "figures": len(board.rows)},
+        "\n".join(names),
+    )
+
+
+def _refuse_place(path: Path) -> None:
+    """RlftError where no report can be written."""
     if path.suffix not in ENDINGS:
         raise RlftError(
             f"no report is written as {path.suffix or 'a file without ending'}",
             where=str(path),
             remedy=f"End its name with {', '.join(ENDINGS)}",
         )
-    with session.connect() as client:
-        if measure:
-            _measure(session, client, measure, [*dict.fromkeys((baseline, *models))])
-        for judge in judges:
-            _judge(session, client, judge, baseline, models)
-        board = read_board(client, baseline=baseline, models=models, suites=suites)
-        if not board.rows:
-            raise RlftError("nothing was measured yet", remedy="Give --measure SUITE, or rlft eval run SUITE")
-        content = _content(session, client, board, path.suffix, title)
-    if output is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, content.encode("utf-8", "replace"))
-    session.show({"path": str(path), "models": board.models, "figures": len(board.rows)}, str(path))
+    if not path.parent.is_dir():
+        raise NotFoundError("no such folder", where=str(path.parent), remedy="Make it first")
 
 
 def _content(session: Session, client: WorkspaceClient, board: Board, ending: str, title: str) -> str:
@@ -62,13 +77,15 @@ def _content(session: Session, client: WorkspaceClient, board: Board, ending: st
     return page_of(client, board, workspace=session.workspace().root.name, title=title)
 
 
-def _measure(session: Session, client: WorkspaceClient, suites: Sequence[str], models: Sequence[str]) -> None:
+def _measure(
+    session: Session, client: WorkspaceClient, suites: Sequence[str], models: Sequence[str], items: int
+) -> None:
     """Run the suites on every model; what was measured of the same weights before is taken over."""
     from rlft_tui.cli.run_progress import follow_run
     from rlft_tui.ids import new_run_id
 
     threads = session.settings().threads
-    asked = {"method": "evaluate", "threads": threads}
+    asked = {"method": "evaluate", "threads": threads, "items": items}
     launched = [
         client.launch({**asked, "id": new_run_id("evaluate"), "suite": suite, "model": model})
         for suite in suites
@@ -89,7 +106,6 @@ def _judge(
 ) -> None:
     """Have a judge compare each model's answers with the baseline's, where pairs of both are stored."""
     from rlft_tui.cli.run_progress import follow_run
-    from rlft_tui.errors import NotFoundError
     from rlft_tui.evaluations.judge.request import JudgeRequest
     from rlft_tui.ids import new_run_id
 

@@ -12,14 +12,19 @@ from tests.evaluations.report.measured import three_models
 def test_reports_studies_and_judges_on_the_command_line(here: Workspace, rlft: Rlft, tmp_path: Path) -> None:
     three_models(here.runs)
     page = tmp_path / "report.html"
-    made = rlft.well("eval", "report", "--against", "base", "-o", page, "--json").value
-    assert made == {"path": str(page), "models": ["base", "ppo", "tuned"], "figures": 2}
+    text = tmp_path / "report.md"
+    made = rlft.well("eval", "report", "--against", "base", "-o", page, "-o", text, "--json").value
+    paths = [str(page), str(text)]
+    assert made == {"path": str(page), "paths": paths, "models": ["base", "ppo", "tuned"], "figures": 2}
     assert "sums accuracy" in page.read_text()
+    assert "| sums accuracy |" in text.read_text()
     table = tmp_path / "figures.csv"
     rlft.well("eval", "report", "--against", "base", "-m", "tuned", "-o", table)
     assert table.read_text().count("\n") == 5
     refused = rlft("eval", "report", "-o", tmp_path / "report.pdf")
     assert (refused.code, "End its name with .html, .md, .csv" in refused.err) == (2, True)
+    nowhere = rlft("eval", "report", "-o", tmp_path / "none" / "report.html")
+    assert (nowhere.code, "no such folder" in nowhere.err) == (2, True)
     assert "was never measured here" in rlft("eval", "report", "--against", "nobody", "-o", page).err
 
     assert [one["name"] for one in rlft.well("judge", "rubrics", "--json").value] == [

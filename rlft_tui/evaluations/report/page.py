@@ -21,6 +21,7 @@ from rlft_tui.evaluations.report.board import (
 )
 from rlft_tui.evaluations.report.picture import intervals_svg
 from rlft_tui.evaluations.report.tables import LEGEND, correction
+from rlft_tui.evaluations.report.visible import visible
 from rlft_tui.labels.intervals import Share
 
 MOST_TEXT = 2000
@@ -191,6 +192,5 @@ def _pre(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Escaped, and without what has no place in a page: control characters, half surrogate pairs."""
-    kept = "".join(c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return escape(kept)
+    """Escaped, and nothing in it that is not seen."""
+    return escape(visible(text))

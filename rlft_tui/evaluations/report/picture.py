@@ -6,6 +6,7 @@ import math
 from html import escape
 
 from rlft_tui.evaluations.report.board import MARKS, BoardRow, figure
+from rlft_tui.evaluations.report.visible import visible
 
 COLOURS = ("#6b6b6b", "#0072b2", "#b35c00", "#007a5a", "#a0447e", "#6f6600", "#c0390b")
 """Okabe and Ito's colour-blind safe colours, darkened for white ground; grey for the baseline."""
@@ -52,9 +53,8 @@ def intervals_svg(row: BoardRow, baseline: str) -> str:
         assert cell.value is not None
         y = 16 + _LINE * number
         colour = COLOURS[list(row.cells).index(cell) % len(COLOURS)]
-        parts.append(
-            f'<text x="{_LEFT - 10}" y="{y + 4}" text-anchor="end">{escape(_cut(cell.model, 24))}</text>'
-        )
+        name = escape(_cut(visible(cell.model), 24))
+        parts.append(f'<text x="{_LEFT - 10}" y="{y + 4}" text-anchor="end">{name}</text>')
         if one.low is not None and one.high is not None:
             left, right = x(one.low), x(one.high)
             stroke = f'stroke="{colour}" stroke-width="2"'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 from rlft_tui.evaluations.report.board import (
     MARKS,
@@ -14,6 +15,7 @@ from rlft_tui.evaluations.report.board import (
     p_text,
     row_title,
 )
+from rlft_tui.evaluations.report.visible import one_line
 
 CSV_COLUMNS = (
     "suite", "task", "metric", "model", "value", "low", "high", "stderr", "n", "errors", "better",
@@ -23,19 +25,24 @@ CSV_COLUMNS = (
 LEGEND = "✓ better and ✗ worse than the baseline by more than chance, ≈ could be chance (95 %)"
 
 
+_MARKS = re.compile(r"[\\`*\[\]|!]|(?<!\w)_|_(?!\w)")
+"""An underscore inside a word is none to Markdown either."""
+
+
 def markdown(board: Board) -> str:
     """One table a suite; a second line in a cell has the interval and n."""
     parts = []
     for suite in board.suites():
+        names = {model: _md(model) for model in board.models}
         head = [
             "metric",
-            *(f"{model} (baseline)" if model == board.baseline else model for model in board.models),
+            *(f"{name} (baseline)" if model == board.baseline else name for model, name in names.items()),
         ]
         lines = [f"## {_md(suite)}", "", _md_row(head), _md_row(["---"] * len(head))]
         for row in board.rows:
             if row.suite != suite:
                 continue
-            cells = [row_title(row)]
+            cells = [_md(row_title(row))]
             for cell in row.cells:
                 if cell.evaluation is None:
                     cells.append("–")
@@ -69,7 +76,7 @@ def to_csv(board: Board) -> str:
         for cell in row.cells:
             one = cell.evaluation
             if one is not None:
-                names = (_plain(row.suite), _plain(row.task), row.metric, _plain(cell.model))
+                names = tuple(map(_plain, (row.suite, row.task, row.metric, cell.model)))
                 own = (one.value, one.low, one.high, one.stderr, one.n, one.errors, one.better)
                 base = (_plain(board.baseline), *_compared(cell))
                 writer.writerow((*names, *own, *base, cell.standing, one.run_id))
@@ -86,12 +93,14 @@ def _compared(cell: Cell) -> tuple[object, ...]:
 
 
 def _plain(text: str) -> str:
-    """A name that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    """A name that a spreadsheet does not take for a formula, however many spaces stand before it."""
+    line = one_line(text)
+    return f"'{line}" if line[:1] in ("=", "+", "-", "@") else line
 
 
 def _md(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    """As it is, also where it has what Markdown or HTML would take for their own."""
+    return _MARKS.sub(r"\\\g<0>", one_line(text).replace("&", "&amp;").replace("<", "&lt;"))
 
 
 def _md_row(cells: list[str]) -> str:

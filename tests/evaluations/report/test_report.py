@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import time
 from html.parser import HTMLParser
 
@@ -95,6 +96,23 @@ def test_markdown_and_csv_hold_every_figure(board: Board) -> None:
     assert ppo["standing"] == "undecided"
     assert float(ppo["p_holm"]) > 0.05
     assert int(ppo["pairs"]) == 60
+
+
+def test_names_break_no_table_and_hide_nothing() -> None:
+    name = "=cmd|x <b>\x1b[2J\u202etxt"
+    found = [Evaluation(model, name, name, "accuracy", 0.5, 4, 0.2, 0.8) for model in ("base", name)]
+    hostile = make_board(found, [], baseline="base", models=[name])
+    text = markdown(hostile)
+    head, _, row = (line for line in text.splitlines() if line.startswith("|"))
+    assert len(re.findall(r"(?<!\\)\|", head)) == len(re.findall(r"(?<!\\)\|", row)) == 4
+    page = html(Report(name, name, hostile, 0.0))
+    table = to_csv(hostile)
+    for written in (text, page, table):
+        assert "⟨U+202E⟩" in written
+        assert not set(written) & {"\x1b", "\u202e"}
+    assert "<b>" not in text.replace("<br>", "")
+    assert [row["model"][:2] for row in csv.DictReader(io.StringIO(table))] == ["ba", "'="]
+    assert "5\u202f%" in html(Report("5\u202f%", "w", hostile, 0.0))
 
 
 def test_a_page_needs_nothing_else_and_shows_hostile_text_as_text(board: Board) -> None:
