@@ -159,11 +159,18 @@ def study_text(found: StudyDetail) -> str:
         [
             (
                 one.number, one.state, one.value, one.step or "",
-                *(as_text(one.params.get(name)) for name in names), one.run_id, one.reason,
+                *(_short(one.params.get(name)) for name in names), one.run_id, one.reason,
             )
             for one in trials
         ],
     )  # fmt: skip
+
+
+def _short(value: Any) -> str:
+    """A setting in four digits: a column of them is for comparing, and the run has all."""
+    from rlft_tui.runs.spec_fields import as_text
+
+    return f"{value:.4g}" if isinstance(value, float) else as_text(value)
 
 
 def _counts(found: StudyDetail) -> str:

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError
+from rlft_tui.models.name_hint import name_hint
 from rlft_tui.runs.run_status import ACTIVE, RunSummary
 from rlft_tui.server.followed_run import FollowedRun
 from rlft_tui.server.supervisor import Supervisor
 from rlft_tui.tuning.study import STOPPED, OpenTrial, StudyFolder, find_study, require_optuna, study_folders
 from rlft_tui.tuning.study_spec import parse_study, trial_values, usable
-from rlft_tui.tuning.study_view import Study, StudyDetail, StudyTrial
+from rlft_tui.tuning.study_view import Study, StudyDetail, StudyStatus, StudyTrial
 
 log = logging.getLogger("rlft.server.tuner")
 
@@ -99,10 +100,7 @@ class Tuner:
             folder = self._folder(name)
             if folder.status != "running":
                 raise ConflictError(f"the study is {folder.status}", where=name)
-            folder.set_status("stopped")
-            for trial in folder.open_trials():
-                self._stop_run(trial.run_id)
-                folder.tell(trial.number, "failed", reason=STOPPED)
+            self._hold(folder, "stopped")
             return folder.summary()
 
     def resume(self, name: str, *, trials: int = 0) -> Study:
@@ -123,6 +121,13 @@ class Tuner:
             folder.set_status("running")
             self._wake()
             return folder.summary()
+
+    def _hold(self, folder: StudyFolder, status: StudyStatus, *, error: str = "") -> None:
+        """Begin no more trials, and stop those under way."""
+        folder.set_status(status, error=error)
+        for trial in folder.open_trials():
+            self._stop_run(trial.run_id)
+            folder.tell(trial.number, "failed", reason=STOPPED)
 
     # working
     def _wake(self) -> None:
@@ -170,8 +175,9 @@ class Tuner:
         ``strict``: an error at the launch is raised, not written into the trial.
         """
         for trial in folder.open_trials():
-            self._look_at(folder, trial)
-        while True:
+            if folder.status == "running":
+                self._look_at(folder, trial)
+        while folder.status == "running":
             counts = folder.counts()
             wanted = folder.spec.trials - counts["complete"] - counts["pruned"] - counts["running"]
             if _is_done(folder):
@@ -213,9 +219,11 @@ class Tuner:
         if summary.status == "finished":
             value = usable(summary.metrics.get(metric))
             if value is None:
-                known = ", ".join(sorted(summary.metrics)[:12])
-                reason = f"the run has no number for {metric}; it has {known}"
+                reason = _without(metric, summary)
                 folder.tell(trial.number, "failed", reason=reason)
+                if metric not in summary.metrics and not folder.counts()["complete"]:
+                    # No trial of this method will have it.
+                    self._hold(folder, "failed", error=reason)
             else:
                 folder.tell(trial.number, "complete", value)
         elif folder.was_pruned(trial.number):
@@ -263,6 +271,14 @@ class Tuner:
 def _is_done(folder: StudyFolder) -> bool:
     counts = folder.counts()
     return counts["running"] == 0 and counts["complete"] + counts["pruned"] >= folder.spec.trials
+
+
+def _without(metric: str, summary: RunSummary) -> str:
+    """Why a finished run has no value for its study."""
+    if metric in summary.metrics:
+        return f"the run's last {metric} is no number"
+    names = sorted(summary.metrics, key=lambda name: (not name.startswith(("heldout/", "eval/")), name))
+    return f"the run tells no {metric}. {name_hint(metric, names)}"
 
 
 def _why(summary: RunSummary) -> str:

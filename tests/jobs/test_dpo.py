@@ -204,6 +204,7 @@ def test_an_adapter_is_continued_from_where_it_is(
     assert values(found, "loss")[1] == pytest.approx(math.log(2), abs=1e-4)
     assert values(found, "kl/sequence")[0] == 0.0
     assert values(found, "heldout/margin")[0] == 0.0
+    assert values(found, "heldout/loss")[0] == pytest.approx(math.log(2))
     before, after = weights(earlier), weights(folder)
     assert before.keys() == after.keys()
     assert any(not torch.equal(before[name], after[name]) for name in before)

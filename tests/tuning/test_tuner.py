@@ -184,6 +184,13 @@ def test_a_stopped_study_does_its_trials_again_and_a_failing_one_is_held(
     assert "trials in a row failed" in held.study.error
     assert "beta is too much" in held.study.error
 
+    # What no run of the method tells is no setting's fault: one trial says so.
+    tuner.create({**STUDY, "name": "lost", "metric": "heldout/los", "parallel": 1}, where="lost.toml")
+    wait_for_status(tuner, "lost", "failed")
+    lost = tuner.detail("lost")
+    assert "tells no heldout/los. Did you mean heldout/loss?" in lost.study.error
+    assert lost.study.failed == 1
+
     with pytest.raises(RlftError, match="no model called"):
         tuner.create({**STUDY, "name": "none", "run": {"model": "nobody"}}, where="x.toml")
     assert not (bench.place.studies / "none").exists()
