@@ -34,8 +34,8 @@ from rlft_tui.runs.run_spec import TRAINING_METHODS
 from tests.jobs.job_process import events, of_kind, training_folder, values
 from tests.tiny_model import make_tiny_model
 
-STEPS = 300
-SECONDS = 3.0
+STEPS = 200
+SECONDS = 2.0
 """A kill comes so long after the start at most; one that waits for a checkpoint, after the first step."""
 EVERY_STEP = {"checkpoint_every": 1, "learning_rate": 1e-3, "evaluate": False}
 ANSWERS = {"max_new_tokens": 6, "answers_every": 0}
