@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -115,6 +116,16 @@ def never_began(run: RunSummary) -> bool:
 def status_word(run: RunSummary) -> str:
     """The status as a person says it: ``cancelled`` for a run that was stopped before it began."""
     return "cancelled" if never_began(run) else run.status
+
+
+def in_order(runs: Sequence[RunSummary]) -> list[RunSummary]:
+    """What goes on first, then the line as it will start, then what has ended; else as they came."""
+    waiting = (run for run in runs if run.status == "queued")
+    return [
+        *(run for run in runs if run.status in ACTIVE and run.status != "queued"),
+        *sorted(waiting, key=lambda run: run.queue_place),
+        *(run for run in runs if run.status not in ACTIVE),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

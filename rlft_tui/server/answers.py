@@ -49,13 +49,15 @@ class Home:
     unlabelled: int
     datasets: tuple[Dataset, ...]
     runs: tuple[RunSummary, ...]
-    """Newest first, at most twenty."""
+    """Newest first: those that are not over, and the last twenty of the others that are not put away."""
     models: tuple[Model, ...]
     warnings: tuple[str, ...] = ()
     separation: Separation | None = None
     """Of the two models with the most verdicts between them; may be some seconds old."""
     round: RoundStanding | None = None
     """The newest training run's, while it waits for a decision."""
+    run_count: int = 0
+    """All runs of the workspace."""
 
 
 MOST_SIDES = 4

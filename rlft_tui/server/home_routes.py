@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from fastapi import APIRouter
 from fastapi.responses import Response
 
@@ -10,13 +12,14 @@ from rlft_tui.labels.preferences_table import count_current
 from rlft_tui.models.models_table import list_models
 from rlft_tui.pairs.pairs_table import count_pairs
 from rlft_tui.prompts.prompts_table import count_prompts
+from rlft_tui.runs.run_status import ACTIVE, RunSummary
 from rlft_tui.server.answers import Home
 from rlft_tui.server.replies import reply
 from rlft_tui.server.services import ServicesOf
 from rlft_tui.server.statistics_routes import separations_now
 
 router = APIRouter()
-_RUNS = 20
+_ENDED_RUNS = 20
 
 
 @router.get("/home", response_model=Home)
@@ -25,6 +28,7 @@ def home(services: ServicesOf, labeler: str) -> Response:
     progress = services.labels.progress(labeler)
     apart = services.statistics.answer("separations", "", separations_now, may_be_late=True)
     waiting = services.round_view.open_round()
+    runs = services.supervisor.summaries()
     with services.database.reader() as connection:
         datasets = list_datasets(connection)
         frozen = (one.created_at for one in datasets if not one.source and one.kind != "prompts")
@@ -37,10 +41,21 @@ def home(services: ServicesOf, labeler: str) -> Response:
             labels_since_dataset=labels_since,
             unlabelled=progress.remaining,
             datasets=datasets,
-            runs=services.supervisor.summaries()[:_RUNS],
+            runs=tuple(_worth_showing(runs)),
+            run_count=len(runs),
             models=list_models(connection),
             warnings=tuple(services.warnings),
             separation=next(iter(apart), None),
             round=waiting,
         )
     return reply(answer)
+
+
+def _worth_showing(runs: Sequence[RunSummary]) -> Iterator[RunSummary]:
+    ended = 0
+    for run in runs:
+        if run.status in ACTIVE:
+            yield run
+        elif not run.archived and ended < _ENDED_RUNS:
+            ended += 1
+            yield run

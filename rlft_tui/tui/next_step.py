@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rlft_tui.evaluations.round_text import advice
 from rlft_tui.runs.methods import TRAINING_METHODS
-from rlft_tui.runs.run_status import ACTIVE, RunSummary
+from rlft_tui.runs.run_status import ACTIVE, RunSummary, in_order
 from rlft_tui.server.answers import Home
 
 ENOUGH_LABELS = 20
@@ -21,21 +21,23 @@ class NextStep:
     sentence: str
     screen: str = ""
     command: str = ""
+    run_id: str = ""
+    """The run that the sentence names, where it names one."""
 
 
 def next_step(home: Home) -> NextStep:
     """The first thing on the way around the loop that is still to be done."""
-    active = [run for run in home.runs if run.status in ACTIVE]
+    active = in_order([run for run in home.runs if run.status in ACTIVE])
     if home.pairs == 0:
         return _first_pairs(home, active)
     newest = next((run for run in home.runs if run.method in TRAINING_METHODS), None)
     if newest is not None and newest.status in BROKEN:
-        return NextStep(f"The last training run ended badly: {newest.id}. See why.", "monitor")
+        return NextStep(
+            f"The last training run ended badly: {newest.id}. See why.", "monitor", run_id=newest.id
+        )
     training = [run for run in active if run.method in TRAINING_METHODS]
-    if (run := _under_way(training)) is not None:
-        return NextStep(f"{run.id} is running. Watch its curves and samples.", "monitor")
     if training:
-        return NextStep(f"{training[-1].id} waits in the queue for its turn.", "runs")
+        return _attend(training[0], "is running. Watch its curves and samples.")
     if (step := _round_step(home)) is not None:
         return step
     tuned = any(run.method in TRAINING_METHODS and run.status == "finished" for run in home.runs)
@@ -69,17 +71,17 @@ def _round_step(home: Home) -> NextStep | None:
     return NextStep(advice(one), "rounds")
 
 
-def _under_way(active: list[RunSummary]) -> RunSummary | None:
-    """The newest that is more than queued."""
-    return next((run for run in active if run.status != "queued"), None)
+def _attend(run: RunSummary, doing: str) -> NextStep:
+    """Watch the run while it goes on, or see where it stands in the line."""
+    if run.status == "queued":
+        return NextStep(f"{run.id} waits in the queue for its turn.", "runs", run_id=run.id)
+    return NextStep(f"{run.id} {doing}", "monitor", run_id=run.id)
 
 
 def _first_pairs(home: Home, active: list[RunSummary]) -> NextStep:
     generating = [run for run in active if run.method == "generate"]
-    if (run := _under_way(generating)) is not None:
-        return NextStep(f"{run.id} is generating answers. Watch it.", "monitor")
     if generating:
-        return NextStep(f"{generating[-1].id} waits in the queue for its turn.", "runs")
+        return _attend(generating[0], "is generating answers. Watch it.")
     if home.prompts:
         return NextStep(
             "There are prompts but no answers yet. Generate pairs:", command="rlft pairs generate"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import isnan
 
 from rlft_tui.runs.run_event import number
-from rlft_tui.runs.run_status import ACTIVE, RunSummary
+from rlft_tui.runs.run_status import RunSummary, in_order
 
 SORTS: tuple[str, ...] = ("newest", "metric", "status", "model", "data set", "duration")
 GROUPINGS: tuple[str, ...] = ("", "method", "data set", "model", "tag", "status")
@@ -107,7 +107,7 @@ class RunList:
             ranked = [run for _, run in real]
             return [*ranked, *(run for run in runs if run not in ranked)]
         if self.sort == "newest":
-            runs = [*_going(runs), *_in_line(runs), *(run for run in runs if run.status not in ACTIVE)]
+            runs = in_order(runs)
             return runs[::-1] if self.backwards else runs
         orders: dict[str, Callable[[RunSummary], object]] = {
             "status": lambda run: run.status,
@@ -129,15 +129,6 @@ class RunList:
 
     def _matches(self, run: RunSummary) -> bool:
         return all(_holds(run, word) for word in self.filter.split())
-
-
-def _going(runs: list[RunSummary]) -> list[RunSummary]:
-    return [run for run in runs if run.status in ACTIVE and run.status != "queued"]
-
-
-def _in_line(runs: list[RunSummary]) -> list[RunSummary]:
-    """The waiting runs as they will start, so that one moved up in the line moves up on the screen."""
-    return sorted((run for run in runs if run.status == "queued"), key=lambda run: run.queue_place)
 
 
 def _holds(run: RunSummary, word: str) -> bool:

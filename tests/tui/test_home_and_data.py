@@ -16,11 +16,13 @@ from rlft_tui.tui.next_step import next_step
 from rlft_tui.tui.screens.home import loop_text, runs_text
 from rlft_tui.tui.widgets.row_window import RowWindow
 from tests.conftest import add_pairs
+from tests.tui.run_folders import dpo_folder, end_killed, generate_folder
 from tests.tui.workbench import SIZES, drive, shows, text_of, until, workbench
 
 
-def a_run(name: str, status: Status, *, method: str = "dpo", dataset: str = "") -> RunSummary:
-    return RunSummary(name, method, status, 10, 100, "base", dataset, f"runs/{name}", 1.0)
+def a_run(name: str, status: Status, *, method: str = "dpo", dataset: str = "", place: int = 0) -> RunSummary:
+    folder = f"runs/{name}"
+    return RunSummary(name, method, status, 10, 100, "base", dataset, folder, 1.0, queue_place=place)
 
 
 def a_home(**values: object) -> Home:
@@ -39,7 +41,11 @@ DATASET = Dataset("abcdef123456", "mine", "datasets/abcdef123456", 40, 10, 5.0)
         (a_home(prompts=5, runs=(a_run("g", "running", method="generate"),)), "monitor", "generating"),
         (a_home(prompts=5, runs=(a_run("g", "queued", method="generate"),)), "runs", "g waits in the queue"),
         (a_home(pairs=9, runs=(a_run("new", "queued"), a_run("r", "running"))), "monitor", "r is running"),
-        (a_home(pairs=9, runs=(a_run("new", "queued"), a_run("old", "queued"))), "runs", "old waits in the"),
+        (
+            a_home(pairs=9, runs=(a_run("new", "queued", place=1), a_run("old", "queued", place=2))),
+            "runs",
+            "new waits in the",
+        ),
         (a_home(pairs=9, unlabelled=9), "label", "9 pairs wait"),
         (a_home(pairs=9, unlabelled=1, labels_since_dataset=8), "label", "1 pair waits"),
         (a_home(pairs=60, unlabelled=9, labels_since_dataset=25), "data", "25 verdicts"),
@@ -101,6 +107,31 @@ def test_home_counts_in_the_order_of_the_loop_and_shows_runs_that_need_a_look() 
     assert "put back 2" in text
     assert "killed" in text
     assert "\x1b" not in text
+
+
+def test_home_lists_the_line_as_it_will_start() -> None:
+    queued = (a_run("third", "queued", place=3), a_run("first", "queued", place=1))
+    text = str(runs_text(a_home(runs=(queued[0], a_run("live", "running"), queued[1])), 100.0, 70))
+    told = [text.index(name) for name in ("Running", "live", "In line", "first", "third")]
+    assert told == sorted(told)
+
+
+def test_enter_and_five_open_the_very_run_that_home_names(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    add_pairs(client, 1)
+    end_killed(dpo_folder(workspace, "dpo-1129-1742-aaaa"))
+    end_killed(generate_folder(workspace, "generate-1129-1743-bbbb"))
+
+    async def test() -> None:
+        async with workbench(workspace) as (app, pilot):
+            for key in ("enter", "5", "f5"):
+                await shows(app, "ended badly: dpo-1129-1742-aaaa")
+                await pilot.press(key)
+                await shows(app, "✗ killed", "dpo-1129-1742-aaaa")
+                await pilot.press("1")
+
+    drive(test)
 
 
 @pytest.mark.parametrize("size", SIZES)

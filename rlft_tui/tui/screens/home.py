@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from rlft_tui.errors import RlftError
-from rlft_tui.runs.run_status import ACTIVE, RunSummary
+from rlft_tui.runs.run_status import ACTIVE, RunSummary, in_order
 from rlft_tui.server.answers import Home
 from rlft_tui.tui import run_text, statistics_text
 from rlft_tui.tui.alarm_bell import bell_of
@@ -43,6 +43,7 @@ class HomeScreen(WorkbenchScreen):
         Binding("2", "app.show_screen('label')", "label", id="home.label", tooltip="Label pairs"),
         Binding("3", "app.show_screen('data')", "data", id="home.data", tooltip="Prompts, pairs, data sets"),
         Binding("4", "app.show_screen('runs')", "runs", id="home.runs", tooltip="Runs and launching"),
+        Binding("5,f5", "monitor", "monitor", show=False, id="home.monitor", tooltip="Watch the run named"),
         Binding(
             "w", "app.show_screen('rounds')", "rounds", id="home.rounds", tooltip="Promote, reject, go on"
         ),
@@ -75,8 +76,9 @@ class HomeScreen(WorkbenchScreen):
 
     def link_changed(self, state: LinkState, reason: str) -> None:
         super().link_changed(state, reason)
-        if state == "lost" and self._home is None:
-            self.query_one("#next", Static).update(Content(f"No server yet: {reason}"))
+        if self._home is None and reason:
+            said = f"No server yet: {reason}" if state == "lost" else reason
+            self.say("#next", Content(run_text.plain(said)))
 
     def _ask(self) -> None:
         labeler = self.bench.settings.labeler
@@ -99,16 +101,23 @@ class HomeScreen(WorkbenchScreen):
             ("#loop", loop_text(home)),
             ("#runs", runs_text(home, time.time(), width)),
         ):
-            part = self.query_one(name, Static)
-            if part.content != content:
-                part.update(content)
+            self.say(name, content)
 
     def action_next_step(self) -> None:
         if self._step is not None and self._step.screen:
-            self.bench.show_screen(self._step.screen)
+            self._show_screen(self._step.screen)
         elif self._step is not None and self._step.command:
             self.bench.copy_to_clipboard(self._step.command)
             self.notify(f"Copied: {self._step.command}", markup=False)
+
+    def action_monitor(self) -> None:
+        """The monitor on the run that the next step names, as Enter would open it."""
+        self._show_screen("monitor")
+
+    def _show_screen(self, screen: str) -> None:
+        step = self._step
+        about = {"run_id": step.run_id} if step is not None and step.screen == screen and step.run_id else {}
+        self.bench.show_screen(screen, **about)
 
 
 def next_text(step: NextStep) -> Content:
@@ -124,13 +133,12 @@ def next_text(step: NextStep) -> Content:
 
 def loop_text(home: Home) -> Content:
     """The counts, in the order of the loop."""
-    runs = len(home.runs)
     counts = (
         (home.prompts, "prompt"),
         (home.pairs, "pair"),
         (home.labels, "label"),
         (len(home.datasets), "data set"),
-        (runs, "run"),
+        (home.run_count, "run"),
         (len(home.models), "model"),
     )
     steps = [
@@ -156,12 +164,14 @@ def loop_text(home: Home) -> Content:
 def runs_text(home: Home, now: float, width: int) -> Content:
     """What is running, what needs a look, what ended lately."""
     lines: list[Content] = []
-    active = [run for run in home.runs if run.status in ACTIVE]
+    active = in_order([run for run in home.runs if run.status in ACTIVE])
     ended = [run for run in home.runs if run.status not in ACTIVE][:RECENT]
-    if active:
-        lines.append(Content.styled("Running", "bold"))
-        lines += [_active_line(run, now, width) for run in active]
-        lines.append(Content(""))
+    for title, waits in (("Running", False), ("In line", True)):
+        runs = [run for run in active if (run.status == "queued") == waits]
+        if runs:
+            lines.append(Content.styled(title, "bold"))
+            lines += [_active_line(run, now, width) for run in runs]
+            lines.append(Content(""))
     alarms = [f"{run.id}: {alert.message}" for run in active for alert in run.alerts[-2:]]
     alarms += list(home.warnings)
     if alarms:
@@ -178,8 +188,12 @@ def runs_text(home: Home, now: float, width: int) -> Content:
 
 
 def _active_line(run: RunSummary, now: float, width: int) -> Content:
-    bar = run_text.progress_bar(run, 20)
-    text = f" {run_text.plain(run.id)}  {bar}  {run_text.steps(run)}  {run_text.when(run, now)}"
+    if run.status == "queued":
+        going = run_text.plain(run.stage) or "waiting"
+    else:
+        bar = run_text.progress_bar(run, 20)
+        going = f"{bar}  {run_text.steps(run)}  {run_text.when(run, now)}"
+    text = f" {run_text.plain(run.id)}  {going}"
     return Content.assemble(
         (run_text.GLYPHS[run.status], run_text.STYLES[run.status]), run_text.cut(text, width - 1)
     )
