@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from rlft_tui.labels.preference import STRENGTHS
 from rlft_tui.tui.chrome import key_name
+from rlft_tui.tui.key_table import bindings
 
 _PLAIN = (
     ("1", "judge('left')", "left", "label.first", "The left (or upper) answer is better"),
@@ -63,11 +64,8 @@ _HIDDEN = (
 )
 
 LABEL_BINDINGS: list[BindingType] = [
-    *(Binding(key, do, word, id=name, tooltip=tip) for key, do, word, name, tip in (*_PLAIN, *_SHOWN)),
-    *(
-        Binding(key, do, word, id=name, tooltip=tip, show=False)
-        for key, do, word, name, tip in (*_GRADED, *_HIDDEN)
-    ),
+    *bindings((*_PLAIN, *_SHOWN)),
+    *bindings((*_GRADED, *_HIDDEN), show=False),
 ]
 
 MODES: dict[str, str] = {row[3]: "plain" for row in _PLAIN} | {row[3]: "graded" for row in _GRADED}

@@ -58,6 +58,16 @@ def test_figures_lead_to_the_items_behind_them(workspace: Workspace) -> None:
     asyncio.run(scenario())
 
 
+def test_the_suite_key_goes_through_all_suites_and_back_to_none() -> None:
+    screen = EvaluationsScreen()
+    screen._suites = ("basics", "maths")
+    seen = []
+    for _ in range(4):
+        screen.action_suite()
+        seen.append(screen._suite)
+    assert seen == ["basics", "maths", "", "basics"]
+
+
 def test_columns_are_as_wide_as_the_terminal_lets_them() -> None:
     models = ["base", "tuned", "ppo", "kto", "sft"]
     found = [Evaluation(name, "s", "t", "perplexity", 3.0 + n, 9) for n, name in enumerate(models)]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
@@ -108,6 +110,12 @@ class WorkbenchScreen(Screen[None]):
                 f"Terminal too small: {event.size.width}x{event.size.height}, needs {columns}x{rows}"
             )
 
+    def say(self, selector: str, text: str | Text | Content) -> None:
+        """What a line of text says; one that says it already is not painted again."""
+        line = self.query_one(selector, Static)
+        if line.content != text:
+            line.update(text)
+
     # life
     def on_screen_resume(self) -> None:
         if self._in_front:  # Textual announces the first resume twice
@@ -125,7 +133,7 @@ class WorkbenchScreen(Screen[None]):
     def link_changed(self, state: LinkState, reason: str) -> None:
         """Show quietly whether the server answers. Extend to read again once it is back."""
         notices = {
-            "connecting": "connecting…",
+            "connecting": reason or "connecting…",
             "up": "",
             "silent": "the server does not answer…",
             "lost": "server lost, reconnecting…",

@@ -82,6 +82,7 @@ class CompareScreen(CompareVerdicts):
     def _offer(self, known: tuple[Model, ...], provided: tuple[ProviderModel, ...]) -> None:
         """Fill the form. What was chosen stays; what was only suggested gives way to a newer model."""
         writing = (each for each in known if each.kind != "reward")
+        self.models_known = True
         self._models = tuple(sorted(writing, key=lambda each: -each.created_at))
         names = [each.name for each in self._models] + [each.name for each in provided]
         chosen: Names = self.form.chosen

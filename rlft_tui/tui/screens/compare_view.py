@@ -66,6 +66,8 @@ class CompareView(WorkbenchScreen):
         super().__init__()
         self.round = Comparison()
         """What is up."""
+        self.models_known = False
+        """Whether it was read which models there are."""
         self.walk: PromptWalk | None = None
         self.tally = Tally()
         self.graded = self.bench.settings.asks_strength(self.bench.settings.labeler)
@@ -283,6 +285,8 @@ class CompareView(WorkbenchScreen):
             return f"cancelled; {again} generates again", ""
         if self.walk is not None and self.walk.current is None:
             return f"All {len(self.walk.prompts):,} prompts are through · u takes the last verdict back", ""
+        if not self.models_known:
+            return "reading models …", ""
         if not any(self.form.chosen):
             model = self.bench.settings.default_model
             return f"No model yet: rlft models pull {model}", "$text-warning bold"

@@ -14,7 +14,6 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
-from rlft_tui.errors import RlftError
 from rlft_tui.evaluations.evaluation import Item
 from rlft_tui.evaluations.report.board import Board, BoardRow, Cell, row_title
 from rlft_tui.tui import run_text
@@ -27,7 +26,7 @@ from rlft_tui.tui.evaluation_lines import (
     scores_text,
 )
 from rlft_tui.tui.list_pane import ListPane, ListRow
-from rlft_tui.tui.screens.watching import WatchingScreen
+from rlft_tui.tui.screens.watching import WatchedListScreen
 from rlft_tui.tui.widgets.text_pane import TextPane
 from rlft_tui.tui.widgets.word_diff import diff_words, marked_pieces
 
@@ -35,9 +34,10 @@ LOOK_SECONDS = 5.0
 PATIENCE = 30.0
 """What took long to read is read again only after so many times as long."""
 MOST_ITEMS = 500
+READING_ITEMS = "reading items …"
 
 
-class EvaluationsScreen(WatchingScreen):
+class EvaluationsScreen(WatchedListScreen):
     """Models × metrics; Enter opens the items of the figure under the cursor."""
 
     KEY = "evaluations"
@@ -45,7 +45,7 @@ class EvaluationsScreen(WatchingScreen):
         "✓ better and ✗ worse than the baseline by more than chance, ≈ could be chance: a paired test over "
         "the items both answered, corrected for many metrics (Holm); a win rate by its own interval."
     )
-    AUTO_FOCUS = "#board"
+    AUTO_FOCUS = LIST = "#board"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "items", "items", id="evaluations.items", tooltip="The single items of this figure"),
         Binding(
@@ -104,6 +104,8 @@ class EvaluationsScreen(WatchingScreen):
         self._differing = False
         self._diff = False
         self._known: tuple[str, ...] = ()
+        """Models of which something was measured."""
+        self._suites: tuple[str, ...] = ()
         self._opened_cell: tuple[BoardRow, Cell] | None = None
 
     def body(self) -> Iterable[Widget]:
@@ -111,14 +113,14 @@ class EvaluationsScreen(WatchingScreen):
         with ContentSwitcher(initial="board", id="pages"):
             yield ListPane(id="board", empty="reading what was measured …")
             with Vertical(id="items"):
-                yield ListPane(id="item-list", empty="reading items …")
+                yield ListPane(id="item-list", empty=READING_ITEMS)
                 yield Static("", id="item-prompt", markup=False)
                 with Horizontal(id="item-texts"):
                     yield TextPane(id="item-left")
                     yield TextPane(id="item-right")
         yield Static("", id="figure", markup=False)
 
-    def opened(self, model: str = "", baseline: str = "", **values: Any) -> None:
+    def opened(self, *, model: str = "", baseline: str = "", **values: Any) -> None:
         """``model`` and ``baseline``: which to begin with."""
         self._chosen = model or self._chosen
         self._baseline = baseline or self._baseline
@@ -131,6 +133,7 @@ class EvaluationsScreen(WatchingScreen):
         start = time.monotonic()
         found = await self.bench.link.call(lambda client: client.evaluations())
         self._known = tuple(sorted({one.model for one in found}))
+        self._suites = tuple(sorted({one.suite for one in found}))
         if self._baseline not in self._known:
             default = self.bench.settings.default_model
             self._baseline = default if default in self._known else next(iter(self._known), "")
@@ -141,26 +144,17 @@ class EvaluationsScreen(WatchingScreen):
         others = [model for model in self.board.models if model != baseline]
         if self._chosen not in others:
             self._chosen = others[0] if others else baseline
-        self.paint()
+        self.show()
         self.refresh_bindings()
         return max(LOOK_SECONDS, PATIENCE * (time.monotonic() - start))
 
-    def look_failed(self, error: RlftError) -> None:
-        if self.board is None:
-            self.query_one("#board", ListPane).show((), empty=run_text.plain(str(error)))
-        else:
-            super().look_failed(error)
-
-    def on_resize(self) -> None:  # type: ignore[override]
-        self.paint()
-
     # drawing
-    def paint(self) -> None:
+    def draw(self) -> None:
         board = self.board
         if board is None:
             return
         at = layout(board, self.size.width, self._chosen)
-        self.query_one("#board", ListPane).show(
+        self.pane.show(
             [ListRow(row.key, row_line(board, row, at)) for row in board.rows],
             head_line(board, at, self._chosen),
             empty="Nothing was measured yet: rlft eval run basics --model NAME",
@@ -171,22 +165,17 @@ class EvaluationsScreen(WatchingScreen):
             parts.append(f"{board.compared} comparisons, p corrected (Holm)")
         hidden = len(board.models) - len(at.models)
         parts += [f"{hidden} more models: ← →"] if hidden > 0 else []
-        self._say("#board-head", run_text.cut(run_text.plain(" · ".join(parts)), self.size.width - 2))
+        self.say("#board-head", run_text.cut(run_text.plain(" · ".join(parts)), self.size.width - 2))
         self._paint_figure()
 
     def _paint_figure(self) -> None:
         board, found = self.board, self.selected
         if board is None or found is None:
-            self._say("#figure", "")
+            self.say("#figure", "")
             return
         width = self.size.width - 2
         lines = detail_lines(board, *found)
-        self._say("#figure", "\n".join(run_text.cut(run_text.plain(line), width) for line in lines))
-
-    def _say(self, selector: str, text: str) -> None:
-        part = self.query_one(selector, Static)
-        if str(part.content) != text:
-            part.update(Text(text))
+        self.say("#figure", "\n".join(run_text.cut(run_text.plain(line), width) for line in lines))
 
     def _paint_items(self) -> None:
         rows = []
@@ -208,12 +197,12 @@ class EvaluationsScreen(WatchingScreen):
         key = self.query_one("#item-list", ListPane).key
         left, right = self.query_one("#item-left", TextPane), self.query_one("#item-right", TextPane)
         if key is None or not self.items:
-            self._say("#item-prompt", "")
+            self.say("#item-prompt", "")
             left.show("")
             right.show("")
             return
         item, other = self.items[int(key)]
-        self._say("#item-prompt", run_text.plain(item.prompt))
+        self.say("#item-prompt", run_text.plain(item.prompt))
         first = said_text(item)
         second = said_text(other) if other is not None else item.expected or "nothing was expected"
         if self._diff:
@@ -233,7 +222,7 @@ class EvaluationsScreen(WatchingScreen):
     def selected(self) -> tuple[BoardRow, Cell | None] | None:
         """The row under the cursor and the chosen model's figure in it."""
         board = self.board
-        key = self.query_one("#board", ListPane).key if board is not None else None
+        key = self.pane.key if board is not None else None
         row = next((row for row in board.rows if row.key == key), None) if board is not None else None
         return None if row is None else (row, row.cell(self._chosen))
 
@@ -277,10 +266,9 @@ class EvaluationsScreen(WatchingScreen):
             self.look_now()
 
     def action_suite(self) -> None:
-        if self.board is None:
-            return
-        suites = ["", *self.board.suites()] if not self._suite else ["", self._suite]
-        self._suite = suites[(suites.index(self._suite) + 1) % len(suites)]
+        turns = ("", *self._suites)
+        at = turns.index(self._suite) if self._suite in turns else -1
+        self._suite = turns[(at + 1) % len(turns)]
         self.look_now()
 
     @on(ListPane.Chosen, "#board")
@@ -290,7 +278,11 @@ class EvaluationsScreen(WatchingScreen):
             return
         self._opened_cell = (found[0], found[1])
         self._show_page("items")
-        self.query_one("#item-list", ListPane).focus()
+        self.items = []
+        self._paint_item()
+        pane = self.query_one("#item-list", ListPane)
+        pane.show((), Text(""), empty=READING_ITEMS)
+        pane.focus()
         self._read_items()
         self.refresh_bindings()
 
@@ -359,7 +351,7 @@ class EvaluationsScreen(WatchingScreen):
     def action_leave(self) -> None:
         if self.shows_items:
             self._show_page("board")
-            self.query_one("#board", ListPane).focus()
+            self.pane.focus()
             self.refresh_bindings()
         else:
             self.bench.show_screen("models")

@@ -87,7 +87,7 @@ class LabelFeed(LabelView):
 
     def _show_end(self) -> None:
         self.add_class("-ended")
-        self._set("#ended", end_text(self.session, self._names["label.undo"]))
+        self.say("#ended", end_text(self.session, self._names["label.undo"]))
         self._paint_status()
         self._ready()
         if self._again is None:

@@ -155,7 +155,7 @@ class LabelView(WalkScreen):
         self._show_again()
         self.query_one("#prompt", TextPane).show(prompt_text(shown.pair, self.has_class("-prompt")))
         self._size_prompt()
-        self._set("#prompt-heading", prompt_heading(shown.pair, self._names["label.prompt"]))
+        self.say("#prompt-heading", prompt_heading(shown.pair, self._names["label.prompt"]))
         self._paint_headings()
         self._paint_status()
 
@@ -198,7 +198,7 @@ class LabelView(WalkScreen):
 
     def _paint_legend(self) -> None:
         if self.graded:
-            self._set("#legend", legend(max(self.size.width - 2, 1), self._names))
+            self.say("#legend", legend(max(self.size.width - 2, 1), self._names))
 
     def _paint_mode(self) -> None:
         self.set_class(self.graded, "-graded")
@@ -211,9 +211,9 @@ class LabelView(WalkScreen):
         self._paint_mode()
         if self.session.current is not None:
             heading = prompt_heading(self.session.current.pair, self._names["label.prompt"])
-            self._set("#prompt-heading", heading)
+            self.say("#prompt-heading", heading)
 
     def _paint_status(self) -> None:
         view, width = self.bench.queue_view, self.size.width - 2
         status = status_text(self.session, self._trouble, width, view.words(), repeats=view.repeats)
-        self._set("#status", status)
+        self.say("#status", status)

@@ -14,7 +14,6 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from rlft_tui.datasets.dataset import Dataset
-from rlft_tui.errors import RlftError
 from rlft_tui.evaluations.round_standing import RoundStanding
 from rlft_tui.models.exports import Export
 from rlft_tui.models.lineage import Node
@@ -26,7 +25,7 @@ from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow, fitting, table_head, table_line
 from rlft_tui.tui.model_export import ask_export, exported
 from rlft_tui.tui.model_text import FITS, judges_and_round, lineage, record, remarks, win_rate
-from rlft_tui.tui.screens.watching import WatchingScreen
+from rlft_tui.tui.screens.watching import WatchedListScreen
 
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
@@ -47,7 +46,7 @@ COLUMNS: tuple[tuple[str, int], ...] = (
 )
 
 
-class ModelsScreen(WatchingScreen):
+class ModelsScreen(WatchedListScreen):
     """Models with their ratings; below, the lineage of the one under the cursor."""
 
     KEY = "models"
@@ -55,7 +54,7 @@ class ModelsScreen(WatchingScreen):
         "Win rates count every verdict between two models; a tie counts half. Rating: Bradley-Terry, "
         "100 points are odds of 1.8."
     )
-    AUTO_FOCUS = "#models"
+    AUTO_FOCUS = LIST = "#models"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "enter", "compare", "compare", id="models.compare", tooltip="Compare it with its base, blind"
@@ -102,9 +101,7 @@ class ModelsScreen(WatchingScreen):
         self.use: dict[str, ModelUse] = {}
         self._measured = 0.0
         """time.monotonic of the last look at the disk."""
-        self._read = False
         self._paths = False
-        self._detail: Text | None = None
 
     def body(self) -> Iterable[Widget]:
         yield ListPane(empty="reading models …", id="models")
@@ -124,10 +121,7 @@ class ModelsScreen(WatchingScreen):
         self.judged = {each.model: each for each in judged}
         self.rounds = {each.round.model: each for each in reversed(rounds)}
         self.datasets = {each.hash: each for each in datasets}
-        first, self._read = not self._read, True
-        self.paint()
-        if first:
-            self.refresh_bindings()
+        self.show()
         new = any(each.name not in self.use for each in self.models)
         if self.models and (new or time.monotonic() - self._measured > MEASURE_SECONDS):
             self._measured = time.monotonic()
@@ -136,22 +130,12 @@ class ModelsScreen(WatchingScreen):
             self.paint()
         return LOOK_SECONDS
 
-    def look_failed(self, error: RlftError) -> None:
-        if not self._read:
-            self.query_one(ListPane).show((), empty=run_text.plain(str(error)))
-        else:
-            super().look_failed(error)
-
-    def on_resize(self) -> None:  # type: ignore[override]
-        if self._read:
-            self.paint()
-
     # drawing
-    def paint(self) -> None:
+    def draw(self) -> None:
         now = time.time()
         columns = fitting(COLUMNS, self.size.width)
         default = self.bench.settings.default_model
-        self.query_one(ListPane).show(
+        self.pane.show(
             [ListRow(each.name, self._row(each, columns, now)) for each in self.models],
             table_head(columns),
             empty=f"No models yet: rlft models pull {default}",
@@ -191,9 +175,7 @@ class ModelsScreen(WatchingScreen):
             ]
             width = self.size.width - 2
             text = Text("\n".join(run_text.cut(run_text.plain(line), width) for line in lines if line))
-        if text != self._detail:
-            self._detail = text
-            self.query_one("#detail", Static).update(text)
+        self.say("#detail", text)
 
     def _hints(self, model: Model) -> list[str]:
         names = {each.name for each in self.models}
@@ -206,7 +188,7 @@ class ModelsScreen(WatchingScreen):
 
     @property
     def selected(self) -> Model | None:
-        key = self.query_one(ListPane).key
+        key = self.pane.key
         return next((each for each in self.models if each.name == key), None)
 
     @on(ListPane.Moved)
@@ -264,7 +246,7 @@ class ModelsScreen(WatchingScreen):
             elif node.kind in ("dataset", "labels"):
                 self.bench.show_screen("data")
             else:
-                self.query_one(ListPane).go_to(node.name)
+                self.pane.go_to(node.name)
 
         self.bench.push_screen(LineageScreen(root), chosen)
 

@@ -23,7 +23,18 @@ HISTORY = 200
 class QueueScreen(WalkScreen, Generic[ItemT, LabelT, ProgressT]):
     """Asks for what comes next, stores what was said of it before the next is up, and takes it back.
 
-    A screen has an AnswerPane ``#answer``, and Statics ``#ended`` and ``#status``.
+    A screen has a TextPane ``#prompt``, an AnswerPane ``#answer``, Statics ``#ended`` and ``#status``, and
+    ``.heading`` for lines between them.
+    """
+
+    DEFAULT_CSS = """
+    QueueScreen .heading { height: 1; padding: 0 1; background: $surface; color: $text-muted; }
+    QueueScreen #prompt { height: 3; padding: 0 1; }
+    QueueScreen #answer { height: 1fr; padding: 0 1; }
+    QueueScreen #status { height: 1; padding: 0 1; color: $text-muted; }
+    QueueScreen #ended { display: none; height: 1fr; padding: 2 3; }
+    QueueScreen.-ended #ended { display: block; }
+    QueueScreen.-ended #answer, QueueScreen.-ended #prompt, QueueScreen.-ended .heading { display: none; }
     """
 
     session: QueueSession[ItemT, LabelT, ProgressT]
@@ -89,7 +100,7 @@ class QueueScreen(WalkScreen, Generic[ItemT, LabelT, ProgressT]):
         self.set_class(item is None and self.session.phase == "finished", "-ended")
         if item is None:
             self._refill()
-            self._set("#ended", self.end_text())
+            self.say("#ended", self.end_text())
         else:
             self.put_up(item)
         self._paint_words()

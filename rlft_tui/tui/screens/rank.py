@@ -16,6 +16,7 @@ from rlft_tui.ids import new_id
 from rlft_tui.labels.preference import Revocation
 from rlft_tui.labels.ranking import MOST, AnswerSet, Ranking, RankItem, RankPage, RankProgress
 from rlft_tui.tui.answer_pane import AnswerPane
+from rlft_tui.tui.key_table import bindings, reading_keys
 from rlft_tui.tui.rank_session import RankSession
 from rlft_tui.tui.run_text import cut, plain
 from rlft_tui.tui.screens.queue_screen import HISTORY, QueueScreen
@@ -33,13 +34,6 @@ _KEYS = (
     ("right,tab", "look(1)", "next answer", "rank.next", "Read the next answer"),
     ("left,shift+tab", "look(-1)", "the one before", "rank.previous", "Read the answer before"),
 )
-_HIDDEN = (
-    ("v", "source", "source", "rank.source", "Markdown and LaTeX as written; again: rendered"),
-    ("space,pagedown", "page(1)", "page", "rank.page_down", "A page down"),
-    ("b,pageup", "page(-1)", "page up", "rank.page_up", "A page up"),
-    ("down,j", "rows(1)", "down", "rank.down", "A line down"),
-    ("up,k", "rows(-1)", "up", "rank.up", "A line up"),
-)
 
 
 class RankScreen(QueueScreen[RankItem, Ranking, RankProgress]):
@@ -56,20 +50,13 @@ class RankScreen(QueueScreen[RankItem, Ranking, RankProgress]):
             Binding(str(n), f"place({n})", f"answer {n}", id=f"rank.{n}", show=False, tooltip="Put it next")
             for n in range(1, MOST + 1)
         ),
-        *(Binding(key, do, word, id=name, tooltip=tip) for key, do, word, name, tip in _KEYS),
-        *(Binding(key, do, word, id=name, tooltip=tip, show=False) for key, do, word, name, tip in _HIDDEN),
+        *bindings(_KEYS),
+        *reading_keys("rank"),
     ]
     DEFAULT_CSS = """
-    RankScreen .heading { height: 1; padding: 0 1; background: $surface; color: $text-muted; }
-    RankScreen #prompt { height: 3; padding: 0 1; }
     RankScreen #list { height: auto; padding: 0 1; }
-    RankScreen #answer { height: 1fr; padding: 0 1; }
     RankScreen #order { height: 1; padding: 0 1; background: $surface; }
-    RankScreen #status { height: 1; padding: 0 1; color: $text-muted; }
-    RankScreen #ended { display: none; height: 1fr; padding: 2 3; }
-    RankScreen.-ended #ended { display: block; }
-    RankScreen.-ended #answer, RankScreen.-ended #prompt, RankScreen.-ended #list { display: none; }
-    RankScreen.-ended .heading, RankScreen.-ended #order { display: none; }
+    RankScreen.-ended #list, RankScreen.-ended #order { display: none; }
     """
 
     def __init__(self) -> None:
@@ -109,17 +96,17 @@ class RankScreen(QueueScreen[RankItem, Ranking, RankProgress]):
     def _paint_words(self) -> None:
         session = self.session
         if session.current is not None:
-            self._set("#list", self._list())
-            self._set(
+            self.say("#list", self._list())
+            self.say(
                 "#reading", Content.assemble((f" {self._number} ", "$text bold on $panel"), "  ← → read")
             )
         left = len(session.unplaced())
         hint = "enter stores it" if left <= 1 and session.groups else "press numbers, best first"
-        self._set("#order", Content.assemble((session.order_line(), "$text-accent bold"), f"   {hint}"))
+        self.say("#order", Content.assemble((session.order_line(), "$text-accent bold"), f"   {hint}"))
         if self._trouble:
-            self._set("#status", Content.assemble((plain(self._trouble), "$text-warning bold")))
+            self.say("#status", Content.assemble((plain(self._trouble), "$text-warning bold")))
         else:
-            self._set("#status", Content(session.status()))
+            self.say("#status", Content(session.status()))
 
     def _list(self) -> Content:
         """One line an answer: its number, where it stands so far, and how it begins."""

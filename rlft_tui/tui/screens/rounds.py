@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import on
@@ -13,12 +13,11 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from rlft_tui.errors import RlftError
 from rlft_tui.evaluations.round_standing import NextRound, RoundStanding
 from rlft_tui.evaluations.round_text import advice, data_text, judged_text, rate_text, stage_text
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow, fitting, table_head, table_line
-from rlft_tui.tui.screens.watching import WatchingScreen
+from rlft_tui.tui.screens.watching import WatchedListScreen
 
 LOOK_SECONDS = 2.0
 MORE_PAIRS = 20
@@ -35,7 +34,7 @@ COLUMNS: tuple[tuple[str, int], ...] = (
 )
 
 
-class RoundsScreen(WatchingScreen):
+class RoundsScreen(WatchedListScreen):
     """Rounds and A/B tests, newest first; below, what the one under the cursor comes to."""
 
     KEY = "rounds"
@@ -43,7 +42,7 @@ class RoundsScreen(WatchingScreen):
         "After a training run its result and what it would replace answer prompts it was not trained on. "
         "The win rate counts people's verdicts on those pairs; its interval holds however often one looks."
     )
-    AUTO_FOCUS = "#rounds"
+    AUTO_FOCUS = LIST = "#rounds"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "judge", "judge", id="rounds.judge", tooltip="Label its pairs, blind"),
         Binding("p", "promote", "promote", id="rounds.promote", tooltip="Make its model the current version"),
@@ -63,44 +62,21 @@ class RoundsScreen(WatchingScreen):
     def __init__(self) -> None:
         super().__init__()
         self.rounds: tuple[RoundStanding, ...] = ()
-        self._read = False
-        self._wanted = ""
-        self._detail: Text | None = None
 
     def body(self) -> Iterable[Widget]:
         yield ListPane(empty="reading rounds …", id="rounds")
         yield Static("", id="detail")
 
-    def opened(self, round_id: str = "", **values: Any) -> None:
-        self._wanted = round_id or self._wanted
-        super().opened(**values)
-
     async def look(self) -> float:
         self.rounds = await self.bench.link.call(lambda client: client.rounds(""))
-        first, self._read = not self._read, True
-        self.paint()
-        if self._wanted:
-            self.query_one(ListPane).go_to(self._wanted)
-            self._wanted = ""
-        if first:
-            self.refresh_bindings()
+        self.show()
         return LOOK_SECONDS
 
-    def look_failed(self, error: RlftError) -> None:
-        if not self._read:
-            self.query_one(ListPane).show((), empty=run_text.plain(str(error)))
-        else:
-            super().look_failed(error)
-
-    def on_resize(self) -> None:  # type: ignore[override]
-        if self._read:
-            self.paint()
-
     # drawing
-    def paint(self) -> None:
+    def draw(self) -> None:
         now = time.time()
         columns = fitting(COLUMNS, self.size.width)
-        self.query_one(ListPane).show(
+        self.pane.show(
             [ListRow(one.round.id, _row(one, columns, now)) for one in self.rounds],
             table_head(columns),
             empty="No rounds yet: a training run begins one (l on Runs)",
@@ -113,13 +89,11 @@ class RoundsScreen(WatchingScreen):
             width = self.size.width - 2
             lines = [each for line in detail_lines(one) for each in _wrapped(run_text.plain(line), width)]
             text = Text("\n".join(lines[:6]))
-        if text != self._detail:
-            self._detail = text
-            self.query_one("#detail", Static).update(text)
+        self.say("#detail", text)
 
     @property
     def selected(self) -> RoundStanding | None:
-        key = self.query_one(ListPane).key
+        key = self.pane.key
         return next((one for one in self.rounds if one.round.id == key), None)
 
     @on(ListPane.Moved)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import events, on
@@ -13,7 +13,6 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from rlft_tui.errors import RlftError
 from rlft_tui.runs.methods import METHODS
 from rlft_tui.runs.remarks import split_tags
 from rlft_tui.runs.run_status import ACTIVE, KILLABLE, PAUSABLE, RESUMABLE, RunSummary
@@ -22,7 +21,7 @@ from rlft_tui.tui.alarm_bell import bell_of
 from rlft_tui.tui.list_pane import Columns, ListPane, ListRow, fitting, table_head
 from rlft_tui.tui.run_list import Group, RunList
 from rlft_tui.tui.run_table import SPARK_POINTS, Glance, columns_for, detail, glance, row
-from rlft_tui.tui.screens.watching import WatchingScreen
+from rlft_tui.tui.screens.watching import WatchedListScreen
 
 LIVE_SECONDS = 0.5
 QUIET_SECONDS = 2.0
@@ -31,12 +30,12 @@ GLANCES_AT_ONCE = 6
 """Curves read in one look, so that a long list is painted before all of them are there."""
 
 
-class RunsScreen(WatchingScreen):
+class RunsScreen(WatchedListScreen):
     """Table of runs, and what is known of the one under the cursor."""
 
     KEY = "runs"
     HELP = "Runs go on without this screen, without the server and without the connection."
-    AUTO_FOCUS = "#runs"
+    AUTO_FOCUS = LIST = "#runs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "monitor", id="runs.open", tooltip="Watch this run"),
         Binding("l", "launch", "launch", id="runs.launch", tooltip="Launch form for training or generating"),
@@ -83,10 +82,8 @@ class RunsScreen(WatchingScreen):
     def __init__(self) -> None:
         super().__init__()
         self.list = RunList()
-        self._detail = ""
         self._glances: dict[tuple[str, str], tuple[object, Glance]] = {}
         """By run and metric: for what it was read, and what it says."""
-        self._asked = ""
         self._asking = ""
         """What the input line is for: filter, tags or note."""
 
@@ -102,6 +99,10 @@ class RunsScreen(WatchingScreen):
         yield box
         yield Static("", id="detail")
 
+    def opened(self, *, run_id: str = "", **values: Any) -> None:
+        """``run_id``: the run to put the cursor on."""
+        super().opened(key=run_id, **values)
+
     async def look(self) -> float:
         self._take(await self.bench.link.call(lambda client: client.runs()))
         bell_of(self.app).heed(self.runs)
@@ -113,7 +114,7 @@ class RunsScreen(WatchingScreen):
         """Show these; the key bar follows a run that came to stand otherwise."""
         before = [(run.id, run.status) for run in self.runs]
         self.list.take(runs)
-        self.paint()
+        self.show()
         if before != [(run.id, run.status) for run in self.runs]:
             self.refresh_bindings()
 
@@ -137,17 +138,8 @@ class RunsScreen(WatchingScreen):
             self.paint()
         return len(wanted) > GLANCES_AT_ONCE
 
-    def look_failed(self, error: RlftError) -> None:
-        if not self.runs:
-            self.query_one(ListPane).show((), empty=run_text.plain(str(error)))
-        else:
-            super().look_failed(error)
-
-    def on_resize(self) -> None:  # type: ignore[override]
-        self.paint()
-
     # drawing
-    def paint(self) -> None:
+    def draw(self) -> None:
         """Rows and detail; a line that says what it said before costs nothing."""
         now = time.time()
         columns = fitting(columns_for(self.list.metric), self.size.width)
@@ -157,7 +149,7 @@ class RunsScreen(WatchingScreen):
                 rows.append(ListRow(f"group:{group.name}", _group_line(group)))
             rows += [ListRow(run.id, self._row(run, columns, now)) for run in group.runs]
         empty = "No run matches the filter" if self.list.filter else "No runs yet: l launches one"
-        self.query_one(ListPane).show(rows, table_head(columns), empty=empty)
+        self.pane.show(rows, table_head(columns), empty=empty)
         self._say_what_is_asked()
         self._show_detail(now)
 
@@ -180,22 +172,17 @@ class RunsScreen(WatchingScreen):
         if asked.hidden:
             parts.append(f"{asked.hidden} put away (A)")
         said = " · ".join(parts)
-        if said != self._asked:
-            self._asked = said
-            line = self.query_one("#asked", Static)
-            line.display = bool(said)
-            line.update(run_text.plain(said))
+        self.query_one("#asked").display = bool(said)
+        self.say("#asked", run_text.plain(said))
 
     def _show_detail(self, now: float) -> None:
         run = self.selected
         text = detail(run, self.size.width - 2, now) if run else Text()
-        if text.markup != self._detail:
-            self._detail = text.markup
-            self.query_one("#detail", Static).update(text)
+        self.say("#detail", text)
 
     @property
     def selected(self) -> RunSummary | None:
-        key = self.query_one(ListPane).key
+        key = self.pane.key
         return next((run for run in self.runs if run.id == key), None)
 
     @on(ListPane.Moved)
@@ -238,7 +225,7 @@ class RunsScreen(WatchingScreen):
         if (run := self.selected) is not None:
             self.list.mark(run.id)
             self.paint()
-            self.query_one(ListPane).action_move(1)
+            self.pane.action_move(1)
             self.refresh_bindings()
 
     def action_compare(self) -> None:
@@ -329,7 +316,7 @@ class RunsScreen(WatchingScreen):
         box = self.query_one("#runs-input", Input)
         box.display = False
         self._asking = ""
-        self.query_one(ListPane).focus()
+        self.pane.focus()
         self.paint()
 
     def action_launch(self) -> None:

@@ -17,6 +17,7 @@ from rlft_tui.ids import new_id
 from rlft_tui.labels.feedback import Feedback, FeedbackProgress, ScoreItem, ScorePage
 from rlft_tui.labels.preference import Revocation
 from rlft_tui.tui.answer_pane import AnswerPane
+from rlft_tui.tui.key_table import bindings, reading_keys
 from rlft_tui.tui.label_text import prompt_heading, prompt_text
 from rlft_tui.tui.queue_walk import QueuedPage
 from rlft_tui.tui.run_text import plain
@@ -36,13 +37,8 @@ _KEYS = (
     ("l", "show_screen('label')", "label", "score.label", "To the Label screen"),
 )
 _HIDDEN = (
-    ("v", "source", "source", "score.source", "Markdown and LaTeX as written; again: rendered"),
     ("plus", "step(1)", "0.05 more", "score.more", "The next digit counts 0.05 more"),
     ("minus", "step(-1)", "0.05 less", "score.less", "The next digit counts 0.05 less"),
-    ("space,pagedown", "page(1)", "page", "score.page_down", "A page down"),
-    ("b,pageup", "page(-1)", "page up", "score.page_up", "A page up"),
-    ("down,j", "rows(1)", "down", "score.down", "A line down"),
-    ("up,k", "rows(-1)", "up", "score.up", "A line up"),
     ("escape", "release", "close", "score.release", "Close the prompt or the note"),
 )
 
@@ -64,20 +60,14 @@ class ScoreScreen(QueueScreen[ScoreItem, Feedback, FeedbackProgress]):
                 ("equals_sign", "=", "full", "1.0"),
             )
         ),
-        *(Binding(key, do, word, id=name, tooltip=tip) for key, do, word, name, tip in _KEYS),
-        *(Binding(key, do, word, id=name, tooltip=tip, show=False) for key, do, word, name, tip in _HIDDEN),
+        *bindings(_KEYS),
+        *bindings(_HIDDEN, show=False),
+        *reading_keys("score"),
     ]
     DEFAULT_CSS = """
-    ScoreScreen .heading { height: 1; padding: 0 1; background: $surface; color: $text-muted; }
-    ScoreScreen #prompt { height: 3; padding: 0 1; }
-    ScoreScreen #answer { height: 1fr; padding: 0 1; }
     ScoreScreen #guide { height: auto; padding: 0 1; background: $surface; }
-    ScoreScreen #status { height: 1; padding: 0 1; color: $text-muted; }
     ScoreScreen #note { display: none; height: 1; padding: 0 1; border: none; background: $boost; }
-    ScoreScreen #ended { display: none; height: 1fr; padding: 2 3; }
-    ScoreScreen.-ended #ended { display: block; }
-    ScoreScreen.-ended #answer, ScoreScreen.-ended #prompt { display: none; }
-    ScoreScreen.-ended .heading, ScoreScreen.-ended #guide { display: none; }
+    ScoreScreen.-ended #guide { display: none; }
     ScoreScreen.-prompt #prompt { height: 50%; }
     """
 
@@ -105,7 +95,7 @@ class ScoreScreen(QueueScreen[ScoreItem, Feedback, FeedbackProgress]):
     def put_up(self, item: ScoreItem) -> None:
         self.put_answer(item.response)
         self.query_one("#prompt", TextPane).show(prompt_text(item.pair, self.has_class("-prompt")))
-        self._set("#prompt-heading", prompt_heading(item.pair))
+        self.say("#prompt-heading", prompt_heading(item.pair))
 
     def _received(self, page: QueuedPage[ScoreItem, FeedbackProgress]) -> None:
         super()._received(page)
@@ -117,7 +107,7 @@ class ScoreScreen(QueueScreen[ScoreItem, Feedback, FeedbackProgress]):
 
     def _paint_words(self) -> None:
         session = self.session
-        self._set(
+        self.say(
             "#guide",
             Content.assemble((guide_line(), "$text-accent"), "\n", (KIND_WORDS[session.kind], "$text-muted")),
         )
@@ -126,7 +116,7 @@ class ScoreScreen(QueueScreen[ScoreItem, Feedback, FeedbackProgress]):
         line = Content(session.status())
         if trouble:
             line = Content.assemble((plain(trouble), "$text-warning bold"), f"   {session.status()}")
-        self._set("#status", line)
+        self.say("#status", line)
 
     # scores
     def action_score(self, key: str) -> None:

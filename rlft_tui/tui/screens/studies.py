@@ -6,20 +6,19 @@ import time
 from collections.abc import Iterable
 from typing import ClassVar
 
-from rich.text import Text
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
-from rlft_tui.errors import RlftError
 from rlft_tui.runs.spec_fields import as_text
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow, fitting, table_head, table_line
-from rlft_tui.tui.screens.watching import WatchingScreen
+from rlft_tui.tui.screens.watching import WatchedListScreen
 from rlft_tui.tuning.study_view import Study, StudyDetail, StudyTrial
 
 LOOK_SECONDS = 2.0
+READING_TRIALS = "reading trials …"
 COLUMNS: tuple[tuple[str, int], ...] = (
     ("study", 20),
     ("status", 10),
@@ -34,7 +33,7 @@ GLYPHS = {"queued": "…", "running": "▶", "complete": "✓", "pruned": "✂",
 STYLES = {"queued": "dim", "running": "#56b4e9", "complete": "", "pruned": "dim", "failed": "bold #ff8c5a"}
 
 
-class StudiesScreen(WatchingScreen):
+class StudiesScreen(WatchedListScreen):
     """Enter opens a study: its trials, best first, and the importance of each setting."""
 
     KEY = "studies"
@@ -42,7 +41,7 @@ class StudiesScreen(WatchingScreen):
         "Each trial is a run in the line. One worse than the median of the others at the same step is "
         "ended early. Importance: the share of the difference between good and bad trials (PED-ANOVA)."
     )
-    AUTO_FOCUS = "#studies"
+    AUTO_FOCUS = LIST = "#studies"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", id="studies.open", tooltip="Its trials; then the run of a trial"),
         Binding("x", "stop", "stop", id="studies.stop", tooltip="Begin no more trials, stop those under way"),
@@ -66,12 +65,11 @@ class StudiesScreen(WatchingScreen):
         self.studies: tuple[Study, ...] = ()
         self.detail: StudyDetail | None = None
         self._open = ""
-        self._read = False
 
     def body(self) -> Iterable[Widget]:
         with ContentSwitcher(initial="studies", id="pages"):
             yield ListPane(empty="reading studies …", id="studies")
-            yield ListPane(empty="no trial yet", id="trials")
+            yield ListPane(empty=READING_TRIALS, id="trials")
         yield Static("", id="detail", markup=False)
 
     async def look(self) -> float:
@@ -80,26 +78,15 @@ class StudiesScreen(WatchingScreen):
         if not name and self.studies:
             name = self.studies[0].name
         self.detail = await self.bench.link.call(lambda client: client.study(name)) if name else None
-        self._read = True
-        self.paint()
+        self.show()
         self.refresh_bindings()
         return LOOK_SECONDS
 
-    def look_failed(self, error: RlftError) -> None:
-        if not self._read:
-            self.query_one("#studies", ListPane).show((), empty=run_text.plain(str(error)))
-        else:
-            super().look_failed(error)
-
-    def on_resize(self) -> None:  # type: ignore[override]
-        if self._read:
-            self.paint()
-
     # drawing
-    def paint(self) -> None:
+    def draw(self) -> None:
         now = time.time()
         columns = fitting(COLUMNS, self.size.width)
-        self.query_one("#studies", ListPane).show(
+        self.pane.show(
             [ListRow(one.name, table_line(columns, _cells(one, now))) for one in self.studies],
             table_head(columns),
             empty="No studies yet: rlft tune SPEC.toml begins one",
@@ -128,7 +115,7 @@ class StudiesScreen(WatchingScreen):
                 },
             }
             rows.append(ListRow(str(trial.number), table_line(shown, values)))
-        self.query_one("#trials", ListPane).show(rows, table_head(shown))
+        self.query_one("#trials", ListPane).show(rows, table_head(shown), empty="no trial yet")
 
     def _paint_detail(self) -> None:
         found = self.detail
@@ -138,14 +125,12 @@ class StudiesScreen(WatchingScreen):
         if self._open and trial is not None and trial.reason:
             lines.append(f"trial {trial.number}: {trial.reason}")
         text = "\n".join(run_text.cut(run_text.plain(line), width) for line in lines[:6])
-        part = self.query_one("#detail", Static)
-        if str(part.content) != text:
-            part.update(Text(text))
+        self.say("#detail", text)
 
     # choosing
     @property
     def selected(self) -> Study | None:
-        key = self.query_one("#studies", ListPane).key
+        key = self.pane.key
         return next((one for one in self.studies if one.name == key), None)
 
     @property
@@ -186,7 +171,9 @@ class StudiesScreen(WatchingScreen):
         if (study := self.selected) is not None:
             self._open = study.name
             self.query_one(ContentSwitcher).current = "trials"
-            self.query_one("#trials", ListPane).focus()
+            trials = self.query_one("#trials", ListPane)
+            trials.show((), empty=READING_TRIALS)
+            trials.focus()
             self.look_now()
 
     def action_stop(self) -> None:
@@ -205,7 +192,7 @@ class StudiesScreen(WatchingScreen):
         if self._open:
             self._open = ""
             self.query_one(ContentSwitcher).current = "studies"
-            self.query_one("#studies", ListPane).focus()
+            self.pane.focus()
             self.paint()
         else:
             self.bench.show_screen("runs")

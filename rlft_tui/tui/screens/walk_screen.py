@@ -6,8 +6,6 @@ from abc import abstractmethod
 from typing import Any
 
 from textual import on
-from textual.content import Content
-from textual.widgets import Static
 
 from rlft_tui.tui.answer_pane import AnswerPane
 from rlft_tui.tui.queue_walk import QueueWalk
@@ -65,8 +63,3 @@ class WalkScreen(WorkbenchScreen):
     def _pane_painted(self, message: AnswerPane.Painted) -> None:
         if message.serial == self._serial:
             pace_of(self.app).when_seen(self, self._answer_seen)
-
-    def _set(self, selector: str, content: Content) -> None:
-        part = self.query_one(selector, Static)
-        if part.content != content:
-            part.update(content)

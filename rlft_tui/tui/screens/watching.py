@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+from typing import Any, ClassVar
+
+from textual import events
 
 from rlft_tui.errors import RlftError
+from rlft_tui.tui import run_text
+from rlft_tui.tui.list_pane import ListPane
 from rlft_tui.tui.screens.base import WorkbenchScreen
 from rlft_tui.tui.server_link import LinkState
 
@@ -56,3 +60,55 @@ class WatchingScreen(WorkbenchScreen):
                     self.look_failed(error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._again.wait(), pause)
+
+
+class WatchedListScreen(WatchingScreen):
+    """A list that is read again and again; until it was read it says so, or why it could not be.
+
+    Write ``look()``, which calls ``show()`` once it has read, and ``draw()``.
+    """
+
+    LIST: ClassVar[str] = ""
+    """Selector of the list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown = False
+        """Something was read."""
+        self._wanted = ""
+
+    def opened(self, *, key: str = "", **values: Any) -> None:
+        """``key``: the row to put the cursor on."""
+        self._wanted = key or self._wanted
+        super().opened(**values)
+
+    def draw(self) -> None:
+        """Draw what was read last into the width there is."""
+
+    def paint(self) -> None:
+        """Draw it anew, such as in another order; nothing while nothing was read."""
+        if self._shown:
+            self.draw()
+
+    def show(self) -> None:
+        """Draw what was just read; the keys depend on it when it is the first."""
+        first, self._shown = not self._shown, True
+        self.paint()
+        if self._wanted:
+            self.pane.go_to(self._wanted)
+            self._wanted = ""
+        if first:
+            self.refresh_bindings()
+
+    @property
+    def pane(self) -> ListPane:
+        return self.query_one(self.LIST, ListPane)
+
+    def look_failed(self, error: RlftError) -> None:
+        if self._shown:
+            super().look_failed(error)
+        else:
+            self.pane.show((), empty=run_text.plain(str(error)))
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.paint()
