@@ -1,4 +1,4 @@
-"""rlft server status|stop|token"""
+"""rlft server status|stop|restart|token"""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.session import Session, fields, find_server, moment
 from rlft_tui.errors import UnavailableError
+from rlft_tui.paths import Workspace
 
 app = noun("server")
 
@@ -29,6 +30,8 @@ def status(session: Session) -> None:
     client.close()
     import msgspec
 
+    from rlft_tui.client.version_notice import version_notice
+
     session.show(
         {"running": True, **msgspec.to_builtins(health)},
         lambda: fields(
@@ -39,7 +42,7 @@ def status(session: Session) -> None:
                 ("version", health.version),
                 ("socket", health.socket),
                 ("workspace", health.workspace),
-                *(("warning", warning) for warning in health.warnings),
+                *(("warning", warning) for warning in (version_notice(client), *health.warnings)),
             ]
         ),
     )
@@ -48,11 +51,30 @@ def status(session: Session) -> None:
 @command(app, "rlft server stop")
 def stop(session: Session) -> None:
     """End the workspace's server; runs go on, and the next command starts it again."""
-    workspace = session.own_workspace()
+    pid = _end(session.own_workspace())
+    if pid is None:
+        session.show({"stopped": False}, "it was not running")
+    else:
+        session.show({"stopped": True, "pid": pid}, "stopped")
+
+
+@command(app, "rlft server restart")
+def restart(session: Session) -> None:
+    """End the workspace's server and start it anew, such as after an upgrade; runs go on."""
+    _end(session.own_workspace())
+    with session.connect() as client:
+        health = client.health()
+    session.show(
+        {"pid": health.pid, "version": health.version},
+        f"rlft {health.version} serves it, process {health.pid}",
+    )
+
+
+def _end(workspace: Workspace) -> int | None:
+    """End the server and wait until it has let go of the database; its pid, None where none ran."""
     found = find_server(workspace)
     if found is None:
-        session.show({"stopped": False}, "it was not running")
-        return
+        return None
     pid = found[1].pid
     with found[0] as client:
         client.shutdown()
@@ -67,7 +89,7 @@ def stop(session: Session) -> None:
                 remedy="Its last words are in server.log",
             )
         time.sleep(0.02)
-    session.show({"stopped": True, "pid": pid}, "stopped")
+    return pid
 
 
 @command(app, "rlft server token", "rlft server token --new")

@@ -66,6 +66,14 @@ class Session:
 
     def connect(self) -> WorkspaceClient:
         """A client of the workspace's server, which is started when it is not running."""
+        client = self._reach()
+        from rlft_tui.client.version_notice import version_notice
+
+        if notice := version_notice(client):
+            self.say(notice)
+        return client
+
+    def _reach(self) -> WorkspaceClient:
         spare_httpx_its_own_command_line()
         if self.remote is not None:
             from rlft_tui.client.remote import connect_remote
@@ -74,7 +82,7 @@ class Session:
         workspace = self.workspace()
         from rlft_tui.client.connection import connect
 
-        return connect(workspace, silent=lambda: self.say("the server does not answer; waiting for it"))
+        return connect(workspace, say=self.say)
 
     def show(self, value: Any, text: str | Callable[[], str]) -> None:
         """The result: ``value`` as JSON with --json, else the text."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import select
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from rlft_tui.client.start_watch import LONGEST_SECONDS, SAID_AFTER_SECONDS, await_start
 from rlft_tui.client.transport import listens, timed_out
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.errors import RlftError, UnavailableError
@@ -20,8 +20,6 @@ from rlft_tui.server.answers import Health
 from rlft_tui.server.server_record import read_record
 from rlft_tui.version import VERSION
 
-START_SECONDS = 30.0
-"""How long a start may take, migrations and the replay of a long journal included."""
 SILENT_SECONDS = 4.0
 """A server that is there and says nothing for so long is told of."""
 _SPAWNS = 3
@@ -34,27 +32,27 @@ def connect(
     *,
     start: bool = True,
     timeout: float = 30.0,
-    silent: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> WorkspaceClient:
     """A client of the workspace's server; starts the server unless ``start`` is False.
 
     Of several callers at once one starts it and all get it. The client that is
     returned starts the server again when it dies, and repeats the request that
     failed: every request carries ids made by the client, so none is done twice.
-    ``silent`` is called when a server is there and has not answered for some seconds.
+    ``say`` is told what is waited for, where that takes some seconds.
     """
 
     def revive() -> Path:
         with _reach(workspace, start=start, timeout=timeout) as found:
             return found.socket
 
-    client = _reach(workspace, start=start, timeout=timeout, silent=silent)
+    client = _reach(workspace, start=start, timeout=timeout, say=say)
     client.revive = revive
     return client
 
 
 def find_server(
-    workspace: Workspace, *, timeout: float = 30.0, silent: Callable[[], None] = lambda: None
+    workspace: Workspace, *, timeout: float = 30.0, say: Callable[[str], None] = lambda _: None
 ) -> tuple[WorkspaceClient, Health] | None:
     """The running server of this very workspace, or None.
 
@@ -70,7 +68,7 @@ def find_server(
         client = WorkspaceClient(socket, timeout=timeout)
         try:
             if not client.answers(min(timeout, SILENT_SECONDS)) and listens(socket):
-                silent()
+                say("the workspace server does not answer; waiting for it")
             health = client.health()
         except RlftError as error:
             client.close()
@@ -83,15 +81,16 @@ def find_server(
             continue
         # A copied workspace brings along the original's server.json.
         if Path(health.workspace) == workspace.root.resolve():
+            client.server_version = health.version
             return client, health
         client.close()
     return None
 
 
 def _reach(
-    workspace: Workspace, *, start: bool, timeout: float, silent: Callable[[], None] = lambda: None
+    workspace: Workspace, *, start: bool, timeout: float, say: Callable[[str], None] = lambda _: None
 ) -> WorkspaceClient:
-    found = find_server(workspace, timeout=timeout, silent=silent)
+    found = find_server(workspace, timeout=timeout, say=say)
     if found is not None and not is_outdated(found[1]):
         return found[0]
     if not start:
@@ -104,8 +103,8 @@ def _reach(
         )
     if found is not None:
         found[0].close()
-    with _start_lock(workspace):
-        return _start(workspace, timeout)
+    with _start_lock(workspace, say):
+        return _start(workspace, timeout, say)
 
 
 def is_outdated(health: Health) -> bool:
@@ -113,7 +112,7 @@ def is_outdated(health: Health) -> bool:
     return health.version != VERSION and health.active_runs == 0
 
 
-def _start(workspace: Workspace, timeout: float) -> WorkspaceClient:
+def _start(workspace: Workspace, timeout: float, say: Callable[[str], None]) -> WorkspaceClient:
     found = find_server(workspace, timeout=timeout)
     if found is not None:
         client, health = found
@@ -123,7 +122,7 @@ def _start(workspace: Workspace, timeout: float) -> WorkspaceClient:
             client.shutdown()
     error = ""
     for _ in range(_SPAWNS):
-        error = _spawn(workspace)
+        error = _spawn(workspace, say)
         found = find_server(workspace, timeout=timeout)
         if found is not None:
             return found[0]
@@ -136,30 +135,16 @@ def _start(workspace: Workspace, timeout: float) -> WorkspaceClient:
     )
 
 
-def _spawn(workspace: Workspace) -> str:
-    """Start the server in its own session and wait until it listens.
-
-    Returns what the server said went wrong, or nothing. The server holds the write
-    end of a pipe: one line comes when it is ready, the end of file when it died.
-    """
+def _spawn(workspace: Workspace, say: Callable[[str], None]) -> str:
+    """Start the server in its own session and wait until it listens; what it said went wrong, or nothing."""
     _rotate(workspace.server_log)
     ours, theirs = os.pipe()
     try:
         with workspace.server_log.open("ab") as log:
-            # -P: a file random.py in the workspace must not shadow the real one.
-            command = [sys.executable, "-P", "-m", "rlft_tui.server.main", str(workspace.root)]
-            subprocess.run(
-                [*command, "--detach", "--ready-fd", str(theirs)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=(theirs,),
-                cwd=workspace.root,
-                check=False,
-            )
+            _launch(workspace.root, log.fileno(), theirs)
         os.close(theirs)
         theirs = -1
-        return _await_line(ours)
+        return await_start(ours, say)
     except OSError as error:
         return f"{error.strerror}: {error.filename}".lower()
     finally:
@@ -168,32 +153,37 @@ def _spawn(workspace: Workspace) -> str:
             os.close(theirs)
 
 
-def _await_line(descriptor: int) -> str:
-    deadline = time.monotonic() + START_SECONDS
-    received = b""
-    while b"\n" not in received:
-        if not select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            return f"it was not ready after {START_SECONDS:.0f} s"
-        block = os.read(descriptor, 4096)
-        if not block:
-            return ""
-        received += block
-    line = received.decode(errors="replace").strip()
-    return "" if line == "ready" else line
+def _launch(root: Path, log: int, ready: int) -> None:
+    """Run the server's process, which detaches itself; ``log`` and ``ready`` are descriptors."""
+    # -P: a file random.py in the workspace must not shadow the real one.
+    command = [sys.executable, "-P", "-m", "rlft_tui.server.main", str(root)]
+    subprocess.run(
+        [*command, "--detach", "--ready-fd", str(ready), "--stages"],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        pass_fds=(ready,),
+        cwd=root,
+        check=False,
+    )
 
 
 @contextmanager
-def _start_lock(workspace: Workspace) -> Iterator[None]:
+def _start_lock(workspace: Workspace, say: Callable[[str], None]) -> Iterator[None]:
     """One starter at a time; the kernel drops the lock of a starter that dies."""
     path = workspace.socket.with_suffix(".start")
-    deadline = time.monotonic() + 2 * START_SECONDS
+    begun, told = time.monotonic(), False
     with path.open("a") as stream:
         while True:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() > deadline:
+                waited = time.monotonic() - begun
+                if waited > SAID_AFTER_SECONDS and not told:
+                    told = True
+                    say("another command is starting the workspace server; waiting for it")
+                if waited > LONGEST_SECONDS:
                     raise UnavailableError(
                         "another command has been starting the server for too long",
                         where=str(path),

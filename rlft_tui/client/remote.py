@@ -8,6 +8,7 @@ from pathlib import Path
 from rlft_tui.client.remote_place import RemotePlace
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.errors import UnavailableError
+from rlft_tui.server.answers import Health
 
 PATIENCE_SECONDS = 20.0
 """How long a request waits for a server that is being started again at the other end."""
@@ -35,7 +36,7 @@ def connect_remote(
 
     client = open_client()
     try:
-        _wait_for(client, min(patience, FIRST_SECONDS))
+        client.server_version = _wait_for(client, min(patience, FIRST_SECONDS)).version
     except BaseException:
         client.close()
         raise
@@ -43,14 +44,12 @@ def connect_remote(
     return client
 
 
-def _wait_for(client: WorkspaceClient, seconds: float) -> None:
+def _wait_for(client: WorkspaceClient, seconds: float) -> Health:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            client.health()
+            return client.health()
         except UnavailableError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(_PAUSE)
-        else:
-            return

@@ -32,6 +32,8 @@ class Transport:
         self.socket = socket
         self.revive: Callable[[], Path] | None = None
         """Brings back a server that died and tells its socket; set by ``connect``."""
+        self.server_version = ""
+        """Of rlft there, once it was asked."""
         self._url, self._token = url, token
         self._timeout = timeout
         self._reviving = threading.Lock()
@@ -41,6 +43,11 @@ class Transport:
     def address(self) -> str:
         """Where the server is, as errors about the connection name it."""
         return self._url or str(self.socket)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the server is reached by address rather than through its socket here."""
+        return bool(self._url)
 
     def _open(self) -> httpx.Client:
         timeout = httpx.Timeout(self._timeout, connect=5.0)
@@ -78,10 +85,10 @@ class Transport:
             with self._http.stream(verb, path, timeout=httpx.Timeout(timeout), **request) as response:
                 if response.is_error:
                     response.read()
-                    raise _error(response)
+                    raise _error(response, remote=self.is_remote)
                 yield response
         except httpx.TransportError as error:
-            raise _unreachable(self.address, bool(self._url), error) from error
+            raise _unreachable(self.address, self.is_remote, error) from error
 
     def _lines(self, path: str, **query: Any) -> Iterator[bytes]:
         """The lines of a streamed answer, without their ends."""
@@ -142,12 +149,17 @@ class Transport:
             except httpx.TransportError as error:
                 last = attempt + 1 == _ATTEMPTS
                 if self.revive is None or last or isinstance(error, httpx.TimeoutException):
-                    raise _unreachable(self.address, bool(self._url), error) from error
+                    raise _unreachable(self.address, self.is_remote, error) from error
                 self._bring_back(http)
                 continue
             if response.is_error:
-                raise _error(response)
-            return msgspec.json.decode(response.content, type=kind)
+                raise _error(response, remote=self.is_remote)
+            try:
+                return msgspec.json.decode(response.content, type=kind)
+            except msgspec.ValidationError as error:
+                raise _of_another_version(
+                    f"gave an answer of another form ({error})", path, self.is_remote
+                ) from error
         raise AssertionError("the last attempt returns or raises")
 
     def _bring_back(self, failed: httpx.Client) -> None:
@@ -188,8 +200,9 @@ def listens(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-def _error(response: httpx.Response) -> RlftError:
+def _error(response: httpx.Response, *, remote: bool) -> RlftError:
     """The server's own error, or one line about an answer that is none."""
+    request = response.request
     try:
         body = msgspec.json.decode(response.content, type=dict[str, Any])
         what, where, remedy = body["what"], body.get("where", ""), body.get("remedy", "")
@@ -197,7 +210,20 @@ def _error(response: httpx.Response) -> RlftError:
         return RlftError(
             f"the server answered {response.status_code}", remedy="See server.log in the workspace"
         )
+    if response.status_code in (404, 405) and where.startswith(f"{request.method} /"):
+        return _of_another_version("does not know this request", request.url.path, remote)
     return _KINDS.get(response.status_code, RlftError)(what, where=where, remedy=remedy)
+
+
+def _of_another_version(does: str, path: str, remote: bool) -> RlftError:
+    """What a server says that was started before this program was upgraded, or the other way round."""
+    return RlftError(
+        f"the workspace server {does}: it runs another version of rlft",
+        where=path.removeprefix(API),
+        remedy="Bring the older one up to date"
+        if remote
+        else "rlft server restart starts this version; runs go on meanwhile",
+    )
 
 
 def _unreachable(address: str, remote: bool, error: Exception) -> UnavailableError:

@@ -15,6 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("workspace", type=Path)
     parser.add_argument("--detach", action="store_true", help="go on in an own session, return at once")
     parser.add_argument("--ready-fd", type=int, default=-1, help="descriptor that is told how the start went")
+    parser.add_argument("--stages", action="store_true", help="and before that, what is being done")
     options = parser.parse_args(arguments)
     # Before the imports that take time, so that the parent is not kept waiting for them.
     if options.detach:
@@ -23,25 +24,25 @@ def main(arguments: list[str] | None = None) -> int:
         os.setsid()
     from rlft_tui.errors import RlftError
     from rlft_tui.server.memory import few_arenas
+    from rlft_tui.server.start_report import StartReport
 
+    report = StartReport(options.ready_fd, stages=options.stages)
+    report.begun()
     few_arenas()
     try:
         from rlft_tui.server.workspace_server import serve
 
-        serve(options.workspace, ready=lambda: _tell(options.ready_fd, "ready"))
+        serve(options.workspace, report)
     except RlftError as error:
-        sys.stderr.write(f"{error}\n")
-        _tell(options.ready_fd, str(error))
+        # The log, which may be on a full disk, comes second.
+        report.failed(str(error))
+        with suppress(OSError):
+            sys.stderr.write(f"{error}\n")
         return 2
+    except BaseException as error:
+        report.failed(f"{type(error).__name__}: {error}")
+        raise
     return 0
-
-
-def _tell(descriptor: int, line: str) -> None:
-    if descriptor >= 0:
-        # Whoever started the server may have gone meanwhile: then there is nobody to tell.
-        with suppress(BrokenPipeError):
-            os.write(descriptor, " ".join(line.split()).encode()[:4000] + b"\n")
-        os.close(descriptor)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from rlft_tui.server.remote_access import RemoteToken
 from rlft_tui.server.remote_listener import KEEP_ALIVE, RemoteListener
 from rlft_tui.server.server_record import ServerRecord, record_path, write_record
 from rlft_tui.server.services import Services
+from rlft_tui.server.start_report import StartReport
 from rlft_tui.server.supervisor import Supervisor
 from rlft_tui.server.uploads import remove_leftovers
 from rlft_tui.version import VERSION
@@ -43,7 +44,7 @@ _LOCK_SECONDS = 20.0
 """How long a server that is just ending may keep the workspace."""
 
 
-def serve(root: Path, *, ready: Callable[[], None]) -> None:
+def serve(root: Path, report: StartReport) -> None:
     """Own the workspace and answer until idle, told to end or moved away.
 
     Raises RlftError when it cannot start, such as ConflictError when it is already served.
@@ -56,8 +57,9 @@ def serve(root: Path, *, ready: Callable[[], None]) -> None:
     logging.captureWarnings(True)
     workspace = find_workspace(root)
     settings = read_settings(workspace.settings)
-    database = _own(workspace)
-    services = open_services(workspace, settings, database)
+    report.doing("opening the database")
+    database = _own(workspace, report)
+    services = open_services(workspace, settings, database, doing=report.doing)
     services.tuner.start()
     listener = listen(workspace.socket)
     entry = SocketFile(workspace.socket)
@@ -67,13 +69,13 @@ def serve(root: Path, *, ready: Callable[[], None]) -> None:
     log.info("serving %s, process %d", workspace.root, os.getpid())
     backups = DailyBackups(services)
     backups.start()
-    asyncio.run(_answer(services, listener, ready))
+    asyncio.run(_answer(services, listener, report.ready))
     entry.remove()
     backups.close()
     _close(services)
 
 
-def _own(workspace: Workspace) -> Database:
+def _own(workspace: Workspace, report: StartReport) -> Database:
     """The open database; waits for a server that is just ending."""
     deadline = time.monotonic() + _LOCK_SECONDS
     while True:
@@ -82,6 +84,7 @@ def _own(workspace: Workspace) -> Database:
         except ConflictError:
             if _is_answered(workspace.socket) or time.monotonic() > deadline:
                 raise
+            report.doing("waiting for the server before it to end")
             time.sleep(0.05)
 
 
@@ -90,8 +93,17 @@ def _is_answered(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-def open_services(workspace: Workspace, settings: Settings, database: Database) -> Services:
-    """Everything the routes need, with database and journal made to agree."""
+def open_services(
+    workspace: Workspace,
+    settings: Settings,
+    database: Database,
+    *,
+    doing: Callable[[str], None] = lambda _: None,
+) -> Services:
+    """Everything the routes need, with database and journal made to agree.
+
+    ``doing`` is told of each part that may take long.
+    """
     guard = WorkspaceGuard(workspace)
     labels = LabelBook(
         database,
@@ -99,7 +111,9 @@ def open_services(workspace: Workspace, settings: Settings, database: Database) 
         guard=guard.check,
         shares=Shares(settings.repeat_share, settings.control_share),
     )
+    doing("comparing the labels with their journal")
     repaired = labels.reconcile()
+    doing("reading the runs")
     supervisor = Supervisor(workspace, settings, database, pairs_changed=labels.pairs_changed)
     supervisor.judged = JudgeVerdicts(database, labels).take
     supervisor.start()

@@ -49,11 +49,11 @@ QUIT_SECONDS = 5.0
 """How long leaving waits for a verdict that is not stored yet."""
 
 
-def _connect(workspace: Workspace) -> WorkspaceClient:
+def _connect(workspace: Workspace, say: Callable[[str], None]) -> WorkspaceClient:
     # imported here, in a thread, so that the first frame does not wait for httpx
     from rlft_tui.client.connection import connect
 
-    return connect(workspace)
+    return connect(workspace, say=say)
 
 
 def _connect_remote(place: RemotePlace) -> WorkspaceClient:
@@ -124,7 +124,9 @@ class RlftApp(App[int]):
         self._listing = False
         self.keys: dict[str, str] = {}
         """The key map in use: binding id to keys."""
-        self.link = ServerLink(connect or partial(_connect, workspace), self._tell_link)
+        self.link = ServerLink(
+            connect or partial(_connect, workspace, partial(self._tell_link, "connecting")), self._tell_link
+        )
         self.label_writer = LabelWriter(self.link)
         """Every verdict, from whatever screen, is stored through this."""
         for key in SCREENS:
@@ -156,8 +158,14 @@ class RlftApp(App[int]):
         pace_of(self).answered()
 
     async def _greet(self) -> None:
-        with contextlib.suppress(RlftError):  # the top bar already says that there is no server
-            await self.link.client()
+        try:
+            client = await self.link.client()
+        except RlftError:
+            return  # the top bar already says that there is no server
+        from rlft_tui.client.version_notice import version_notice
+
+        if notice := version_notice(client):
+            self.notify(notice, severity="warning", timeout=20, markup=False)
 
     def _use_theme(self) -> None:
         name = self.settings.theme
@@ -387,6 +395,7 @@ class RlftApp(App[int]):
 
     # server
     def _tell_link(self, state: LinkState, reason: str) -> None:
+        """Called by the link, and by the thread that connects with what it waits for."""
         self.post_message(LinkChanged(state, reason))
 
     def on_link_changed(self, message: LinkChanged) -> None:
