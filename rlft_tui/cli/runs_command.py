@@ -34,16 +34,23 @@ _REFUSED_SHOWN = 20
 """Rows of an imported run that are named one by one."""
 
 
-@command(app, "rlft runs list", "rlft runs list --json", name="list")
-def list_(session: Session) -> None:
+@command(app, "rlft runs list", "rlft runs list --archived", "rlft runs list --json", name="list")
+def list_(
+    session: Session,
+    archived: Annotated[bool, typer.Option("--archived", help="Those that were put away, too.")] = False,
+) -> None:
     """List the runs, newest first, with the place of those that wait in line."""
     from rlft_tui.cli.run_text import runs_table
+    from rlft_tui.runs.run_status import ACTIVE
 
     with session.connect() as client:
-        runs = client.runs()
+        known = client.runs()
+    runs = [run for run in known if archived or not run.archived or run.status in ACTIVE]
     session.show(runs, lambda: runs_table(runs))
-    if not runs:
+    if not known:
         session.say("No runs yet. Start one: rlft train dpo --follow")
+    elif len(runs) < len(known):
+        session.say(f"{len(known) - len(runs)} put away: rlft runs list --archived")
 
 
 @command(

@@ -45,6 +45,8 @@ def test_plots_pictures_remarks_and_comparison(rlft: Rlft, here: Workspace, tmp_
     assert "loss" in followed.out
     tagged = rlft.well("runs", "tag", FIRST, "good", "--note", "n", "--archive", "--json").value
     assert tagged == {"id": FIRST, "tags": ["good"], "note": "n", "archived": True}
+    assert [run["id"] for run in rlft.well("runs", "list", "--json").value] == [SECOND]
+    assert len(rlft.well("runs", "list", "--archived", "--json").value) == 2
     compared = rlft.well("runs", "compare", FIRST, SECOND, "--json").value
     assert compared["runs"] == [FIRST, SECOND]
     assert compared["settings"] == []
