@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rlft_tui.client.transport import LONG, Transport, segment
 from rlft_tui.evaluations.evaluation import Evaluation, ItemPage, MetricChange, PairPage
-from rlft_tui.evaluations.suites.read_suite import SuiteInfo
+from rlft_tui.evaluations.suites.suite_info import SuiteInfo
 
 
 class Evaluating(Transport):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from rlft_tui.client.transport import LONG, Transport, segment
-from rlft_tui.runs.changes import RunSetting
 from rlft_tui.runs.compare_runs import RunComparison
 from rlft_tui.runs.log_search import LogLevel, LogMatches
+from rlft_tui.runs.run_setting import RunSetting
 from rlft_tui.runs.run_status import LogPage, RunSummary, Sample, SampleHead, Series
 
 

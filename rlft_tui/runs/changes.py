@@ -10,32 +10,15 @@ import difflib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rlft_tui.errors import ConflictError, RlftError
 from rlft_tui.runs.run_folder import RunFolder
+from rlft_tui.runs.run_setting import RunSetting
 from rlft_tui.runs.run_spec import RunSpec, TrainingSpec, parse_spec
 from rlft_tui.runs.spec_fields import SpecField, as_text, get_value, set_value, spec_fields
 
 OFTEN = ("sample_every", "evaluate_every", "answers_every")
-
-
-@dataclass(frozen=True, slots=True)
-class RunSetting:
-    """One setting that may change."""
-
-    name: str
-    """As it is typed: ``kl_warning``, ``sample_every``."""
-    value: str
-    """As it is now."""
-    launched: str
-    """As the run was launched."""
-    kind: str
-    help: str
-    choices: tuple[str, ...] = ()
-    bounds: str = ""
-    """Such as ``> 0``."""
 
 
 def changeable(spec: RunSpec) -> tuple[SpecField, ...]:

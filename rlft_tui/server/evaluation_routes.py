@@ -12,7 +12,8 @@ from rlft_tui.evaluations import evaluations_table
 from rlft_tui.evaluations.evaluation import Evaluation, Item, ItemPage, MetricChange, PairPage
 from rlft_tui.evaluations.item_log import ITEMS, page_items, page_pairs, read_items
 from rlft_tui.evaluations.paired import changes
-from rlft_tui.evaluations.suites.read_suite import SuiteInfo, list_suites
+from rlft_tui.evaluations.suites.read_suite import list_suites
+from rlft_tui.evaluations.suites.suite_info import SuiteInfo
 from rlft_tui.models.name_hint import name_hint
 from rlft_tui.server.paging import Offset, PageLimit
 from rlft_tui.server.replies import reply

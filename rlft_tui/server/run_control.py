@@ -11,9 +11,10 @@ from typing import Any, Literal, get_args
 
 from rlft_tui.errors import ConflictError, RlftError
 from rlft_tui.runs import launcher
-from rlft_tui.runs.changes import RunSetting, change, settings
+from rlft_tui.runs.changes import change, settings
 from rlft_tui.runs.launcher import record_control
 from rlft_tui.runs.queue_place import QueuePlace, first_place, last_place
+from rlft_tui.runs.run_setting import RunSetting
 from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.server.followed_run import FollowedRun
 from rlft_tui.server.run_queue import RunQueue

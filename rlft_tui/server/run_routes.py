@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from rlft_tui.runs.changes import RunSetting
+from rlft_tui.runs.run_setting import RunSetting
 from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.server.replies import decode, reply
 from rlft_tui.server.services import Content, ServicesOf

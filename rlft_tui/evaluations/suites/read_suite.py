@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from rlft_tui.errors import NotFoundError, RlftError
+from rlft_tui.evaluations.suites.suite_info import SuiteInfo
 from rlft_tui.evaluations.suites.tasks import Suite
 from rlft_tui.models.name_hint import name_hint
 from rlft_tui.paths import PACKAGE
@@ -20,20 +20,6 @@ BUILT_IN = next(
 """Inside an installed package, or beside it in a checkout."""
 FOLDER = "suites"
 """Of the workspace."""
-
-
-@dataclass(frozen=True, slots=True)
-class SuiteInfo:
-    """A suite as people are shown it."""
-
-    name: str
-    title: str
-    path: str
-    built_in: bool
-    tasks: tuple[tuple[str, str], ...] = ()
-    """Name and kind of each task."""
-    trouble: str = ""
-    """Why it cannot be run, in a line."""
 
 
 def find_suite(name: str, workspace: Path | None) -> Path:

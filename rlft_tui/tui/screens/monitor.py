@@ -16,9 +16,9 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
 from rlft_tui.errors import NotFoundError, RlftError
-from rlft_tui.runs.changes import RunSetting
 from rlft_tui.runs.methods import METHODS
 from rlft_tui.runs.run_event import number
+from rlft_tui.runs.run_setting import RunSetting
 from rlft_tui.runs.run_status import ACTIVE, RESUMABLE, RunSummary, never_began
 from rlft_tui.samples.sample_pair import sample_pair
 from rlft_tui.tui import run_text

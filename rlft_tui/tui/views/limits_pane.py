@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from rlft_tui.runs.changes import RunSetting
+from rlft_tui.runs.run_setting import RunSetting
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import Columns, ListPane, ListRow, table_head, table_line
 

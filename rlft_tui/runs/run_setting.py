@@ -1,0 +1,22 @@
+"""A setting that may change while a run runs, as people are shown it: quick to import, unlike the specs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RunSetting:
+    """One setting that may change."""
+
+    name: str
+    """As it is typed: ``kl_warning``, ``sample_every``."""
+    value: str
+    """As it is now."""
+    launched: str
+    """As the run was launched."""
+    kind: str
+    help: str
+    choices: tuple[str, ...] = ()
+    bounds: str = ""
+    """Such as ``> 0``."""
