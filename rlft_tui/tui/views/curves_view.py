@@ -22,6 +22,7 @@ from rlft_tui.tui.views.run_view import RunView
 from rlft_tui.tui.widgets.chart import Chart
 from rlft_tui.tui.widgets.chart_colours import line_mark, line_style
 from rlft_tui.tui.widgets.chart_picture import ChartDrawing
+from rlft_tui.tui.widgets.chart_plot import warm
 from rlft_tui.tui.widgets.chart_scale import WEIGHTS, X_AXES, ChartLook, Clock
 from rlft_tui.tui.widgets.widget_palette import palette_of
 
@@ -95,6 +96,10 @@ class CurvesView(RunView, can_focus=True):
         for chart in charts:
             chart.display = False
         yield Grid(*charts)
+
+    def on_mount(self) -> None:
+        # While the server is asked, in time for the first chart.
+        self.call_after_refresh(self.run_worker, warm, group="warm", thread=True, exit_on_error=False)
 
     @property
     def runs(self) -> list[RunSummary]:

@@ -8,8 +8,10 @@ and never sees the numbers that a run produced.
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from rlft_tui.tui.widgets.chart_axis import LABEL, Axis, LogAxis, step_label, tick_label
@@ -38,8 +40,7 @@ class Glyph:
 
 def plot(traces: list[Trace], x: Axis, y: Axis, width: int, height: int) -> list[list[Glyph]]:
     """Rows of glyphs, ``height`` of ``width`` each; the canvas is ``width - LEFT`` by ``height - BELOW``."""
-    import plotext
-
+    plotext = _plotext()
     with _LOCK:
         plotext.terminal.limit(False, False)
         figure = plotext.figure
@@ -59,10 +60,24 @@ def plot(traces: list[Trace], x: Axis, y: Axis, width: int, height: int) -> list
 
 
 def warm() -> None:
-    """Load plotext (about 0.1 s) before the first chart needs it."""
-    import plotext
+    """Load plotext (about 0.05 s) before the first chart needs it; in any thread."""
+    _plotext()
 
-    plotext.terminal.limit(False, False)
+
+def _plotext() -> Any:
+    """plotext, without the texts of its interactive manual.
+
+    Version 6.1 puts those together whenever it is imported, which takes longer than all the rest of it.
+    Where the manual is kept elsewhere, it is loaded as usual.
+    """
+    manual = "plotext._doc.doc"
+    with _LOCK:
+        if "plotext" not in sys.modules:
+            stand_in = ModuleType(manual)
+            stand_in.docs = None  # type: ignore[attr-defined]
+            sys.modules[manual] = stand_in
+        import plotext
+    return plotext
 
 
 def _ticks(figure: Any, x: Axis, y: Axis, rows: int) -> None:

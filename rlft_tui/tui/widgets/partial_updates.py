@@ -7,6 +7,8 @@ replaced by one that crops on both sides; the project pins Textual to that versi
 
 from __future__ import annotations
 
+from functools import cache
+
 import textual
 from rich.console import Console
 from rich.control import Control
@@ -34,7 +36,11 @@ class CroppedUpdate(_compositor.ChopsUpdate):
         return "".join(written)
 
 
+@cache
 def crop_updates() -> None:
-    """Make Textual write partial updates through ``CroppedUpdate``; no effect on another version."""
+    """Make Textual write partial updates through ``CroppedUpdate``; no effect on another version.
+
+    Once is enough, and asking for the version searches the installed packages every time.
+    """
     if textual.__version__ == KNOWN:
         _compositor.ChopsUpdate = CroppedUpdate  # type: ignore[misc]
