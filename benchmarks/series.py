@@ -16,7 +16,7 @@ import msgspec
 import psutil
 
 from rlft_tui.metrics.series import RunCurves
-from rlft_tui.runs.run_event import EventReader, RunEvent, encode_event
+from rlft_tui.runs.run_event import EventReader, MetricsColumns, RunEvent, encode_event
 from rlft_tui.runs.run_spec import parse_spec
 from rlft_tui.runs.run_state import RunState
 from rlft_tui.samples.samples import RunSamples
@@ -54,7 +54,11 @@ def measure(steps: int, keys: tuple[str, ...]) -> dict[str, float]:
         while offset != reader.offset:
             offset = reader.offset
             for taken in reader.read_batches(1 << 18):
-                if isinstance(taken, list):
+                if isinstance(taken, MetricsColumns):
+                    state.apply_columns(taken)
+                    curves.apply_columns(taken)
+                    events += len(taken)
+                elif isinstance(taken, list):
                     state.apply_rows(taken)
                     curves.apply_rows(taken)
                     events += len(taken)

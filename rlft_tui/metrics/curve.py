@@ -89,13 +89,14 @@ class Curve:
         steps.append(step)
         self.values.append(value)
 
-    def extend(self, steps: list[int], values: list[float]) -> None:
-        """Many points, in the order in which they were logged."""
+    def extend(self, steps: array[int], values: array[float], *, rising: bool) -> None:
+        """Many points, in the order in which they were logged; ``rising``: no step is lower than the last."""
         if not steps:
             return
-        self.add(steps[0], values[0])
-        del steps[0], values[0]
-        if steps and (steps[0] < self.steps[-1] or steps != sorted(steps)):
+        if self._rewind:
+            self._rewind = False
+            self._forget_from(steps[0])
+        if not rising or (self.steps and steps[0] < self.steps[-1]):
             self._sorted = False
         self.steps.extend(steps)
         self.values.extend(values)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import accumulate
+from operator import lt, sub
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.metrics.curve import Curve
-from rlft_tui.runs.run_event import MetricsRow, RunEvent, number
+from rlft_tui.runs.run_event import FORMAT_VERSION, MetricsColumns, MetricsRow, RunEvent, number
 from rlft_tui.runs.run_status import Series
 
 ELAPSED = "@elapsed"
 """Key of a curve that no trainer logs: seconds of training up to a step, pauses left out."""
+
+
+_MOST_STEPS = 2**62
+"""A step beyond is no step."""
 
 
 class RunCurves:
@@ -28,18 +35,27 @@ class RunCurves:
         self._last_step: int | None = None
         self.went_back = 0
         """How often a step was lower than the one before, without a new attempt."""
+        self.clock_back = 0
+        """How often the clock was earlier than at the row before, without a new attempt."""
 
     def all(self) -> tuple[Curve, ...]:
         """In the order in which they were first logged, ``ELAPSED`` last."""
         return (*self._curves.values(), self._elapsed)
 
-    def restore(self, curves: Sequence[Curve], last_t: float | None = None) -> None:
+    def restore(
+        self,
+        curves: Sequence[Curve],
+        last_t: float | None = None,
+        went_back: int = 0,
+        clock_back: int = 0,
+    ) -> None:
         """Take curves that were kept elsewhere in place of all others."""
         self._curves = {curve.key: curve for curve in curves}
         self._elapsed = self._curves.pop(ELAPSED, Curve(ELAPSED))
         self._elapsed.unit = "s"
         self._seconds = self._elapsed.values[-1] if self._elapsed.values else 0.0
-        self._last_t, self._last_step, self.went_back = last_t, None, 0
+        self._last_t, self._last_step = last_t, None
+        self.went_back, self.clock_back = went_back, clock_back
 
     @property
     def last_t(self) -> float | None:
@@ -66,17 +82,17 @@ class RunCurves:
     def apply_rows(self, rows: Sequence[MetricsRow]) -> None:
         """Take many rows of metrics, in the order of the log."""
         curves = self._curves
-        steps: list[int] = []
-        times: list[float] = []
+        steps, times = array("q"), array("d")
         seconds, last_t, last_step = self._seconds, self._last_t, self._last_step
         for row in rows:
             step = row.step
-            if not -(2**62) < step < 2**62:
+            if not -_MOST_STEPS < step < _MOST_STEPS:
                 continue
             t = row.t
             # A clock that was set back must not take time away.
-            if last_t is not None and t > last_t:
-                seconds += t - last_t
+            if last_t is not None:
+                seconds += max(0.0, t - last_t)
+                self.clock_back += t < last_t
             last_t = t
             if last_step is not None and step < last_step:
                 self.went_back += 1
@@ -92,8 +108,36 @@ class RunCurves:
                     curve.add(step, logged)
             if row.units:
                 self._name_units(row.units)
-        self._elapsed.extend(steps, times)
+        self._elapsed.extend(steps, times, rising=_fallen(steps) == 0)
         self._seconds, self._last_t, self._last_step = seconds, last_t, last_step
+
+    def apply_columns(self, columns: MetricsColumns) -> None:
+        """Take many rows of metrics at once; the same as ``apply_rows`` with each of them."""
+        steps, times = columns.steps, columns.times
+        fallen = _fallen(steps)
+        lowest, highest = (min(steps), max(steps)) if fallen else (steps[0], steps[-1])
+        if not -_MOST_STEPS < lowest <= highest < _MOST_STEPS:
+            for at, (step, t) in enumerate(zip(steps, times, strict=True)):
+                values = {key: column[at] for key, column in columns.values.items()}
+                self.apply_rows([MetricsRow(FORMAT_VERSION, t, step, values, units=columns.units)])
+            return
+        for key, column in columns.values.items():
+            curve = self._curves.get(key)
+            if curve is None:
+                curve = self._curves[key] = Curve(key)
+            curve.extend(steps, column, rising=fallen == 0)
+        before = times[0] if self._last_t is None else self._last_t
+        took = list(map(sub, times, (before, *times[:-1])))
+        if min(took) < 0:
+            self.clock_back += sum(each < 0 for each in took)
+            took = [max(0.0, each) for each in took]
+        elapsed = list(accumulate(took, initial=self._seconds))
+        self._elapsed.extend(steps, array("d", elapsed[1:]), rising=fallen == 0)
+        if self._last_step is not None and steps[0] < self._last_step:
+            fallen += 1
+        self.went_back += fallen
+        self._seconds, self._last_t, self._last_step = elapsed[-1], times[-1], steps[-1]
+        self._name_units(columns.units)
 
     def series(
         self, keys: Sequence[str], points: int, window: tuple[int, int] | None = None
@@ -135,3 +179,8 @@ class RunCurves:
         for key, unit in units.items():
             if key in self._curves:
                 self._curves[key].unit = str(unit)
+
+
+def _fallen(steps: array[int]) -> int:
+    """How many of these steps are lower than the one before."""
+    return sum(map(lt, steps[1:], steps))

@@ -10,8 +10,10 @@ import json
 import math
 import os
 import time
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -21,6 +23,8 @@ import orjson
 FORMAT_VERSION = 1
 Kind = Literal["start", "stage", "metrics", "sample", "checkpoint", "alert", "control", "error", "end"]
 _TAIL = 64
+_PIECE = 1 << 15
+"""Bytes turned into columns at once: few enough that their rows stay in the processor's cache."""
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -57,7 +61,61 @@ class MetricsRow(msgspec.Struct, tag_field="kind", tag="metrics", gc=False):
     memory_mb: float | None = None
 
 
+class _NumbersRow(MetricsRow, tag="metrics", gc=False):
+    """One whose values are plain numbers."""
+
+    values: dict[str, float]
+
+
 _metrics_row = msgspec.json.Decoder(MetricsRow)
+_numbers_rows = msgspec.json.Decoder(_NumbersRow)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsColumns:
+    """Neighbouring rows that log the same metrics as plain numbers, column by column.
+
+    A long log is nearly all such rows, and curves take a column at a time.
+    """
+
+    steps: array[int]
+    times: list[float]
+    """Unix seconds, as long as ``steps``."""
+    values: dict[str, array[float]]
+    """Each as long as ``steps``; a number too large for a float is infinite."""
+    units: dict[str, Any]
+    total: int | None
+    """Steps of the whole run, where the last row that says so is no fiction."""
+    memory_mb: float | None
+    """The largest."""
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+def metrics_columns(lines: bytes) -> MetricsColumns | None:
+    """Complete lines as columns; None unless each of them is a row of the same metrics."""
+    try:
+        rows = _numbers_rows.decode_lines(lines)
+        # A line that was torn may be whole together with the next one: that is not what it says.
+        if not rows or len(rows) != lines.count(b"\n"):
+            return None
+        values, units = [row.values for row in rows], [row.units for row in rows]
+        keys = values[0].keys()
+        if set(map(len, values)) != {len(keys)} or units.count(units[0]) != len(units):
+            return None
+        memory = {row.memory_mb for row in rows} - {None}
+        totals = [row.steps for row in rows if row.steps is not None and row.steps > 0]
+        return MetricsColumns(
+            steps=array("q", [row.step for row in rows]),
+            times=[row.t for row in rows],
+            values={key: array("d", map(itemgetter(key), values)) for key in keys},
+            units=units[0] or {},
+            total=totals[-1] if totals else None,
+            memory_mb=max(each for each in memory if each is not None) if memory else None,
+        )
+    except (msgspec.MsgspecError, KeyError, OverflowError, UnicodeDecodeError):
+        return None
 
 
 def encode_event(event: RunEvent) -> bytes:
@@ -154,19 +212,34 @@ class EventReader:
         Starts again from the top when the file was replaced or has shrunk. A line
         counts as read once its event was taken.
         """
-        for line in self._lines(limit):
+        for line in self._block(limit).split(b"\n")[:-1]:
             self.offset += len(line) + 1
             self._tail = line[-_TAIL:]
             event = self._event(line)
             if event is not None:
                 yield event
 
-    def read_batches(self, limit: int = 64 << 20) -> Iterator[RunEvent | list[MetricsRow]]:
-        """Like ``read``, but neighbouring lines of metrics come as one list."""
+    def read_batches(self, limit: int = 64 << 20) -> Iterator[RunEvent | list[MetricsRow] | MetricsColumns]:
+        """Like ``read``, but neighbouring lines of metrics come together: as columns where they can."""
+        block = self._block(limit)
+        begin = 0
+        while begin < len(block):
+            end = block.rfind(b"\n", begin, begin + _PIECE) + 1 or block.index(b"\n", begin) + 1
+            piece = block[begin:end]
+            begin = end
+            columns = metrics_columns(piece)
+            if columns is None:
+                yield from self._batches(piece.split(b"\n")[:-1])
+            else:
+                self.offset += len(piece)
+                self._tail = piece[piece.rfind(b"\n", 0, -1) + 1 : -1][-_TAIL:]
+                yield columns
+
+    def _batches(self, lines: list[bytes]) -> Iterator[RunEvent | list[MetricsRow]]:
         decode = _metrics_row.decode
         rows: list[MetricsRow] = []
         size, last = 0, b""
-        for line in self._lines(limit):
+        for line in lines:
             try:
                 rows.append(decode(line))
             except msgspec.MsgspecError:
@@ -209,12 +282,12 @@ class EventReader:
             self.unreadable += 1
             return None
 
-    def _lines(self, limit: int) -> list[bytes]:
-        """Complete lines from the offset on."""
+    def _block(self, limit: int) -> bytes:
+        """Complete lines from the offset on, their ends included."""
         try:
             stream = self.path.open("rb")
         except FileNotFoundError:
-            return []
+            return b""
         with stream:
             if self._is_another(stream):
                 self.offset = 0
@@ -228,9 +301,7 @@ class EventReader:
                 # One line longer than the limit: take it whole.
                 block += stream.readline()
                 complete = block.rfind(b"\n") + 1
-        lines = block[:complete].split(b"\n")
-        lines.pop()
-        return lines
+        return block[:complete]
 
     def _is_another(self, stream: BinaryIO) -> bool:
         """Whether this is a new file, or the bytes before the offset are not those that were read."""

@@ -23,13 +23,21 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
+from operator import lt
 from typing import Any
 
 import msgspec
 
 from rlft_tui.runs.exit_reason import error_line, one_line
 from rlft_tui.runs.queue_place import QueuePlace
-from rlft_tui.runs.run_event import FORMAT_VERSION, MetricsRow, RunEvent, nonfinite_name, number
+from rlft_tui.runs.run_event import (
+    FORMAT_VERSION,
+    MetricsColumns,
+    MetricsRow,
+    RunEvent,
+    nonfinite_name,
+    number,
+)
 from rlft_tui.runs.run_folder import Attempt
 from rlft_tui.runs.run_spec import RunSpec, TrainingSpec
 from rlft_tui.runs.run_status import ACTIVE, Alert, Exit, RunSummary, Status
@@ -245,7 +253,7 @@ class RunState:
                 if type(value) is float and isfinite(value):
                     metrics[key] = value
                 elif (logged := number(value)) is not None:
-                    metrics[key] = logged if isfinite(logged) else nonfinite_name(logged)
+                    metrics[key] = _said(logged)
             if len(first) < len(metrics):
                 for key, last in metrics.items():
                     first.setdefault(key, last)
@@ -260,6 +268,21 @@ class RunState:
         if rows:
             self.heard = rows[-1].t
         self.memory_mb = memory or self.memory_mb
+
+    def apply_columns(self, columns: MetricsColumns) -> None:
+        """Take many rows of metrics at once."""
+        for key, values in columns.values.items():
+            self.first.setdefault(key, _said(values[0]))
+            self.metrics[key] = _said(values[-1])
+        self.units.update((str(key), str(unit)) for key, unit in columns.units.items())
+        self.steps = columns.total or self.steps
+        self.memory_mb = max(columns.memory_mb or 0.0, self.memory_mb or 0.0) or self.memory_mb
+        last = columns.steps[-_RECENT_STEPS - 1 :]
+        # Where every row is a new step, those kept are all there is to see.
+        enough = len(last) if len(last) > _RECENT_STEPS and all(map(lt, last, last[1:])) else _ROWS_FOR_PACE
+        for t, step in zip(columns.times[-enough:], columns.steps[-enough:], strict=True):
+            self._keep_pace(t, step)
+        self.heard = columns.times[-1]
 
     def _metrics(self, t: float, fields: dict[str, Any]) -> None:
         """A row that is not all as it should be: what can be read of it counts."""
@@ -301,6 +324,11 @@ class RunState:
         if t1 <= t0:
             return None
         return max(0, self.steps - step1) * (t1 - t0) / (step1 - step0)
+
+
+def _said(value: float) -> float | str:
+    """A logged number as the summary gives it: one that is not finite by its name."""
+    return value if isfinite(value) else nonfinite_name(value)
 
 
 def _models(spec: RunSpec) -> str:

@@ -25,7 +25,7 @@ from rlft_tui.samples.samples import RunSamples
 CACHE_NAME = "curves.cache"
 SMALLEST_LOG = 4 << 20
 """Bytes of event log below which reading it again takes no time."""
-_FORMAT = 2
+_FORMAT = 3
 _PROOF = 256
 """Bytes at the start and before the end of what was read that must be the same."""
 
@@ -58,6 +58,8 @@ class _Stored:
     log: _Log
     unreadable: int
     last_t: float | None
+    went_back: int
+    clock_back: int
     state: dict[str, Any]
     curves: list[_StoredCurve]
     samples: list[Sample]
@@ -73,6 +75,8 @@ def write_cache(
         log=_log(reader.path, reader.offset),
         unreadable=reader.unreadable,
         last_t=curves.last_t,
+        went_back=curves.went_back,
+        clock_back=curves.clock_back,
         state=state.kept(),
         curves=[_stored(curve) for curve in curves.all()],
         samples=list(samples.after(-(2**62))),
@@ -101,7 +105,8 @@ def read_cache(
     except (OSError, msgspec.MsgspecError):
         return False
     reader.unreadable = stored.unreadable
-    curves.restore([_curve(one) for one in stored.curves], stored.last_t)
+    kept = [_curve(one) for one in stored.curves]
+    curves.restore(kept, stored.last_t, stored.went_back, stored.clock_back)
     samples.restore(stored.samples)
     return True
 

@@ -11,7 +11,7 @@ import msgspec
 
 from rlft_tui.metrics.series import RunCurves
 from rlft_tui.runs.launcher import is_active
-from rlft_tui.runs.run_event import EventReader
+from rlft_tui.runs.run_event import EventReader, MetricsColumns
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import read_spec
 from rlft_tui.runs.run_state import Processes, RunState
@@ -72,7 +72,10 @@ class FollowedRun:
                 if self._reader.restarts != restarts:
                     restarts = self._reader.restarts
                     self._forget_events()
-                if isinstance(taken, list):
+                if isinstance(taken, MetricsColumns):
+                    self.state.apply_columns(taken)
+                    self.curves.apply_columns(taken)
+                elif isinstance(taken, list):
                     self.state.apply_rows(taken)
                     self.curves.apply_rows(taken)
                 else:
@@ -117,7 +120,9 @@ class FollowedRun:
         if self._reader.restarts:
             found.append("the event log was replaced or cut and read again")
         if self.curves.went_back:
-            found.append(f"steps went back {self.curves.went_back:,} times")
+            found.append(f"steps went back {_times(self.curves.went_back)}")
+        if self.curves.clock_back:
+            found.append(f"the clock went back {_times(self.curves.clock_back)}")
         return " · ".join(found)
 
     def settle(self, summary: RunSummary) -> None:
@@ -180,6 +185,10 @@ class FollowedRun:
             return None
         # The folder may have been moved since.
         return replace(stored.summary, path=str(self.folder.root))
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from rlft_tui.runs.run_event import EventReader, RunEvent, encode_event
+from rlft_tui.metrics.series import RunCurves
+from rlft_tui.runs.run_event import EventReader, RunEvent, decode_event, encode_event, metrics_columns
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import parse_spec, write_spec
+from rlft_tui.runs.run_state import RunState
 from rlft_tui.server import followed_run
 from rlft_tui.server.followed_run import FollowedRun
 
@@ -71,12 +75,12 @@ def test_steps_that_go_back_are_put_in_order_and_told_but_not_those_of_a_new_att
     folder.events.write_bytes(b"".join(row(step, loss=float(step)) for step in (1, 5, 3, 4)))
     run = FollowedRun(folder)
     assert loss(run) == [1.0, 3.0, 4.0, 5.0]
-    assert run.summary().trouble == "steps went back 1 times"
+    assert run.summary().trouble == "steps went back once"
     with folder.events.open("ab") as stream:
         stream.write(encode_event(RunEvent("start", 9.0, {"attempt": 2})))
         stream.write(row(3, loss=-3.0))
     assert loss(run) == [1.0, -3.0]
-    assert run.summary().trouble == "steps went back 1 times"
+    assert run.summary().trouble == "steps went back once"
 
 
 def test_a_clock_that_jumps_takes_no_time_away(folder: RunFolder) -> None:
@@ -86,6 +90,7 @@ def test_a_clock_that_jumps_takes_no_time_away(folder: RunFolder) -> None:
     run.read_events()
     (elapsed,) = run.curves.series(["@elapsed"], 10)
     assert elapsed.mean == [0.0, 10.0, 10.0, 20.0]
+    assert run.summary().trouble == "the clock went back once"
     assert "@elapsed" not in [series.key for series in run.curves.series([], 10)]
 
 
@@ -104,6 +109,61 @@ def test_ten_thousand_metrics_and_a_sample_of_a_megabyte(folder: RunFolder) -> N
     assert kept.reward is None
 
 
+def made(step: int, t: float = 0.0, loss: float = 0.1, more: dict[str, object] | None = None) -> RunEvent:
+    fields = {"step": step, "values": {"loss": loss, "kl": 1}, "units": {"kl": "nats"}, **(more or {})}
+    return RunEvent("metrics", t, fields)
+
+
+ROWS = st.builds(
+    made,
+    st.integers(-3, 12) | st.sampled_from([2**62, -(2**63)]),
+    st.floats(0, 100),
+    st.floats(-1, 1) | st.sampled_from([1e308, 7]),
+    st.fixed_dictionaries({}, optional={"steps": st.integers(-1, 9), "memory_mb": st.floats(0, 9)}),
+)
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(st.lists(ROWS, min_size=1, max_size=8), st.integers(0, 8), st.integers(0, 30))
+def test_columns_say_what_their_rows_say_one_by_one(rows: list[RunEvent], cut: int, more: int) -> None:
+    lines = [encode_event(each) for each in (*rows, *(made(20 + step, step / 7) for step in range(more)))]
+    spec = parse_spec({"id": "d", "method": "dpo", "model": {"name": "m", "path": "/m"}, "dataset": "d"})
+    state, curves = RunState(spec, "", 0.0), RunCurves()
+    for line in lines:
+        state.apply(decode_event(line))
+        curves.apply(decode_event(line))
+    columns_state, columns_curves = RunState(spec, "", 0.0), RunCurves()
+    for part in (lines[:cut], lines[cut:]):
+        if part:
+            columns = metrics_columns(b"".join(part))
+            assert columns is not None
+            columns_state.apply_columns(columns)
+            columns_curves.apply_columns(columns)
+    assert columns_state.kept() == state.kept()
+    assert [
+        (curve.key, curve.unit, curve.steps, curve.values, curve.series(4)) for curve in columns_curves.all()
+    ] == [(curve.key, curve.unit, curve.steps, curve.values, curve.series(4)) for curve in curves.all()]
+    assert (columns_curves.went_back, columns_curves.clock_back) == (curves.went_back, curves.clock_back)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        row(1, loss=0.5) + row(2, kl=0.5),
+        row(1, loss=0.5) + row(2, loss=0.5, kl=0.5),
+        row(1, loss=0.5) + row(2, loss="NaN"),
+        row(1, loss=0.5) + row(2, loss=True),
+        row(1, loss=0.5) + b"\n",
+        row(1, loss=0.5) + b'{"v":1,"t":2,\n"kind":"metrics","step":1,"values":{"loss":1}}\n',
+        row(1, loss=0.5) + encode_event(RunEvent("stage", 1.0, {"name": "x"})),
+        row(1, loss=0.5) + row(2**63, loss=0.5),
+        b"",
+    ],
+)
+def test_rows_that_differ_are_no_columns(lines: bytes) -> None:
+    assert metrics_columns(lines) is None
+
+
 def test_batches_hold_what_single_events_hold(folder: RunFolder) -> None:
     lines = [
         row(1, loss=0.5),
@@ -114,11 +174,10 @@ def test_batches_hold_what_single_events_hold(folder: RunFolder) -> None:
     folder.events.write_bytes(b"".join(lines) + row(3, loss=0.3)[:-5])
     batches = EventReader(folder.events)
     found = list(batches.read_batches())
-    assert [[each.step for each in part] if isinstance(part, list) else part.kind for part in found] == [
-        [1],
-        [2],
-        "stage",
-    ]
+    steps = [[each.step for each in part] if isinstance(part, list) else part for part in found]
+    assert steps[:2] == [[1], [2]]
+    assert isinstance(found[2], RunEvent)
+    assert found[2].kind == "stage"
     single = EventReader(folder.events)
     assert len(list(single.read())) == 3
     assert (batches.offset, batches.unreadable) == (single.offset, 1)
