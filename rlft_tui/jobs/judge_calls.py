@@ -42,7 +42,8 @@ class _Shared:
     """What the threads know of each other."""
 
     stop_asked: bool = False
-    fatal: RlftError | None = None
+    fatal: Exception | None = None
+    """Why no call is to be begun any more; a full disk is one reason: what is paid for could not be kept."""
     open: int = 0
     """Calls that had no answer after the last attempt."""
     in_a_row: int = 0
@@ -57,7 +58,7 @@ class _Shared:
 def ask_provider(job: Job, spec: JudgeSpec, calls: Sequence[Call], log: JudgementLog) -> bool:
     """Ask every call; False when a stop was asked for, or the cost limit reached, before the last one.
 
-    RlftError: calls stayed open, or the endpoint will answer none.
+    RlftError: calls stayed open, or the endpoint will answer none. OSError: answers cannot be kept.
     """
     source = spec.provider
     assert source is not None
@@ -119,7 +120,7 @@ class _Asker:
         while (call := self._next()) is not None:
             try:
                 self._ask(call)
-            except RlftError as error:
+            except (RlftError, OSError) as error:
                 with self._shared.lock:
                     self._shared.fatal = self._shared.fatal or error
                 return

@@ -60,14 +60,23 @@ class JudgementLog:
     def add(self, one: Judgement) -> None:
         """Store one; it survives any crash once this returns."""
         with self._lock:
-            line = encode_line(one)
-            while line:
-                line = line[os.write(self._descriptor, line) :]
-            os.fsync(self._descriptor)
+            self._append(encode_line(one))
             self.done.add(one.id)
             self.tally = self.tally.plus(one)
             self._why = ""
             self._report_when_due()
+
+    def _append(self, line: bytes) -> None:
+        """The whole line, or nothing of it: another thread's would be lost behind half a one."""
+        end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+        try:
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+            os.fsync(self._descriptor)
+        except OSError:
+            os.ftruncate(self._descriptor, end)
+            os.lseek(self._descriptor, end, os.SEEK_SET)
+            raise
 
     def retried(self, why: str) -> None:
         """A call is to be made once more."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +164,35 @@ def test_a_killed_run_repeats_at_most_what_was_under_way(endpoint: Endpoint, tmp
     assert served.total() <= 80 + 3
     assert served.most_at_once <= 3
     assert [each["attempt"] for each in of_kind(events(folder), "start")] == [1, 2]
+
+
+def test_a_full_disk_ends_the_run_at_once_and_no_line_is_torn(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, served = endpoint
+    folder = judge_folder(tmp_path / "judge-1", url, pair_items(20), concurrency=3)
+    write, lines = os.write, count(1)
+
+    def full_at_the_ninth(descriptor: int, data: bytes) -> int:
+        number = next(lines) if b'"item_id"' in data else 0
+        if number == 10:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data[:20] if number == 9 else data)
+
+    monkeypatch.setattr("rlft_tui.jobs.judgement_log.os.write", full_at_the_ninth)
+    code, errors = run_here(folder, capsys)
+    monkeypatch.undo()
+    monkeypatch.setenv("JUDGE_KEY", KEY)
+    assert code == 1
+    assert "the disk is full" in errors
+    before = judged(folder)
+    assert 8 <= len(before) <= 8 + 3
+    assert folder.judgements.read_bytes().count(b"\n") == len(before)
+    assert run_here(folder, capsys)[0] == 0
+    found = judged(folder)
+    assert len(found) == len({one.id for one in found}) == 40
+    assert found[: len(before)] == before
+    assert served.total() <= 40 + 3
 
 
 def test_an_endpoint_that_is_gone_leaves_calls_open_for_a_resume(endpoint: Endpoint, tmp_path: Path) -> None:
