@@ -1,10 +1,11 @@
 """Completions a second on the real small model: batch-1 generate, transformers' best batch, and rlft's slots.
 
 SmolLM2-135M, sentences about 20 occupations, the same prompts, sampling (temperature 0.8, no nucleus) and
-limit of new tokens for all, in one process and one precision, one after another, twice; the better of each.
-A token counts when it was drawn for an answer, its end of sequence too, never when a row that had ended was
-computed on. Loading is not counted. llama.cpp stands beside them where llama-cpp-python is installed (GGUF
-written at the same precision).
+limit of new tokens for all, in one process and one precision, one after another, twice (RLFT_BENCH_ROUNDS);
+the better of each. A token counts when it was drawn for an answer, its end of sequence too, never when a row
+that had ended was computed on. Loading is not counted. Tokens a CPU second say the same on a machine that
+others use too. llama.cpp stands beside them where llama-cpp-python is installed, with the files named in
+RLFT_BENCH_GGUF (f16 is the same number of bits as bf16).
 
 python -m benchmarks.generation [COMPLETIONS_OF_EACH_PROMPT] [NEW_TOKENS] [PRECISION …]
 """
@@ -17,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers.utils import logging
@@ -32,13 +33,22 @@ from rlft_tui.jobs.tokenizer_loading import load_tokenizer
 from rlft_tui.paths import shipped
 from rlft_tui.runs.run_spec import Sampling
 
+if TYPE_CHECKING:
+    from benchmarks._llama_slots import LlamaSlots
+
 TYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 BATCHES = (8, 16, 32, 64, 128)
 SLOTS = (16, 32, 64, 128)
 SECONDS_FOR_ONE = 20.0
 """The batch-1 loop stops after this: its rate does not change."""
+ROUNDS = int(os.environ.get("RLFT_BENCH_ROUNDS", "2"))
+HEAD = (
+    "| how | tokens/s | completions/s | tokens/CPU s | × batch 1 | × best batch |\n|---|---|---|---|---|---|"
+)
 Write = Callable[[], tuple[int, int]]
 """Writes; tokens and texts."""
+Found = tuple[float, float, float]
+"""Tokens a second, texts a second and tokens a CPU second."""
 
 
 class Prompts:
@@ -101,8 +111,8 @@ def slots(model: Any, tokenizer: Any, prompts: Prompts, count: int) -> Write:
     return write
 
 
-def best(write: Write, rounds: int = 2) -> tuple[float, float, float]:
-    """Tokens a second, texts a second and tokens a CPU second, each at its best."""
+def best(write: Write, rounds: int = ROUNDS) -> Found:
+    """Each figure at its best."""
     found = []
     for _ in range(rounds):
         torch.manual_seed(0)
@@ -129,12 +139,11 @@ def main() -> None:
     )
     for name in sys.argv[3:] or TYPES:
         compare(path, tokenizer, prompts, name)
-    llama_cpp()
+    llama_cpp(prompts)
 
 
 def compare(path: str, tokenizer: Any, prompts: Prompts, name: str) -> None:
-    print(f"{name}:\n\n| how | tokens/s | completions/s | tokens/CPU s | × batch 1 | × best batch |")
-    print("|---|---|---|---|---|---|")
+    print(f"{name}:\n\n{HEAD}")
     model = load_base(path, TYPES[name], "cpu").eval()
     one = best(plain(model, tokenizer, prompts, 1), rounds=1)
     line("transformers generate, batch 1", one, one, None)
@@ -153,12 +162,7 @@ def compare(path: str, tokenizer: Any, prompts: Prompts, name: str) -> None:
     print(f"\nPeak memory of the process so far: {peak:.0f} MB.\n", flush=True)
 
 
-def line(
-    what: str,
-    found: tuple[float, float, float],
-    one: tuple[float, float, float],
-    top: tuple[float, float, float] | None,
-) -> None:
+def line(what: str, found: Found, one: Found, top: Found | None) -> None:
     beside = f"{found[0] / top[0]:.2f}" if top else ""
     print(
         f"| {what} | {found[0]:.0f} | {found[1]:.1f} | {found[2]:.0f} | {found[0] / one[0]:.1f} | {beside} |",
@@ -166,29 +170,36 @@ def line(
     )
 
 
-def llama_cpp() -> None:
+def llama_cpp(prompts: Prompts) -> None:
+    """What llama.cpp does with the same prompts, each of RLFT_BENCH_GGUF's files in turn."""
     if find_spec("llama_cpp") is None:
         print("llama.cpp: llama-cpp-python is not installed here, so there is no figure beside these.")
         return
-    file = os.environ.get("RLFT_BENCH_GGUF", "")
-    if not file:
-        print("llama.cpp: name a GGUF of the same model and precision in RLFT_BENCH_GGUF.")
+    files = os.environ.get("RLFT_BENCH_GGUF", "").split()
+    if not files:
+        print("llama.cpp: name GGUF files of the same model in RLFT_BENCH_GGUF.")
         return
-    from llama_cpp import Llama
+    from benchmarks._llama_slots import LlamaSlots
 
-    prompts = Prompts(load_tokenizer(str(small_model())), 1, 40)
-    llama = Llama(file, n_ctx=512, n_threads=torch.get_num_threads(), verbose=False)
-    began, tokens = time.perf_counter(), 0
-    for ids in prompts.ids:
-        made = llama.generate(ids, temp=0.8, top_k=0, top_p=1.0)
-        for count, token in enumerate(made, 1):
-            tokens += 1
-            if token == llama.token_eos() or count == prompts.new_tokens:
-                break
-    print(
-        f"llama.cpp ({os.path.basename(file)}), one at a time: {tokens / (time.perf_counter() - began):.0f}"
-        " tokens/s"
-    )
+    for file in files:
+        model = LlamaSlots(file, torch.get_num_threads())
+        print(f"llama.cpp, {os.path.basename(file)}:\n\n{HEAD}")
+        one: Found | None = None
+        for count in (1, *SLOTS):
+            if count > len(prompts.ids):
+                continue
+            # As far as the batch-1 loop of transformers comes, more or less: its rate does not change.
+            asked = prompts.ids[:: len(prompts.ids) // 10] if count == 1 else prompts.ids
+            found = best(
+                llama_slots(model, asked, count, prompts.new_tokens), rounds=1 if count == 1 else ROUNDS
+            )
+            one = one or found
+            line(f"llama.cpp, {count} slot{'s' * (count > 1)}", found, one, None)
+        print(flush=True)
+
+
+def llama_slots(model: LlamaSlots, asked: list[list[int]], count: int, new_tokens: int) -> Write:
+    return lambda: (model.write(asked, count, new_tokens), len(asked))
 
 
 if __name__ == "__main__":
