@@ -27,6 +27,8 @@ log = logging.getLogger("rlft.server.tuner")
 LOOK_SECONDS = 0.5
 MOST_FAILURES = 5
 """Trials in a row that may fail before the study is held."""
+MOST_RESUMES = 3
+"""Of a trial whose run is lost without a word: one that takes the machine down would do so for ever."""
 _POINTS = 1_000_000
 
 
@@ -229,8 +231,17 @@ class Tuner:
         elif folder.was_pruned(trial.number):
             reason = f"worse than the median at step {summary.step}"
             folder.tell(trial.number, "pruned", reason=reason)
+        elif summary.status == "lost" and folder.count_resume(trial.number) <= MOST_RESUMES:
+            # The machine went down with it: that says nothing about its settings.
+            self._resume(folder, trial)
         elif summary.status != "paused":
             folder.tell(trial.number, "failed", reason=_why(summary))
+
+    def _resume(self, folder: StudyFolder, trial: OpenTrial) -> None:
+        try:
+            self._supervisor.control.resume(trial.run_id)
+        except RlftError as error:
+            folder.tell(trial.number, "failed", reason=str(error))
 
     def _values(self, run_id: str, metric: str) -> list[tuple[int, float]]:
         """What the run has logged of the metric so far."""

@@ -135,6 +135,13 @@ class StudyFolder:
     def was_pruned(self, number: int) -> bool:
         return bool(self._opened_study().get_trials(deepcopy=False)[number].user_attrs.get("pruned"))
 
+    def count_resume(self, number: int) -> int:
+        """Remember that its run is gone on with; how often that was, this time included."""
+        trials = self._opened_study().get_trials(deepcopy=False)
+        times = int(trials[number].user_attrs.get("resumed", 0)) + 1
+        self._trial(number).set_user_attr("resumed", times)
+        return times
+
     def tell(self, number: int, state: TrialState, value: float | None = None, reason: str = "") -> None:
         """End a trial."""
         optuna = require_optuna()

@@ -6,6 +6,8 @@ training: it is lowest at a learning rate of 1e-3.
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,7 +31,7 @@ from rlft_tui.runs import launcher
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.server.supervisor import Supervisor
 from rlft_tui.server.tuner import Tuner
-from tests.conftest import make_pairs, wait_for
+from tests.conftest import is_alive, make_pairs, wait_for
 from tests.runs.conftest import end_all
 from tests.runs.scripted import command
 
@@ -157,6 +159,26 @@ def test_a_trial_whose_run_waits_in_the_line_is_queued(bench: Bench) -> None:
         lambda: [one.state for one in tuner.detail("far").trials] == ["running", "queued"], "one in the line"
     )
     assert "0 of 2 done, 1 under way, 1 queued" in study_text(tuner.detail("far"))
+    tuner.stop("far")
+
+
+def test_a_trial_that_the_machine_took_down_goes_on(bench: Bench) -> None:
+    tuner = bench.serve()
+    far = {"learning_rate": {"low": 1e-6, "high": 2e-6}}
+    tuner.create({**STUDY, "trials": 1, "pruning": {"pruner": "none"}, "search": far}, where="far.toml")
+    wait_for(lambda: tuner.detail("far").trials[0].step == 2, "the trial to be under way")
+    folder = RunFolder(bench.place.runs / "far-t000")
+    first = folder.read_attempt()
+    assert first is not None
+    bench.end()
+    for pid in (first.keeper_pid, first.job_pid):
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not is_alive(first.keeper_pid), "its keeper to be gone")
+
+    tuner = bench.serve()
+    wait_for(lambda: folder.read_attempt() != first, "another attempt")
+    (trial,) = tuner.detail("far").trials
+    assert (trial.state, trial.reason) == ("running", "")
     tuner.stop("far")
 
 
