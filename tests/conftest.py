@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from rlft_tui.client import connection
 from rlft_tui.client.connection import connect
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.config import create_workspace
@@ -23,9 +24,24 @@ from rlft_tui.errors import RlftError
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.paths import Workspace
 from rlft_tui.server.server_record import read_record
+from tests.warm_python import WarmPython
 
 WAIT_SECONDS = 60.0
 """Deadline of every wait: generous, because the machine is shared and noisy."""
+
+_launch_cold = connection._launch
+_warm = WarmPython("rlft_tui.server.workspace_server")
+
+
+def _launch_warm(root: Path, log: int, ready: int) -> None:
+    command = connection.server_command(root, ready)
+    _warm.start(*command, cwd=root, descriptors={1: log, 2: log, ready: ready}).wait(WAIT_SECONDS)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Servers are forked from loaded code, except where their start is what is tested."""
+    cold = item.get_closest_marker("cold_server") is not None
+    connection._launch = _launch_cold if cold else _launch_warm
 
 
 @pytest.fixture(autouse=True)

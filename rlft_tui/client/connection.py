@@ -155,10 +155,9 @@ def _spawn(workspace: Workspace, say: Callable[[str], None]) -> str:
 
 def _launch(root: Path, log: int, ready: int) -> None:
     """Run the server's process, which detaches itself; ``log`` and ``ready`` are descriptors."""
-    # -P: a file random.py in the workspace must not shadow the real one.
-    command = [sys.executable, "-P", "-m", "rlft_tui.server.main", str(root)]
     subprocess.run(
-        [*command, "--detach", "--ready-fd", str(ready), "--stages"],
+        # -P: a file random.py in the workspace must not shadow the real one.
+        [sys.executable, "-P", "-m", *server_command(root, ready)],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
@@ -166,6 +165,11 @@ def _launch(root: Path, log: int, ready: int) -> None:
         cwd=root,
         check=False,
     )
+
+
+def server_command(root: Path, ready: int) -> list[str]:
+    """The server's module and its arguments."""
+    return ["rlft_tui.server.main", str(root), "--detach", "--ready-fd", str(ready), "--stages"]
 
 
 @contextmanager

@@ -63,6 +63,7 @@ def test_neither_workbench_nor_server_loads_the_training_stack() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux's /proc")
+@pytest.mark.cold_server
 def test_the_running_server_has_no_torch_in_its_memory(client: WorkspaceClient, workspace: Workspace) -> None:
     client.label_stats()
     record = read_record(workspace)

@@ -26,6 +26,8 @@ from rlft_tui.paths import Workspace, runtime_folder
 from rlft_tui.server.server_record import ServerRecord, read_record, write_record
 from tests.conftest import add_pairs, is_alive, kill_server, server_is_down, wait_for
 
+pytestmark = pytest.mark.cold_server
+
 
 def settle(workspace: Workspace) -> None:
     """Wait until nobody holds the workspace."""
@@ -251,7 +253,7 @@ def test_a_server_that_is_stopped_is_told_of_and_waited_for(
     try:
         with pytest.raises(UnavailableError, match="does not answer"):
             connect(workspace, timeout=0.5)
-        with connect(workspace, silent=lambda: os.kill(pid, signal.SIGCONT)) as client:
+        with connect(workspace, say=lambda _: os.kill(pid, signal.SIGCONT)) as client:
             assert client.health().pid == pid
     finally:
         os.kill(pid, signal.SIGCONT)
