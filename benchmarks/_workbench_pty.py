@@ -30,7 +30,16 @@ FRAME_END = b"\x1b[?2026l"
 class Workbench(PtyProcess):
     """A running ``rlft`` and the screen that it paints."""
 
-    def __init__(self, workspace: Workspace, *, screen: str, columns: int, rows: int) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        columns: int,
+        rows: int,
+        screen: str = "",
+        command: tuple[str, ...] = (),
+    ) -> None:
+        """On one of its screens, or as a ``command`` of rlft opens it."""
         self.display = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.display)
         self.received = 0
@@ -40,8 +49,9 @@ class Workbench(PtyProcess):
             "from rlft_tui.tui.app import run_app;"
             f"sys.exit(run_app(Workspace(Path({str(workspace.root)!r})), {screen!r}))"
         )
+        named = ["-m", "rlft_tui.cli.main", "-w", str(workspace.root), *command]
         self.started = time.monotonic()
-        super().__init__(["-c", code], columns, rows)
+        super().__init__(named if command else ["-c", code], columns, rows)
 
     def read(self, seconds: float) -> float | None:
         """Take in what was written; when the last of it came, or None after ``seconds`` of silence."""

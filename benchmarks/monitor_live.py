@@ -2,7 +2,7 @@
 
     python -m benchmarks.monitor_live [--columns 200 --rows 50]
 
-``first plot``: from starting the workbench to the last byte of the first settled screen, the server
+``first plot``: from starting ``rlft runs watch`` to the last byte of the first settled screen, the server
 up and the run not read yet. ``live``: a run gets a row every 0.3 s; bytes that each look adds.
 """
 
@@ -29,6 +29,7 @@ from rlft_tui.runs.run_process import start_time
 from rlft_tui.runs.run_spec import parse_spec, write_spec
 from rlft_tui.runs.run_status import Exit
 
+AGAIN = 3
 LOOKS = 30
 OVERLAID = 20
 
@@ -84,14 +85,17 @@ def first_plot(name: str, log: Path, count: int, *, columns: int, rows: int) -> 
         if count > 1:
             overlaid(name, workspace, client, count, columns=columns, rows=rows)
             return
-        with Workbench(workspace, screen="monitor", columns=columns, rows=rows) as bench:
-            bench.wait_for("● ")
-            last = bench.frame(0.4) - bench.started
-            print(f"| {name}: first settled plot, nothing read yet | {last:.2f} s |")
-            memory(bench, client)
-        with Workbench(workspace, screen="monitor", columns=columns, rows=rows) as bench:
-            bench.wait_for("● ")
-            print(f"| {name}: again, the server has it | {bench.frame(0.4) - bench.started:.2f} s |")
+        times = []
+        for again in range(1 + AGAIN):
+            with Workbench(workspace, command=("runs", "watch"), columns=columns, rows=rows) as bench:
+                bench.wait_for("● ")
+                times.append(bench.frame(0.4) - bench.started)
+                if not again:
+                    print(f"| {name}: first settled plot, nothing read yet | {times[0]:.2f} s |")
+                    memory(bench, client)
+        print(
+            f"| {name}: again, the server has it, median of {AGAIN} | {statistics.median(times[1:]):.2f} s |"
+        )
 
 
 def overlaid(

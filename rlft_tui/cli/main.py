@@ -35,7 +35,7 @@ NOUNS: dict[str, str] = {
     "generate": "Complete prompts with a model, many times each, to CSV, JSON lines or Parquet.",
     "train": "Train a model: sft, reward, dpo, kto, ppo, grpo, rloo, presets.",
     "tune": "Search the settings of a run: start, show, stop, resume.",
-    "runs": "Runs: list, show, logs, follow, rm, stop, pause, cancel, kill, move, set, resume, clone, "
+    "runs": "Runs: list, show, logs, follow, watch, rm, stop, pause, cancel, kill, move, set, resume, clone, "
     "compare, tag, import.",
     "rewards": "Rewards for answers: list, test, new.",
     "models": "Models: list, pull, show, score, ratings, export, exports, lineage, versions, note, tag, du, "
@@ -49,7 +49,7 @@ NOUNS: dict[str, str] = {
     "compare": "Have two to four models answer prompts, side by side, and judge them.",
     "backup": "Copy the workspace's data to a new folder in backups/.",
     "restore": "Put a backup back in place of the workspace's data.",
-    "server": "The workspace's server: status, stop, token.",
+    "server": "The workspace's server: status, stop, restart, token.",
     "serve": "Let other machines label in this workspace, through a TCP port and a token.",
 }
 """Every noun in the order of the help, with its one line there."""

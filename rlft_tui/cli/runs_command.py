@@ -1,4 +1,4 @@
-"""rlft runs list|show|logs|follow|rm, and the verbs of run_control_commands"""
+"""rlft runs list|show|logs|follow|watch|rm, and the verbs of run_control_commands"""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.options import RunId
 from rlft_tui.cli.run_control_commands import add_run_control_commands
 from rlft_tui.cli.session import Session, fields, table, write
+from rlft_tui.cli.watch_command import add_watch_command
 from rlft_tui.errors import RlftError
 
 app = noun("runs")
@@ -183,6 +184,9 @@ def follow(
             run = follow_run(session, client, run_id)
     session.show(run_json(run), lambda: fields(run_fields(run)))
     raise typer.Exit(exit_code(run))
+
+
+add_watch_command(app)
 
 
 @command(app, "rlft runs rm dpo-1129-1740-abcd --yes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -33,9 +33,17 @@ def require_terminal() -> None:
 
 
 def open_workbench(
-    session: Session, *, screen: str = "home", labeler: str | None = None, view: QueueView | None = None
+    session: Session,
+    *,
+    screen: str = "home",
+    labeler: str | None = None,
+    view: QueueView | None = None,
+    arguments: dict[str, Any] | None = None,
 ) -> None:
-    """Run the workbench until it is left, starting on one of its screens and with this queue."""
+    """Run the workbench until it is left, starting on one of its screens and with this queue.
+
+    ``arguments`` are what that screen is to show.
+    """
     require_terminal()
     workspace = session.workspace()
     name = session.labeler(labeler)
@@ -44,4 +52,4 @@ def open_workbench(
         session.connect().close()
     from rlft_tui.tui.app import run_app
 
-    raise typer.Exit(run_app(workspace, screen=screen, labeler=name, remote=session.remote, view=view))
+    raise typer.Exit(run_app(workspace, screen, name, session.remote, view=view, arguments=arguments))

@@ -112,6 +112,7 @@ class RlftApp(App[int]):
         connect: Callable[[], WorkspaceClient] | None = None,
         screen: str = "home",
         view: QueueView | None = None,
+        arguments: dict[str, Any] | None = None,
     ) -> None:
         self.DEFAULT_MODE = screen  # type: ignore[misc]  # read by the base class, once
         super().__init__()
@@ -120,7 +121,7 @@ class RlftApp(App[int]):
         self.queue_view = view or QueueView(overlap=settings.overlap, repeats=True)
         """Which pairs the label screen asks for; kept until the workbench is left."""
         self.animation_level = "none"
-        self._arguments: dict[str, Any] = {}
+        self._arguments: dict[str, Any] = arguments or {}
         self._listing = False
         self.keys: dict[str, str] = {}
         """The key map in use: binding id to keys."""
@@ -446,10 +447,12 @@ def run_app(
     labeler: str | None = None,
     remote: RemotePlace | None = None,
     view: QueueView | None = None,
+    arguments: dict[str, Any] | None = None,
 ) -> int:
     """Run the workbench in this terminal until it is left; its exit code.
 
-    ``labeler`` stands in for the name in rlft.toml, ``view`` is the queue to begin with. With
+    ``labeler`` stands in for the name in rlft.toml, ``view`` is the queue to begin with,
+    ``arguments`` reach the ``opened`` of the first screen. With
     ``remote`` the workspace is another machine's, and ``workspace`` a folder that stands in for
     it here: it may hold a rlft.toml.
     """
@@ -466,6 +469,7 @@ def run_app(
         connect=partial(_connect_remote, remote) if remote is not None else None,
         screen=screen,
         view=view,
+        arguments=arguments,
     )
 
     async def run() -> int:

@@ -8,6 +8,7 @@ from rlft_tui.paths import Workspace
 from rlft_tui.runs.run_event import EventWriter
 from tests.cli.run_rlft import Rlft
 from tests.tui.run_folders import begin, dpo_folder, end_well, train
+from tests.tui.terminal_session import TerminalSession
 
 FIRST, SECOND = "dpo-1129-1710-aaaa", "dpo-1129-1720-bbbb"
 
@@ -53,6 +54,18 @@ def test_plots_pictures_remarks_and_comparison(rlft: Rlft, here: Workspace, tmp_
     refused = rlft("runs", "compare", FIRST)
     assert refused.code == 2
     assert "two runs" in refused.err
+
+
+def test_a_run_is_watched_by_its_id_and_a_wrong_one_is_told_before_the_screen_is_taken(
+    here: Workspace,
+) -> None:
+    two_runs(here)
+    with TerminalSession.rlft(here, "runs", "watch", FIRST) as terminal:
+        terminal.shows(FIRST, "c Curves", "40/", "loss")
+    with TerminalSession.rlft(here, "runs", "watch", FIRST[:-1]) as terminal:
+        assert terminal.end() == 2
+        assert f"Did you mean {FIRST}?" in terminal.text()
+        assert "\x1b[?1049h" not in terminal.raw.decode()
 
 
 def test_an_imported_run_is_listed_drawn_and_cannot_be_resumed(
