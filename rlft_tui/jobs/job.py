@@ -141,7 +141,7 @@ def run_job(arguments: list[str], kind: type[Spec], work: Callable[[Job, Spec], 
     prepare_environment()
     folder = RunFolder(Path(arguments[0]).resolve())
     stop = StopRequest()
-    log = EventWriter(folder.events)
+    log = EventWriter(folder.events if is_first_process() else Path(os.devnull))
     job = Job(folder, log, stop)
     try:
         spec = read_spec(folder.spec)
@@ -155,6 +155,11 @@ def run_job(arguments: list[str], kind: type[Spec], work: Callable[[Job, Spec], 
     finally:
         job.close_sinks()
         log.close()
+
+
+def is_first_process() -> bool:
+    """Whether this one, of a run's processes, writes its files. RANK is torchrun's name for its number."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _trace_of_cause(error: RlftError) -> str:

@@ -4,7 +4,7 @@ Schulman et al. 2017 as Stiennon et al. 2020 use it on language models, in modul
 ``trainer.py`` shows the order. This one ties it to the run folder: data, where to go on from, what
 watches the training, checkpoints, the result.
 
-Simplified: one process and one device.
+With several processes the first writes and decides; see ranks.py.
 """
 
 from __future__ import annotations
@@ -18,15 +18,23 @@ from rlft_tui.errors import RlftError
 from rlft_tui.jobs.job import Job, run_job, say
 from rlft_tui.jobs.method import Setup
 from rlft_tui.jobs.method_rows import method_rows
+from rlft_tui.jobs.ppo.processes import joined
+from rlft_tui.jobs.ppo.ranks import Ranks
 from rlft_tui.jobs.reward_functions import try_rewards
 from rlft_tui.jobs.training import MERGED, quiet_libraries, save_result
 from rlft_tui.runs.specs.ppo import PpoSpec
 
 
 def train(job: Job, spec: PpoSpec) -> int:
+    with joined(spec.processes, job.folder.root) as ranks:
+        return _train(job, spec, ranks)
+
+
+def _train(job: Job, spec: PpoSpec, ranks: Ranks) -> int:
     # -- data: read and checked before anything slow is imported
     rows, heldout_rows = method_rows(job.folder.dataset, spec.method)
-    try_rewards(spec.rewards, job.folder.rewards, rows, spec.reward_seconds)
+    if ranks.first:
+        try_rewards(spec.rewards, job.folder.rewards, rows, spec.reward_seconds)
 
     job.stage("starting", detail="loading torch and transformers")
     os.environ["TQDM_DISABLE"] = "1"
@@ -49,10 +57,11 @@ def train(job: Job, spec: PpoSpec) -> int:
     set_threads(spec.threads)
     set_seed(spec.seed)
     device = choose_device(spec.device)
+    ranks.join(cpu=device == "cpu")
     dtype = choose_dtype(spec.precision, device)
     updates = spec.max_steps or math.ceil(spec.epochs * len(rows) / spec.batch_size)
     job.started(spec, updates, f"{device_name(device)}, {str(dtype).removeprefix('torch.')}")
-    checkpoint = where_to_go_on(job)
+    checkpoint = ranks.agree(where_to_go_on(job) if ranks.first else None)
 
     # -- policy, reference and critic; rewards
     job.stage("loading", detail=spec.model.name)
@@ -61,7 +70,7 @@ def train(job: Job, spec: PpoSpec) -> int:
     setup: Setup[Any] = Setup(job, spec, rows, heldout_rows, tokenizer, policy.model, None, device, dtype, {})
     job.stage("tokenising", detail=f"{len(rows)} prompts")
     rows = fitting(setup)
-    judge = RewardJudge(setup, rows, reward_loader(setup, policy))
+    judge = RewardJudge(setup, rows, reward_loader(setup, policy)) if ranks.first else None
     rollout = Rollout(
         policy,
         tokenizer,
@@ -70,20 +79,26 @@ def train(job: Job, spec: PpoSpec) -> int:
         seed=spec.seed,
     )
     trainer = Trainer(
-        policy, rollout, judge, [prompt_ids(tokenizer, row.prompt) for row in rows], spec, updates
+        policy, rollout, judge, [prompt_ids(tokenizer, row.prompt) for row in rows], spec, updates, ranks
     )
+    if checkpoint:
+        load_checkpoint(trainer, checkpoint)
+    if judge is None:
+        # The others: the same updates, for as long as the first one says.
+        while ranks.agree(False):
+            trainer.update()
+        return 0
     watch = Watch(setup, trainer, judge)
 
     # -- before
     if checkpoint:
-        load_checkpoint(trainer, checkpoint)
         watch.resumed(checkpoint)
     else:
         watch.measure()
         watch.sample()
 
     # -- training
-    while trainer.done < updates and not job.stop.asked and not watch.events.ended_early:
+    while ranks.agree(trainer.done < updates and not job.stop.asked and not watch.events.ended_early):
         job.stage("training", progress=trainer.done / updates)
         judge.rewards.step = trainer.done + 1
         update = trainer.update(stopped=lambda: bool(job.stop.asked))

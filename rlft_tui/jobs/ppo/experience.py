@@ -17,6 +17,7 @@ from rlft_tui.jobs.ppo.advantages import gae, masked_mean, per_token_rewards, wh
 from rlft_tui.jobs.ppo.answers import Answer
 from rlft_tui.jobs.ppo.kl import Estimator, kl_per_token
 from rlft_tui.jobs.ppo.policy import Policy
+from rlft_tui.jobs.ppo.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,12 @@ class Experience:
 
 
 @torch.no_grad()
-def read_all(policy: Policy, answers: Sequence[Answer], groups: Iterable[list[int]]) -> Readings:
+def read_all(
+    policy: Policy, answers: Sequence[Answer], groups: Iterable[list[int]], ranks: Ranks = ALONE
+) -> Readings:
     """Policy and reference over all answers, in passes over ``groups`` of their places.
+
+    Each of ``ranks`` reads its own groups, and all have the whole afterwards.
 
     Which answers share a pass changes how sums are rounded; in bf16 that alone can move a ratio by
     a tenth. Given the passes that will be learned from first, the first ratios are 1 to the last bit.
@@ -86,6 +91,7 @@ def read_all(policy: Policy, answers: Sequence[Answer], groups: Iterable[list[in
         assert reading.entropy is not None
         entropy[here] = layout.rows(reading.entropy)
         after[here[0][:, 0]] = reading.after
+    ranks.add((mask, logprobs, reference, values, after, entropy))
     return Readings(answers, mask, logprobs, reference, values, after, entropy)
 
 

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
@@ -14,6 +15,7 @@ from rlft_tui.jobs.ppo.batches import epoch_passes
 from rlft_tui.jobs.ppo.experience import Experience
 from rlft_tui.jobs.ppo.losses import policy_loss, value_loss
 from rlft_tui.jobs.ppo.policy import Policy
+from rlft_tui.jobs.ppo.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,37 @@ class LearningSettings:
 
 
 @dataclass(slots=True)
-class Learned:
-    """Sums over everything an update learned from, token by token."""
+class Passed:
+    """Sums over passes, token by token."""
 
     tokens: int = 0
     """Response tokens, each counted once an epoch."""
     pass_tokens: int = 0
-    """Tokens that went through the trunk, prompts and padding included."""
-    sums: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Tokens that went through the trunk, prompts and padding included, each shared one once a pass."""
+    sums: defaultdict[str, float] = field(default_factory=partial(defaultdict, float))
     ratio_min: float = math.inf
     ratio_max: float = -math.inf
+    ratio_error: float = 0.0
+    """Largest |ratio - 1|."""
+    finite: bool = True
+    """Whether every loss was."""
+
+    def take(self, other: Passed) -> None:
+        """Add what other passes found."""
+        self.tokens += other.tokens
+        self.pass_tokens += other.pass_tokens
+        self.ratio_min = min(self.ratio_min, other.ratio_min)
+        self.ratio_max = max(self.ratio_max, other.ratio_max)
+        self.ratio_error = max(other.ratio_error, self.ratio_error)
+        self.finite &= other.finite
+        for name, value in other.sums.items():
+            self.sums[name] += value
+
+
+@dataclass(slots=True)
+class Learned(Passed):
+    """Everything an update learned from, and what it did about it."""
+
     steps: int = 0
     skipped: int = 0
     """Optimiser steps not taken because loss or gradient were not finite."""
@@ -83,14 +106,18 @@ def learn(
     *,
     seed: int,
     update: int,
+    ranks: Ranks = ALONE,
 ) -> Learned:
-    """PPO epochs over one update's answers, a fresh permutation each (Schulman et al. 2017, algorithm 1)."""
+    """PPO epochs over one update's answers, a fresh permutation each (Schulman et al. 2017, algorithm 1).
+
+    Each of ``ranks`` takes its share of a step's passes, and all take the same steps.
+    """
     learned = Learned()
     answers = experience.readings.answers
     for epoch in range(settings.epochs):
         tokens, kl = learned.tokens, learned.sums["approx_kl"]
         for groups in settings.passes(answers, seed, update, epoch):
-            _step(policy, optimizer, experience, settings, groups, learned)
+            _step(policy, optimizer, experience, settings, groups, learned, ranks)
         learned.epochs += 1
         learned.epoch_kl.append((learned.sums["approx_kl"] - kl) / max(1, learned.tokens - tokens))
         if settings.early_stop_kl and learned.epoch_kl[-1] > settings.early_stop_kl:
@@ -105,17 +132,29 @@ def _step(
     settings: LearningSettings,
     groups: list[list[int]],
     learned: Learned,
+    ranks: Ranks,
 ) -> None:
     """One optimiser step: its gradient is the mean over all tokens of its passes, however they are cut."""
     answers = experience.readings.answers
     tokens = sum(len(answers[place].response) for group in groups for place in group)
     optimizer.zero_grad(set_to_none=True)
-    finite = True
-    for group in groups:
-        finite &= _backward(policy, experience, settings, group, tokens, learned)
+    mine = Passed()
+    for group in ranks.share(groups):
+        _backward(policy, experience, settings, group, tokens, mine)
     parameters = list(policy.parameters())
+    if ranks.size > 1:
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        ranks.add(parameter.grad for parameter in parameters if parameter.grad is not None)
+    found = Passed()
+    for part in ranks.gather(mine):
+        found.take(part)
+    if not learned.tokens:
+        learned.first_ratio_error = found.ratio_error
+    learned.take(found)
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))
-    if finite and math.isfinite(norm):
+    if found.finite and math.isfinite(norm):
         optimizer.step()
         learned.steps += 1
     else:
@@ -131,9 +170,9 @@ def _backward(
     settings: LearningSettings,
     group: list[int],
     tokens: int,
-    learned: Learned,
-) -> bool:
-    """Forward and backward over a few answers; whether the loss was finite."""
+    passed: Passed,
+) -> None:
+    """Forward and backward over a few answers, noted in ``passed``."""
     readings = experience.readings
     reading = policy.read(
         [readings.answers[place] for place in group], entropy=settings.entropy_coefficient != 0
@@ -151,13 +190,12 @@ def _backward(
         loss = loss - settings.entropy_coefficient * reading.entropy.sum()
     (loss / tokens).backward()
 
-    if learned.steps + learned.skipped == 0:
-        error = float((actor.ratio - 1).abs().max())
-        learned.first_ratio_error = max(error, learned.first_ratio_error if learned.tokens else 0.0)
-    learned.tokens += len(layout.targets)
-    learned.pass_tokens += layout.ids.numel()
-    learned.ratio_min = min(learned.ratio_min, float(actor.ratio.min()))
-    learned.ratio_max = max(learned.ratio_max, float(actor.ratio.max()))
+    passed.tokens += len(layout.targets)
+    passed.pass_tokens += layout.tokens
+    passed.ratio_min = min(passed.ratio_min, float(actor.ratio.min()))
+    passed.ratio_max = max(passed.ratio_max, float(actor.ratio.max()))
+    passed.ratio_error = max(float((actor.ratio - 1).abs().max()), passed.ratio_error)
+    passed.finite &= bool(loss.isfinite())
     for name, of_tokens in (
         ("policy", actor.loss),
         ("value", critic.loss),
@@ -166,6 +204,5 @@ def _backward(
         ("approx_kl", actor.approx_kl),
         ("ratio", actor.ratio),
     ):
-        learned.sums[name] += float(of_tokens.detach().sum())
-    learned.sums["loss"] += float(loss.detach())
-    return bool(loss.isfinite())
+        passed.sums[name] += float(of_tokens.detach().sum())
+    passed.sums["loss"] += float(loss.detach())

@@ -97,7 +97,7 @@ class _TokenScores(torch.autograd.Function):
                 logprobs[part] = logp.gather(1, targets[part, None])[:, 0]
                 if not keep and not entropy:
                     continue
-                p = logp.exp()
+                p = logp.exp() if entropy else logp.exp_()
                 if entropy:
                     entropies[part] = -torch.linalg.vecdot(p, logp)
                 if of_entropy is not None:

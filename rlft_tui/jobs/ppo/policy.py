@@ -17,9 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from rlft_tui.errors import RlftError
+from rlft_tui.jobs.batch_decoding import takes_slots
 from rlft_tui.jobs.ppo.adapters import REFERENCE, VALUE, Adapters
 from rlft_tui.jobs.ppo.answers import Answer, Layout, lay_out
 from rlft_tui.jobs.ppo.logprobs import OutputLayer, token_logprobs
+from rlft_tui.jobs.ppo.trunk import checkpointed, last_states, training
 from rlft_tui.jobs.ppo.value_head import ValueHead
 
 
@@ -65,6 +67,10 @@ class Policy:
         base = model.get_base_model() if self.adapters.layers else model
         self._trunk = base.base_model
         self._output = base.get_output_embeddings()
+        self._checkpointed = checkpointed(self._trunk)
+        self.shares = takes_slots(base) and not self._checkpointed
+        """Whether what sequences share is read once: a layer that is computed again takes no keys and
+        values from before."""
         self._names = set(getattr(model, "peft_config", {}))
         self._frozen = reference.eval().requires_grad_(False) if reference is not None else None
         if self._frozen is None and not self.adapters.layers:
@@ -78,9 +84,9 @@ class Policy:
 
     def read(self, answers: Sequence[Answer], *, entropy: bool = False) -> Reading:
         """Log-probabilities and values of the answers' tokens, differentiable outside ``no_grad``."""
-        layout = lay_out(answers, pad_id=self.pad_id, device=self.device)
-        with self.precision():
-            states = self._states(self._trunk, layout)
+        layout = self._lay_out(answers)
+        with self.precision(), training(self._checkpointed):
+            states = self.states(layout.shared, layout.ids).flatten(0, 1)
             scores = token_logprobs(
                 states[layout.before],
                 layout.targets,
@@ -90,7 +96,7 @@ class Policy:
             )
             if VALUE in self._names:
                 with self.adapters.using(VALUE):
-                    states = self._states(self._trunk, layout)
+                    states = self.states(layout.shared, layout.ids).flatten(0, 1)
         values = self.head(states[torch.cat([layout.before, layout.last])])
         n = len(layout.targets)
         return Reading(layout, scores.logprobs, values[:n], values[n:], scores.entropy)
@@ -98,10 +104,11 @@ class Policy:
     @torch.no_grad()
     def reference_logprobs(self, answers: Sequence[Answer]) -> Tensor:
         """(N,) log-probabilities of the answers' tokens under the reference."""
-        layout = lay_out(answers, pad_id=self.pad_id, device=self.device)
+        layout = self._lay_out(answers)
         with self.reference() as model, self.precision():
             frozen = model is self._frozen
-            states = self._states(model.base_model if frozen else self._trunk, layout)
+            trunk = model.base_model if frozen else self._trunk
+            states = last_states(trunk, layout.shared, layout.ids).flatten(0, 1)
             scores = token_logprobs(
                 states[layout.before],
                 layout.targets,
@@ -139,15 +146,12 @@ class Policy:
         yield from self.policy_parameters()
         yield from self.value_parameters()
 
-    def states(self, ids: Tensor) -> Tensor:
-        """Last hidden states (b, L, hidden) of token ids (b, L), with whatever adapter is in use."""
-        hidden: Tensor = self._trunk(input_ids=ids, use_cache=False).last_hidden_state
-        return hidden
+    def states(self, shared: Tensor, ids: Tensor) -> Tensor:
+        """Last hidden states, as ``last_states`` gives them, with whatever adapter is in use."""
+        return last_states(self._trunk, shared, ids)
 
-    def _states(self, trunk: Any, layout: Layout) -> Tensor:
-        """Last hidden states, (b L, hidden)."""
-        hidden: Tensor = trunk(input_ids=layout.ids, use_cache=False).last_hidden_state
-        return hidden.flatten(0, 1)
+    def _lay_out(self, answers: Sequence[Answer]) -> Layout:
+        return lay_out(answers, pad_id=self.pad_id, device=self.device, share=self.shares)
 
     @staticmethod
     def _layer(module: Any) -> OutputLayer:

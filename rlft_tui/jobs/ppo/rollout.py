@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from rlft_tui.jobs.decoding import Decoding, Row, answer_text, derived_seed, end_ids
+from rlft_tui.jobs.batch_decoding import write_rows
+from rlft_tui.jobs.decoding import Row, answer_text, derived_seed, end_ids
 from rlft_tui.jobs.packed_linear import packed
 from rlft_tui.jobs.ppo.answers import Answer
 from rlft_tui.jobs.ppo.policy import Policy
@@ -28,7 +29,7 @@ class Rollout:
     """
 
     def __init__(self, policy: Policy, tokenizer: Any, *, max_new_tokens: int, rows: int, seed: int) -> None:
-        """``rows`` answers are written together."""
+        """``rows`` answers are written together; the next begins when one of them ends."""
         self.policy = policy
         self.tokenizer = tokenizer
         self.sampling = Sampling(temperature=policy.temperature, top_p=1.0, max_new_tokens=max_new_tokens)
@@ -36,41 +37,37 @@ class Rollout:
         self.seed = seed
         self.ends = end_ids(policy.model, tokenizer)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def draw(
         self,
         prompts: Sequence[list[int]],
         places: Sequence[int],
         *name: object,
+        only: Sequence[int] | None = None,
         stopped: Callable[[], bool] = Never,
     ) -> list[Answer] | None:
         """One answer to each of ``prompts[place]``, in order; None when it was stopped on the way.
 
-        The random numbers follow from the seed, ``name`` (such as the update's number) and the
-        answer's index, so they are the same after a resume. Prompts of like length are
-        answered together.
+        ``only`` these indices of ``places`` are answered; all of them by default. The random numbers
+        follow from the seed, ``name`` (such as the update's number) and the index, so they are the same
+        after a resume. The longest prompts come first; answers to one prompt follow one another, so
+        that it is read once.
         """
-        found: dict[int, Answer] = {}
-        order = sorted(range(len(places)), key=lambda index: -len(prompts[places[index]]))
-        with packed(self.policy.model), self.policy.precision():
-            for start in range(0, len(order), self.rows):
-                group = order[start : start + self.rows]
-                rows = [
-                    Row(
-                        prompts[places[index]],
-                        self.sampling,
-                        derived_seed(self.seed, *map(str, name), str(index)),
-                    )
-                    for index in group
-                ]
-                decoding = Decoding(self.policy.model, rows, self.ends, self.policy.pad_id)
-                while decoding.open:
-                    if stopped():
-                        return None
-                    decoding.step()
-                for index, row in zip(group, rows, strict=True):
-                    found[index] = self._answer(row, places[index])
-        return [found[index] for index in range(len(places))]
+        wanted = range(len(places)) if only is None else only
+        order = sorted(
+            wanted, key=lambda index: (-len(prompts[places[index]]), prompts[places[index]], index)
+        )
+        rows = [
+            Row(prompts[places[index]], self.sampling, derived_seed(self.seed, *map(str, name), str(index)))
+            for index in order
+        ]
+        model = self.policy.model
+        with packed(model), self.policy.precision():
+            for _ in write_rows(model, rows, self.ends, self.policy.pad_id, slots=self.rows):
+                if stopped():
+                    return None
+        found = dict(zip(order, rows, strict=True))
+        return [self._answer(found[index], places[index]) for index in wanted]
 
     def _answer(self, row: Row, place: int) -> Answer:
         ended = row.ended == "eos"

@@ -20,6 +20,7 @@ from rlft_tui.errors import RlftError
 from rlft_tui.jobs.method import Setup
 from rlft_tui.jobs.model_loading import check_adapter_folder
 from rlft_tui.jobs.online import model_loader
+from rlft_tui.jobs.ppo.answers import shared_length
 from rlft_tui.jobs.ppo.policy import Policy
 from rlft_tui.jobs.reward_functions import ConversationScorer
 from rlft_tui.jobs.reward_scoring import conversation_ids
@@ -110,12 +111,14 @@ class SharedRewardModel:
     @torch.no_grad()
     def _pass(self, ids: list[list[int]]) -> list[float]:
         """Padding stands at the end, where no token sees it."""
-        width = max(map(len, ids))
-        pad = self.policy.pad_id
-        padded = torch.tensor([one + [pad] * (width - len(one)) for one in ids], device=self.policy.device)
+        common = shared_length(ids) if self.policy.shares else 0
+        width, device = max(map(len, ids)), self.policy.device
+        padded = [one[common:] + [self.policy.pad_id] * (width - len(one)) for one in ids]
+        shared = torch.tensor([ids[0][:common]], dtype=torch.int64, device=device)
         with self.policy.adapters.using(self.name), self.policy.precision():
-            states = self.policy.states(padded)
-        last = states[torch.arange(len(ids)), torch.tensor([len(one) - 1 for one in ids])].float()
+            states = self.policy.states(shared, torch.tensor(padded, device=device))
+        ends = torch.tensor([len(one) - common - 1 for one in ids])
+        last = states[torch.arange(len(ids)), ends].float()
         scores: list[float] = torch.nn.functional.linear(last, self._weight, self._bias)[:, 0].tolist()
         return scores
 

@@ -6,6 +6,7 @@ section 3.4, each step in the module that its name says.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from rlft_tui.jobs.ppo.kl import KlController
 from rlft_tui.jobs.ppo.learning import Learned, LearningSettings, learn
 from rlft_tui.jobs.ppo.optimiser import make_optimizer, set_learning_rates
 from rlft_tui.jobs.ppo.policy import Policy
+from rlft_tui.jobs.ppo.ranks import ALONE, Ranks
 from rlft_tui.jobs.ppo.rollout import Never, Rollout
 from rlft_tui.jobs.ppo.scores import ScoreShaping, is_score
 from rlft_tui.runs.specs.ppo import PpoSpec
@@ -59,12 +61,15 @@ class Trainer:
         self,
         policy: Policy,
         rollout: Rollout,
-        judge: Judge,
+        judge: Judge | None,
         prompts: Sequence[list[int]],
         spec: PpoSpec,
         updates: int,
+        ranks: Ranks = ALONE,
     ) -> None:
-        """``prompts`` are token ids; ``updates`` is the whole run's number, for the learning rate."""
+        """``prompts`` are token ids; ``updates`` is the whole run's number, for the learning rate. The
+        first of ``ranks`` alone has a judge: a user's reward sees whole batches, and may keep a state."""
+        self.ranks = ranks
         self.policy = policy
         self.rollout = rollout
         self.judge = judge
@@ -87,7 +92,8 @@ class Trainer:
         self.learning = LearningSettings(
             epochs=spec.ppo_epochs,
             step_answers=spec.step_answers,
-            pass_rows=spec.mini_batch_size,
+            # No process is to be without a pass.
+            pass_rows=min(spec.mini_batch_size, math.ceil(spec.step_answers / ranks.size)),
             pass_tokens=pass_tokens_of(spec, policy),
             clip=spec.cliprange,
             dual_clip=spec.dual_clip,
@@ -104,11 +110,11 @@ class Trainer:
         seconds: dict[str, float] = {}
         with timed(seconds, "generate"):
             places = prompts_of_update(len(self.prompts), spec.batch_size, number, spec.seed)
-            drawn = self.rollout.draw(self.prompts, places, "update", number, stopped=stopped)
+            drawn = self._draw(places, stopped)
         if drawn is None:
             return None
         with timed(seconds, "judge"):
-            said = self.judge(drawn)
+            said = self.ranks.agree(() if self.judge is None else self.judge(drawn))
         kept = [index for index, judgement in enumerate(said) if is_score(judgement.total)]
         if not kept:
             raise RlftError(
@@ -118,7 +124,8 @@ class Trainer:
         answers, judgements = [drawn[index] for index in kept], [said[index] for index in kept]
         with timed(seconds, "score"):
             first = self.learning.passes(answers, spec.seed, number, epoch=0)
-            readings = read_all(self.policy, answers, (group for step in first for group in step))
+            mine = [group for step in first for group in self.ranks.share(step)]
+            readings = read_all(self.policy, answers, mine, self.ranks)
         scores = self.shaping.shape([one.total for one in judgements], [answer.ended for answer in answers])
         beta = self.controller.coefficient
         experience = make_experience(
@@ -135,7 +142,13 @@ class Trainer:
         rate = set_learning_rates(self.optimizer, spec, number, self.updates)
         with timed(seconds, "learn"):
             learned = learn(
-                self.policy, self.optimizer, experience, self.learning, seed=spec.seed, update=number
+                self.policy,
+                self.optimizer,
+                experience,
+                self.learning,
+                seed=spec.seed,
+                update=number,
+                ranks=self.ranks,
             )
         in_unit = experience.kl_per_sequence if spec.kl_unit == "sequence" else experience.kl_per_token
         self.controller.observe(in_unit, len(answers))
@@ -152,6 +165,17 @@ class Trainer:
             rate,
             seconds,
         )
+
+    def _draw(self, places: Sequence[int], stopped: Callable[[], bool]) -> list[Answer] | None:
+        """An answer to each prompt, drawn by all processes; None when one of them was stopped."""
+        own = self.ranks.share(range(len(places)))
+        mine = self.rollout.draw(self.prompts, places, "update", self.done, only=own, stopped=stopped)
+        found: dict[int, Answer] = {}
+        for rank, part in enumerate(self.ranks.gather(mine)):
+            if part is None:
+                return None
+            found.update(zip(range(rank, len(places), self.ranks.size), part, strict=True))
+        return [found[index] for index in range(len(places))]
 
     def state(self) -> dict[str, Any]:
         """Everything but the weights that the next update depends on."""

@@ -39,6 +39,10 @@ class PpoSpec(PolicySpec):
     0 is 1024 on a CPU and 8192 on a GPU."""
     generation_batch_size: int = Field(default=64, ge=1, le=MOST_ROWS)
     """Answers written together."""
+    processes: int = Field(default=1, ge=1, le=64)
+    """Processes that share each update's answers: one a GPU, or some cores each. Batch sizes stay those of
+    all together, and so does the result but for rounding. Each holds the model; the memory shown is that of
+    the first."""
     learning_rate: float = Field(default=1e-5, gt=0.0, lt=1.0)
     """Of the policy, at its highest. Full fine-tuning wants about 3e-6."""
     value_learning_rate: float = Field(default=1e-4, gt=0.0, lt=1.0)

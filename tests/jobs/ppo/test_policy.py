@@ -26,6 +26,14 @@ def one_by_one(model: Any, one: Answer, temperature: float = 1.0) -> Tensor:
     return torch.log_softmax(logits, -1)[range(len(one.response)), one.response]
 
 
+SHARING = [
+    Answer([*range(20), 30], [1, 2, 3], True),
+    Answer(list(range(20)), [4], True),
+    Answer([*range(20), 40, 41], [5, 6], False),
+]
+"""Answers whose prompts begin alike; one prompt is the beginning of the others."""
+
+
 def test_positions_targets_and_masks_of_a_ragged_layout() -> None:
     layout = lay_out([Answer([1, 2], [3, 0], True), Answer([4], [5, 6, 0], False)], pad_id=0)
     assert layout.ids.tolist() == [[1, 2, 3, 0], [4, 5, 6, 0]]
@@ -166,3 +174,56 @@ def test_under_bf16_what_learns_is_float32_and_so_are_the_scores(tiny_model: Pat
     with torch.no_grad():
         reading = policy.read(RAGGED)
     assert {reading.logprobs.dtype, reading.values.dtype} == {torch.float32}
+
+
+def test_what_prompts_begin_with_stands_in_a_pass_once() -> None:
+    layout = lay_out(SHARING, pad_id=0, share=True)
+    assert layout.shared.tolist() == [list(range(19))]
+    assert layout.ids.tolist() == [[19, 30, 1, 2, 3], [19, 4, 0, 0, 0], [19, 40, 41, 5, 6]]
+    assert layout.before.tolist() == [1, 2, 3, 5, 12, 13]
+    assert layout.last.tolist() == [4, 6, 14]
+    assert layout.tokens == 19 + 15
+    for alone in (SHARING[:1], [*SHARING, answer(30, 2)]):
+        assert lay_out(alone, pad_id=0, share=True).shared.numel() == 0
+
+
+def test_a_shared_beginning_changes_neither_scores_nor_gradients(tiny_model: Path) -> None:
+    policy, _ = policy_of(spec_of(tiny_model))
+    make_far(policy)
+    found = []
+    for shares in (False, True):
+        policy.shares = shares
+        reading = policy.read(SHARING, entropy=True)
+        assert bool(reading.layout.shared.numel()) == shares
+        weighted = reading.logprobs * torch.arange(1.0, 7.0)
+        parameters = list(policy.parameters())
+        gradients = torch.autograd.grad(weighted.sum() + reading.values.sum(), parameters)
+        scores = (reading.logprobs, reading.values, reading.after, policy.reference_logprobs(SHARING))
+        found.append([*scores, *gradients])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("adaptation", ["lora", "full"])
+def test_checkpointed_layers_are_computed_twice_to_the_same_gradients(
+    tiny_model: Path, adaptation: str
+) -> None:
+    found, passes = [], []
+    for wanted in (False, True):
+        policy, _ = policy_of(spec_of(tiny_model, adaptation=adaptation, gradient_checkpointing=wanted))
+        make_far(policy)
+        count = [0]
+        layer = policy._trunk.layers[0].mlp
+
+        def counted(x: Tensor, count: list[int] = count, own: Any = layer.forward) -> Any:
+            count[0] += 1
+            return own(x)
+
+        layer.forward = counted
+        reading = policy.read(RAGGED)
+        found.append(torch.autograd.grad(reading.logprobs.sum(), policy.policy_parameters()))
+        passes.append(count[0])
+        assert not any(module.training for module in policy.model.modules())
+    assert passes == [1, 2]
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
