@@ -46,6 +46,7 @@ def main() -> None:
         ppo_epochs=task["epochs"],
         max_new_tokens=task["tokens"],
         learning_rate=task["learning_rate"],
+        value_learning_rate=task["learning_rate"],
         adaptive_kl=False,
         seed=task["seed"],
         threads=task["threads"],

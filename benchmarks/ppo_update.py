@@ -28,7 +28,15 @@ HERE = Path(__file__).parent
 JOBS = ("nurse", "doctor", "teacher", "engineer", "lawyer", "scientist", "librarian", "chef")
 
 
-def make_task(folder: Path, answers: int, tokens: int, epochs: int, updates: int, precision: str) -> Path:
+def make_task(
+    folder: Path,
+    answers: int,
+    tokens: int,
+    epochs: int,
+    updates: int,
+    precision: str,
+    learning_rate: float = 1e-4,
+) -> Path:
     """What both sides are told to do, as a file; and the reward model that both load."""
     from transformers import AutoModelForSequenceClassification, set_seed
 
@@ -62,7 +70,7 @@ def make_task(folder: Path, answers: int, tokens: int, epochs: int, updates: int
         "steps": 2,
         "updates": updates,
         "lora_r": 16,
-        "learning_rate": 1e-4,
+        "learning_rate": learning_rate,
         "precision": precision,
         "threads": 1,
         "seed": 1,
@@ -70,6 +78,17 @@ def make_task(folder: Path, answers: int, tokens: int, epochs: int, updates: int
     path = folder / "task.json"
     path.write_text(json.dumps(task), encoding="utf-8")
     return path
+
+
+def sides() -> dict[str, list[str]]:
+    """How each side is started; the task's path comes last."""
+    trl = os.environ.get("TRL112", "")
+    if not Path(trl).is_file():
+        raise RlftError("no environment with TRL 1.12", where="TRL112", remedy="See benchmarks/ppo_update.py")
+    return {
+        "TRL 1.12": [trl, str(HERE / "_ppo_trl.py")],
+        "rlft": [sys.executable, "-m", "benchmarks._ppo_own"],
+    }
 
 
 def run(command: list[str]) -> list[dict[str, Any]]:
@@ -90,20 +109,14 @@ def main() -> int:
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
     answers, tokens, epochs, rounds, updates = (*numbers, *(16, 48, 4, 2, 2)[len(numbers) :])
     precision = "fp32" if "fp32" in sys.argv else "bf16"
-    trl = os.environ.get("TRL112", "")
-    if not Path(trl).is_file():
-        raise RlftError("no environment with TRL 1.12", where="TRL112", remedy="See the top of this file")
-    sides = {
-        "TRL 1.12": [trl, str(HERE / "_ppo_trl.py")],
-        "rlft": [sys.executable, "-m", "benchmarks._ppo_own"],
-    }
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
+    commands = sides()
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in commands}
     roofline: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         task = make_task(Path(folder), answers, tokens, epochs, updates, precision)
         for turn in range(rounds):
-            for name in list(sides) if turn % 2 == 0 else reversed(sides):
-                lines = run([*sides[name], str(task)])
+            for name in list(commands) if turn % 2 == 0 else reversed(commands):
+                lines = run([*commands[name], str(task)])
                 found[name] += [line for line in lines if "wall" in line]
                 roofline |= next((line for line in lines if "flops" in line), {})
     print(
