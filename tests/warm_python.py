@@ -139,8 +139,6 @@ class WarmPython:
 def fork_on_request(line: socket.socket, modules: Sequence[str]) -> None:
     """Load the modules, then fork until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Nobody waits for the processes between here and what was asked for.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for module in modules:
         importlib.import_module(module)
     # Else the first collection in every process copies all that was loaded.
@@ -150,6 +148,9 @@ def fork_on_request(line: socket.socket, modules: Sequence[str]) -> None:
         request, descriptors, _, _ = socket.recv_fds(line, 1 << 20, 16)
         if not request:
             return
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         if os.fork() == 0:
             line.close()
             _watch(json.loads(request), descriptors)
@@ -159,7 +160,6 @@ def fork_on_request(line: socket.socket, modules: Sequence[str]) -> None:
 
 def _watch(request: dict[str, Any], descriptors: list[int]) -> None:
     """Fork once more, tell pid and exit code as they are known, and end."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     report, *theirs = descriptors
     child = os.fork()
     if child == 0:

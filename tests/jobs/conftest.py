@@ -15,6 +15,7 @@ from rlft_tui.runs.run_folder import RunFolder
 from tests.conftest import wait_for
 from tests.jobs.job_process import JOB_SECONDS, dpo_folder, events, finish, of_kind, seen, start
 from tests.tiny_model import make_tiny_model
+from tests.warm_python import Forked
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def runs(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     """One run left alone, one stopped on the way: the same spec, side by side."""
     root = tmp_path_factory.mktemp("runs")
     whole = dpo_folder(root / "whole", tiny_model)
-    whole_process = start("dpo", whole.root)
+    whole_process = start("dpo", whole.root, cold=True)
     stopped = _stop_on_the_way(root, tiny_model)
     code, errors = finish(whole_process)
     return {"whole": Ended(whole, code, errors, events(whole)), "stopped": stopped}
@@ -57,7 +58,7 @@ def _stop_on_the_way(root: Path, model: Path) -> Ended:
     raise AssertionError("every run ended before it could be stopped")
 
 
-def _wait_for_step(folder: RunFolder, process: subprocess.Popen[str], step: int) -> None:
+def _wait_for_step(folder: RunFolder, process: subprocess.Popen[str] | Forked, step: int) -> None:
     reached = seen(folder, lambda event: event.kind == "metrics" and event.fields["step"] >= step)
     wait_for(lambda: reached() or process.poll() is not None, f"step {step}", JOB_SECONDS)
 
@@ -69,7 +70,7 @@ def stopped_and_resumed(method: str, make: Callable[[str], RunFolder], step: int
     """
     for attempt in range(5):
         folder = make(f"run-{attempt}")
-        process = start(method, folder.root)
+        process = start(method, folder.root, cold=True)
         _wait_for_step(folder, process, step)
         process.send_signal(signal.SIGTERM)
         code, errors = finish(process)

@@ -15,6 +15,7 @@ from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import SPECS, ModelSource, PolicySpec, Sampling, write_spec
 from rlft_tui.runs.specs.adaptation import Lora
 from rlft_tui.runs.specs.generate import GenerateSpec
+from tests.warm_python import Forked, WarmPython
 
 JOB_SECONDS = 240.0
 ROWS = [
@@ -84,8 +85,16 @@ def write_lines(path: Path, records: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
-def start(module: str, *arguments: object) -> subprocess.Popen[str]:
-    """A job's own process, as the keeper starts it."""
+_warm = WarmPython("tests.jobs.loaded_libraries")
+
+
+def start(module: str, *arguments: object, cold: bool = False) -> subprocess.Popen[str] | Forked:
+    """A job's own process; ``cold`` as the keeper starts it, else without the seconds of its imports.
+
+    Each kind of job is started cold once, so that none relies on what another has loaded.
+    """
+    if not cold:
+        return _warm.start(f"rlft_tui.jobs.{module}", *map(str, arguments), environment=environment())
     return subprocess.Popen(
         [sys.executable, "-m", f"rlft_tui.jobs.{module}", *map(str, arguments)],
         stdin=subprocess.DEVNULL,
@@ -100,9 +109,10 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
+def finish(process: subprocess.Popen[str] | Forked) -> tuple[int, str]:
     """Exit code and stderr."""
     _, errors = process.communicate(timeout=JOB_SECONDS)
+    assert process.returncode is not None
     return process.returncode, errors
 
 

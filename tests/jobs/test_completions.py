@@ -58,7 +58,8 @@ def runs(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     output = {"output": str(root / "out.parquet"), "format": "parquet"}
     whole = completions_folder(root / "whole", tiny_model, **output)
     killed = completions_folder(root / "killed", tiny_model)
-    whole_process, killed_process = (start("completions", each.root) for each in (whole, killed))
+    whole_process = start("completions", whole.root, cold=True)
+    killed_process = start("completions", killed.root)
     wait_for(
         lambda: killed.completions.exists() and killed.completions.stat().st_size > 0, "a line", JOB_SECONDS
     )

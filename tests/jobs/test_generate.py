@@ -24,7 +24,7 @@ def pairs(folder: RunFolder) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def whole(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     folder = generate_folder(tmp_path_factory.mktemp("generate") / "whole", tiny_model, PROMPTS)
-    code, errors = finish(start("generate", folder.root))
+    code, errors = finish(start("generate", folder.root, cold=True))
     assert code == 0, errors
     return folder
 
