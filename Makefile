@@ -24,7 +24,7 @@ check: $(VENV)/.ready
 	$(BIN)/lint-imports --no-logo
 
 pytest: $(VENV)/.ready
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # The training tests with the versions that Unsloth allows: it caps TRL, transformers and datasets.
 $(OLDER)/.ready: pyproject.toml constraints-unsloth.txt
