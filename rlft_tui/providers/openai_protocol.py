@@ -64,7 +64,9 @@ def piece(event: str, said: dict[str, Any]) -> ChatPiece | None:
     if not isinstance(text, str):
         raise TypeError("content")
     ended = _ENDS.get(str(reason), "other") if reason else None
-    return ChatPiece(text, ended, usage, _tokens(choice)) if text or ended or usage else None
+    # What a model thinks first is no part of its answer, but it shows that the answer is under way.
+    thinks = delta.get("reasoning") or delta.get("reasoning_content")
+    return ChatPiece(text, ended, usage, _tokens(choice)) if text or ended or usage or thinks else None
 
 
 def _usage(said: dict[str, Any]) -> Usage | None:

@@ -255,7 +255,8 @@ class Provider:
         said = self._read_json(data.encode("utf-8", "replace"))
         try:
             # A server that fails in the middle says so in the middle.
-            if said.get("error") and self._protocol is openai_protocol:
+            failed = said.get("error") or said.get("object") == "error"
+            if failed and self._protocol is openai_protocol:
                 raise ProviderError(self._failures.told(said))
             return self._protocol.piece(kind, said)  # type: ignore[no-any-return]
         except ProviderError as error:

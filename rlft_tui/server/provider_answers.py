@@ -40,6 +40,8 @@ async def provider_side(
         seed=side.seed,
         stop=request.stop,
         probabilities=request.probabilities,
+        # vLLM and llama.cpp's server take it; one that does not says so.
+        more={} if side.repetition_penalty == 1 else {"repetition_penalty": side.repetition_penalty},
     )
     began = time.monotonic()
     counted = 0

@@ -78,6 +78,11 @@ class _Handler(BaseHTTPRequestHandler):
             log.release.wait(60)
         elif first == "drop" and log.asked[prompt] < 2:
             self.connection.close()
+        elif body["model"] == "tuned":
+            self._vllm_stream(body, prompt.split())
+        elif body["model"] == "gone":
+            told = {"message": "The model `gone` does not exist.", "type": "NotFoundError"}
+            self._json(404, {"error": {**told, "param": "model", "code": 404}})
         elif body.get("stream"):
             self._stream(prompt.split(), anthropic)
         else:
@@ -124,6 +129,35 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b"data: [DONE]\n\n")
         except (BrokenPipeError, ConnectionResetError):
             self.log.hung_up.set()
+
+    def _vllm_stream(self, body: dict[str, Any], words: list[str]) -> None:
+        """As ``vllm serve`` with a reasoning parser streams: a role, thoughts, text, an end, the usage."""
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream; charset=utf-8")
+        self.end_headers()
+        head = {"id": "chatcmpl-7", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
+
+        def send(delta: dict[str, Any], **more: Any) -> None:
+            choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None, **more}
+            self._event("", {**head, "choices": [choice]}, False)
+
+        send({"role": "assistant", "content": ""})
+        if words[0] == "think":
+            for _ in range(8):
+                time.sleep(0.1)
+                send({"reasoning": "hm", "reasoning_content": "hm"})
+        if words[0] == "old":
+            self._event("", {"object": "error", "message": "engine died", "type": "E", "code": 500}, False)
+            return
+        for word in words:
+            held = {"token": f"{word} ", "logprob": -0.5, "bytes": list(f"{word} ".encode())}
+            rivals = {"content": [{**held, "top_logprobs": [held]}]} if body.get("logprobs") else None
+            send({"content": f"{word} "}, logprobs=rivals, token_ids=None)
+        send({"content": ""}, finish_reason="stop", stop_reason=None)
+        if body["stream_options"]["include_usage"]:
+            usage = {"prompt_tokens": 9, "total_tokens": 9 + len(words), "completion_tokens": len(words)}
+            self._event("", {**head, "choices": [], "usage": usage}, False)
+        self.wfile.write(b"data: [DONE]\n\n")
 
     def _event(self, kind: str, data: dict[str, Any], anthropic: bool) -> None:
         if anthropic:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -214,6 +215,25 @@ def test_models_are_listed_and_chosen_by_name(served: tuple[str, Log]) -> None:
         open_provider({"far": settings}, "far")
     with pytest.raises(NotFoundError, match=r"Did you mean far\?"):
         open_provider({"far": settings}, "fat")
+
+
+def test_a_vllm_server_is_understood(served: tuple[str, Log]) -> None:
+    settings = ProviderSettings("openai", f"{served[0]}/v1", timeout_seconds=0.6)
+    vllm = open_provider({"vllm": settings}, "vllm:tuned", attempts=1)
+    asked = replace(ask("one two"), probabilities=True, top_k=40, more={"repetition_penalty": 1.1})
+    pieces = streamed(vllm, asked)
+    assert "".join(piece.text for piece in pieces) == "one two "
+    assert [piece.tokens[0].text for piece in pieces if piece.tokens] == ["one ", "two "]
+    assert [piece.ended for piece in pieces if piece.ended] == ["eos"]
+    assert pieces[-1].usage == Usage(9, 2)
+    sent = served[1].bodies[-1]
+    assert (sent["top_k"], sent["repetition_penalty"], sent["top_logprobs"]) == (40, 1.1, 5)
+    # Thoughts are not the answer, and last longer here than a stream may be silent.
+    assert "".join(piece.text for piece in streamed(vllm, ask("think long"))) == "think long "
+    with pytest.raises(ProviderError, match="provider vllm: engine died"):
+        streamed(vllm, ask("old style"))
+    with pytest.raises(ProviderError, match="answered 404: The model `gone` does not exist"):
+        streamed(open_provider({"vllm": settings}, "vllm:gone", attempts=1), ask("one"))
 
 
 def test_pauses_double_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
