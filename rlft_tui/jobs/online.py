@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from rlft_tui.datasets.rows import Conversation, PromptRow
-from rlft_tui.errors import RlftError
+from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.jobs.job import Job
 from rlft_tui.jobs.method import Measurer, Method, Reference, Rewarded, Rewarder, Setup
 from rlft_tui.jobs.reward_functions import ConversationScorer, RunRewards, columns_of, try_rewards
@@ -58,6 +59,11 @@ class Online(Method[O]):
         self._answers: Any = None
 
     def check(self, job: Job, spec: O, rows: Sequence[PromptRow]) -> None:
+        if spec.vllm and find_spec("vllm") is None:
+            raise UnavailableError(
+                "vllm needs the package, which is not installed",
+                remedy="pip install 'trl[vllm]', or leave vllm off",
+            )
         try_rewards(spec.rewards, job.folder.rewards, rows, spec.reward_seconds)
 
     @abstractmethod
@@ -75,6 +81,10 @@ class Online(Method[O]):
         from rlft_tui.jobs.decoding import end_ids
 
         spec = setup.spec
+        if spec.vllm and setup.device != "cuda":
+            raise UnavailableError(
+                "vllm needs a GPU", remedy="Leave vllm off: transformers draws the answers"
+            )
         rewards = self.rewards(setup)
         rows = fitting(setup)
         setup.job.stage("tokenising", detail=f"{len(rows)} prompts")
@@ -86,6 +96,8 @@ class Online(Method[O]):
             args=config(
                 **setup.arguments,
                 **self.own_arguments(spec),
+                use_vllm=spec.vllm,
+                vllm_gpu_memory_utilization=spec.vllm_memory,
                 num_generations=spec.generations,
                 max_completion_length=spec.max_new_tokens,
                 temperature=spec.temperature,

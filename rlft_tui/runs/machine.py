@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-_LOOKED_FOR = ("torch", "bitsandbytes", "unsloth", "tensorboard", "wandb", "trackio")
+_LOOKED_FOR = ("torch", "bitsandbytes", "unsloth", "vllm", "tensorboard", "wandb", "trackio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,8 @@ class Machine:
 
 def look_at_machine() -> Machine:
     """This machine, now."""
+    from importlib.metadata import PackageNotFoundError, version  # the workbench starts without it
+
     found: dict[str, str] = {}
     for name in _LOOKED_FOR:
         try:
@@ -51,6 +52,14 @@ def _backend(value: Any, machine: Machine) -> str:
     if not machine.gpus:
         return "needs a GPU, and there is none here: take plain"
     return "" if machine.has("unsloth") else "not installed: pip install 'rlft_tui[unsloth]', or take plain"
+
+
+def _vllm(value: Any, machine: Machine) -> str:
+    if str(value).lower() != "true":
+        return ""
+    if not machine.gpus:
+        return "needs a GPU, and there is none here: take false"
+    return "" if machine.has("vllm") else "not installed: pip install 'trl[vllm]', or take false"
 
 
 def _quantization(value: Any, machine: Machine) -> str:
@@ -81,6 +90,7 @@ def _trackers(value: Any, machine: Machine) -> str:
 
 _RULES: dict[str, Callable[[Any, Machine], str]] = {
     "backend": _backend,
+    "vllm": _vllm,
     "quantization": _quantization,
     "optimizer": _optimizer,
     "precision": _precision,

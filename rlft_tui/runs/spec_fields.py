@@ -48,7 +48,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     ),
     "Weights and memory": (
         "adaptation", "lora", "quantization", "gradient_checkpointing", "backend", "precision",
-        "share_reward_base",
+        "share_reward_base", "vllm", "vllm_memory",
     ),
     "Measures and samples": (
         "evaluate", "evaluate_every", "evaluate_suite", "evaluate_items", "evaluate_prompts",
@@ -57,7 +57,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     ),
     "Checkpoints": ("checkpoint_every", "keep_checkpoints", "keep_best", "early_stopping", "use_best"),
     "Alarms": ("alarms",),
-    "Machine": ("device", "threads", "seed", "stop_seconds", "auto_resume", "trackers"),
+    "Machine": ("device", "processes", "threads", "seed", "stop_seconds", "auto_resume", "trackers"),
 }  # fmt: skip
 """Heading → names of settings or of whole parts, in the order in which people are shown them."""
 

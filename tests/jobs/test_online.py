@@ -6,23 +6,28 @@ learn much within a few steps.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from rlft_tui.errors import UnavailableError
+from rlft_tui.jobs.grpo import Grpo
 from rlft_tui.runs.run_event import RunEvent
 from rlft_tui.runs.run_folder import RunFolder
+from rlft_tui.runs.run_spec import ModelSource
+from rlft_tui.runs.specs.grpo import GrpoSpec
 from tests.jobs import bare_online
 from tests.jobs.bare_trl import bare_losses
 from tests.jobs.conftest import Ended
+from tests.jobs.job_here import stopped_and_resumed_here
 from tests.jobs.job_process import events, finish, of_kind, start, training_folder, values
 
 METHODS = ("grpo", "rloo")
 STEPS = 20
-CHECKPOINT = 11
+STOPPED = 11
 """An odd step: GRPO takes two on the same answers, so it lies between them."""
 OWN: dict[str, dict[str, Any]] = {
     "grpo": {"beta": 0.02, "iterations": 2, "adaptation": "full"},
@@ -39,7 +44,7 @@ def online_folder(root: Path, method: str, model: Path, **settings: Any) -> RunF
         "max_new_tokens": 12,
         "learning_rate": 2e-2,
         "sample_every": 10,
-        "checkpoint_every": CHECKPOINT,
+        "checkpoint_every": STEPS,
         **OWN[method],
     }
     folder = training_folder(root, method, model, **{**defaults, **settings})
@@ -53,30 +58,20 @@ def trained(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     """One run of each method, side by side."""
     root = tmp_path_factory.mktemp("online")
     folders = {method: online_folder(root / method, method, tiny_model) for method in METHODS}
-    return _ended(folders)
-
-
-@pytest.fixture(scope="module")
-def resumed(trained: dict[str, Ended], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
-    """The same runs as if they had been killed after the checkpoint."""
-    root = tmp_path_factory.mktemp("resumed")
-    folders = {}
-    for method in METHODS:
-        folder = RunFolder(shutil.copytree(trained[method].folder.root, root / method))
-        shutil.rmtree(folder.checkpoints / f"checkpoint-{STEPS}")
-        shutil.rmtree(folder.model)
-        folder.events.unlink()
-        folders[method] = folder
-    return _ended(folders)
-
-
-def _ended(folders: dict[str, RunFolder]) -> dict[str, Ended]:
-    processes = {method: start(method, folder.root) for method, folder in folders.items()}
+    processes = {method: start(method, folder.root, cold=True) for method, folder in folders.items()}
     ended = {}
     for method, folder in folders.items():
         code, errors = finish(processes[method])
         ended[method] = Ended(folder, code, errors, events(folder))
     return ended
+
+
+@pytest.fixture(scope="module")
+def resumed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
+    """The same runs, stopped on the way and resumed."""
+    root = tmp_path_factory.mktemp("resumed")
+    folders = {method: online_folder(root / method, method, tiny_model) for method in METHODS}
+    return {method: stopped_and_resumed_here(folders[method], method, STOPPED) for method in METHODS}
 
 
 def drawn_at(method: str) -> list[int]:
@@ -120,12 +115,14 @@ def test_a_resumed_run_is_the_run_it_would_have_been(
     trained: dict[str, Ended], resumed: dict[str, Ended], method: str
 ) -> None:
     again = resumed[method]
-    assert again.code == 0, again.errors
-    assert of_kind(again.events, "control")[0]["done"] == f"resuming from step {CHECKPOINT}"
+    assert again.code == 0
+    assert [row["done"] for row in of_kind(again.events, "control")] == [
+        f"saved and verified the checkpoint of step {STOPPED}",
+        f"resuming from step {STOPPED}",
+    ]
     for key in ("loss", "reward", "kl", "completions/mean_length", "num_tokens"):
         expected = values(trained[method].events, key)
-        rest = {step: value for step, value in expected.items() if step > CHECKPOINT}
-        assert values(again.events, key) == pytest.approx(rest, rel=1e-4, abs=1e-5), key
+        assert values(again.events, key) == pytest.approx(expected, rel=1e-4, abs=1e-5), key
     for key in ("heldout/reward", "kl/sequence"):
         last = values(trained[method].events, key)[STEPS]
         assert values(again.events, key)[STEPS] == pytest.approx(last, rel=1e-4, abs=1e-4), key
@@ -189,3 +186,16 @@ def test_the_fixed_prompts_are_answered_and_rewarded(trained: dict[str, Ended], 
     means = values(found, "samples/reward")
     both = [one["reward"] for one in (*samples(found, 0), *samples(found, 1)) if one["step"] == STEPS]
     assert means[STEPS] == pytest.approx(sum(both) / 2)
+
+
+def test_vllm_that_is_not_installed_is_one_line_before_anything_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rlft_tui.jobs.online.find_spec", lambda name: None)
+    spec = GrpoSpec(id="run", model=ModelSource(name="tiny", path="/tiny"), dataset="abc", vllm=True)
+    job: Any = SimpleNamespace(folder=RunFolder(tmp_path))
+    with pytest.raises(UnavailableError) as caught:
+        Grpo().check(job, spec, [])
+    assert str(caught.value) == (
+        "vllm needs the package, which is not installed. pip install 'trl[vllm]', or leave vllm off"
+    )

@@ -21,7 +21,7 @@ from rlft_tui.runs.run_spec import parse_spec
 from rlft_tui.runs.specs.training import TrainingSpec
 
 Row = dict[str, float]
-METHODS = ("sft", "reward", "dpo", "kto", "grpo", "rloo")
+METHODS = ("sft", "reward", "dpo", "kto", "ppo", "grpo", "rloo")
 
 
 def spec(method: str = "dpo", **more: Any) -> TrainingSpec:
@@ -67,7 +67,16 @@ def healthy(method: str, seed: int, steps: int = 100) -> list[Row]:
                 "completions/mean_length": 48 + 10 * share + noise.gauss(0, 6),
                 "kl": abs(noise.gauss(0, 0.02)) + 0.1 * share,
             }
-        if step % 10 == 0:
+        if method == "ppo":
+            row["loss"] = noise.gauss(0, 0.05)
+            row |= {
+                "reward": 0.2 + 0.5 * share + noise.gauss(0, 0.1),
+                "completions/mean_length": 40 + 10 * share + noise.gauss(0, 5),
+                "completions/distinct_2": 0.9 - 0.1 * share + noise.gauss(0, 0.03),
+                "completions/twins": noise.choice((0.0, 0.0, 0.03)),
+                "kl/sequence": 6 * share + noise.gauss(0, 0.5),
+            }
+        elif step % 10 == 0:
             row |= {
                 "kl/sequence": 6 * share + noise.gauss(0, 1.0),
                 "samples/tokens": min(64.0, max(4.0, 45 + noise.gauss(0, 12))),
@@ -108,6 +117,12 @@ def ramp(key: str, first: float, last: float, count: int = 40) -> list[Row]:
         ("grpo", ramp("entropy", 2.0, 0.1), "entropy collapse"),
         ("grpo", over(healthy("grpo", 0), 30, frac_reward_zero_std=1.0), "no variance"),
         ("dpo", ramp("rewards/chosen", 0, -4), "chosen falling"),
+        ("ppo", over(healthy("ppo", 0), 20, loss=math.nan), "loss not finite"),
+        ("ppo", ramp("kl/sequence", 0, 25), "kl critical"),
+        ("ppo", ramp("entropy", 2.0, 0.1), "entropy collapse"),
+        ("ppo", ramp("completions/mean_length", 20, 90), "length drift"),
+        ("ppo", ramp("completions/twins", 0.0, 0.9, 8), "repetition"),
+        ("ppo", [{"reward": 0.3 + 0.01 * (-1) ** at} for at in range(60)], "no progress"),
         ("grpo", ramp("completions/mean_length", 20, 90), "length drift"),
         ("grpo", ramp("completions/mean_length", 60, 10), "length drift"),
         ("dpo", ramp("samples/tokens", 12, 60, 8), "length drift"),

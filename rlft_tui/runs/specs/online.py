@@ -30,6 +30,11 @@ class OnlineSpec(PolicySpec):
     """Of the answers that are learnt from."""
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     """Nucleus of the answers that are learnt from."""
+    vllm: bool = False
+    """Draw the answers that are learnt from with vLLM, beside the policy on its GPU; needs the package. Its
+    probabilities are not the policy's to the last digit, so neither are two runs of one seed."""
+    vllm_memory: float = Field(default=0.3, gt=0.0, lt=1.0)
+    """Share of the GPU's memory that vLLM takes."""
     iterations: int = Field(default=1, ge=1)
     """Optimiser steps on the same answers."""
     clip: float = Field(default=0.2, gt=0.0, lt=1.0)

@@ -16,6 +16,7 @@ from rlft_tui.runs.run_event import RunEvent
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.specs.base import ModelSource
 from tests.conftest import wait_for
+from tests.jobs.job_here import stopped_and_resumed_here
 from tests.jobs.job_process import (
     JOB_SECONDS,
     events,
@@ -55,7 +56,7 @@ def ppo_folder(root: Path, model: Path | ModelSource, **settings: Any) -> RunFol
 def whole(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """A run left alone."""
     folder = ppo_folder(tmp_path_factory.mktemp("ppo") / "whole", tiny_model)
-    code, errors = finish(start("ppo", folder.root))
+    code, errors = finish(start("ppo", folder.root, cold=True))
     return Ended(folder, code, errors, events(folder))
 
 
@@ -126,6 +127,16 @@ def test_killed_and_resumed_it_goes_on_bit_for_bit(whole: Ended, killed: Ended) 
     theirs = load_file(whole.folder.model / "adapter_model.safetensors")
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_stopped_and_resumed_it_goes_on_bit_for_bit(whole: Ended, tiny_model: Path, tmp_path: Path) -> None:
+    stopped = stopped_and_resumed_here(ppo_folder(tmp_path / "stopped", tiny_model), "ppo", 3)
+    assert stopped.code == 0
+    assert [row["done"] for row in of_kind(stopped.events, "control")] == [
+        "saved and verified the checkpoint of step 3",
+        "resuming from step 3",
+    ]
+    assert numbers(stopped.events) == numbers(whole.events)
 
 
 def test_bad_settings_are_refused_in_one_line(tiny_model: Path, tmp_path: Path) -> None:
