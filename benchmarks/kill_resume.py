@@ -1,5 +1,7 @@
 """SIGKILL at random moments, half of them while a checkpoint is being written: always resumable?
 
+A quarter of the kills comes at any moment from the start on, another after the first step.
+
 A tiny random Llama, a checkpoint at every step. The same run is killed again and again and resumed
 in the same folder; each resume must go on from a checkpoint that verifies, and the trace of losses
 that is left in the end must be that of a run that nobody killed.
@@ -21,6 +23,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +40,10 @@ from tests.tiny_model import make_tiny_model
 
 STEPS = 200
 SECONDS = 2.0
-"""A kill comes so long after the start at most; one that waits for a checkpoint, after the first step."""
+"""A kill comes so long at most after what it waits for: the start, or the attempt's first step."""
+WHEN = ("start", "checkpoint", "training", "checkpoint")
+"""What the kills wait for, in turns."""
+MOMENTS = ("checkpoint", "training", "start")
 EVERY_STEP = {"checkpoint_every": 1, "learning_rate": 1e-3, "evaluate": False}
 ANSWERS = {"max_new_tokens": 6, "answers_every": 0}
 OWN: dict[str, dict[str, Any]] = {
@@ -84,8 +91,8 @@ def main() -> None:
         importlib.import_module(library)
     print(f"Tiny random Llama, {STEPS} steps, a checkpoint at each; each run was killed {kills} times.\n")
     print(
-        "| method | killed while a checkpoint was half written | at another moment | resumed from a "
-        "checkpoint | half-written ones skipped | largest difference of a loss from the unkilled run |"
+        "| method | killed while a checkpoint was half written | between two | before the first step "
+        "| half-written ones skipped | largest difference of a loss from the unkilled run |"
     )
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
@@ -100,7 +107,7 @@ def _row(root: Path, method: str, model: Path, kills: int) -> str:
     if method != "reward":
         plan["sample_every"] = 0
     folder = training_folder(root / "killed", method, model, **plan)
-    moments = Counter(kill(folder, method, chance, halfway=number % 2 == 1) for number in range(kills))
+    moments = Counter(kill(folder, method, chance, WHEN[number % len(WHEN)]) for number in range(kills))
     train(folder, method)
     whole = training_folder(root / "whole", method, model, **{**plan, "checkpoint_every": STEPS})
     train(whole, method)
@@ -108,9 +115,8 @@ def _row(root: Path, method: str, model: Path, kills: int) -> str:
     if list(expected) != list(range(1, STEPS + 1)) or set(found) != set(expected):
         raise RlftError(f"{method}: steps are missing: {sorted(set(range(1, STEPS + 1)) - set(found))}")
     apart = max(abs(found[step] - expected[step]) for step in expected)
-    resumes = sum(row["asked"] == "resume" for row in of_kind(events(folder), "control"))
     skipped = sum(not row["verified"] for row in of_kind(events(folder), "checkpoint"))
-    return f"| {method} | {moments[True]} | {moments[False]} | {resumes} | {skipped} | {apart:.1e} |"
+    return f"| {method} | {' | '.join(str(moments[one]) for one in MOMENTS)} | {skipped} | {apart:.1e} |"
 
 
 def train(folder: RunFolder, method: str) -> None:
@@ -120,40 +126,46 @@ def train(folder: RunFolder, method: str) -> None:
         raise RlftError(f"{method} could not be gone on with: {attempt.last_line()}")
 
 
-def kill(folder: RunFolder, method: str, chance: random.Random, *, halfway: bool) -> bool:
-    """Start or resume it and kill it; whether a checkpoint was half written then.
-
-    ``halfway``: wait for such a moment in its training; any moment from its start on otherwise.
-    """
+def kill(folder: RunFolder, method: str, chance: random.Random, when: str) -> str:
+    """Start or resume it and kill it then; which of the moments it was."""
     reader = EventReader(folder.events)
     list(reader.read())
+    began = time.time_ns()
     attempt = Attempt.start(folder, method)
-    if halfway:
-        while not any(event.kind == "metrics" and event.fields["step"] for event in reader.read()):
-            _still_runs(attempt, method)
-            time.sleep(0.02)
+
+    def trained() -> bool:
+        return any(event.kind == "metrics" and event.fields["step"] for event in reader.read())
+
+    if when != "start":
+        _wait(trained, attempt, method)
     time.sleep(chance.uniform(0.0, SECONDS))
-    while halfway and not half_written(folder):
-        _still_runs(attempt, method)
-        time.sleep(0.0005)
-    half = half_written(folder)
+    if when == "checkpoint":
+        _wait(lambda: half_written(folder, began), attempt, method)
+    half = half_written(folder, began)
     os.kill(attempt.pid, signal.SIGKILL)
     if attempt.finish() != -signal.SIGKILL:
         raise RlftError(
             f"{method} ended before it could be killed: {attempt.last_line()}", remedy="Raise STEPS"
         )
-    return half
+    return "checkpoint" if half else "training" if when != "start" or trained() else "start"
 
 
-def half_written(folder: RunFolder) -> bool:
-    """Whether the newest checkpoint has no manifest yet."""
+def half_written(folder: RunFolder, since: int) -> bool:
+    """Whether the newest checkpoint has no manifest, and was written to since then (nanoseconds): what
+    an earlier kill left is not meant."""
     found = [(int(path.name.split("-")[1]), path) for path in folder.checkpoints.glob("checkpoint-*")]
-    return bool(found) and not (max(found)[1] / MANIFEST).exists()
+    if not found or ((newest := max(found)[1]) / MANIFEST).exists():
+        return False
+    with suppress(FileNotFoundError):
+        return any(path.stat().st_mtime_ns > since for path in (newest, *newest.iterdir()))
+    return False
 
 
-def _still_runs(attempt: Attempt, method: str) -> None:
-    if attempt.ended():
-        raise RlftError(f"{method} ended by itself: {attempt.last_line()}")
+def _wait(reached: Callable[[], bool], attempt: Attempt, method: str) -> None:
+    while not reached():
+        if attempt.ended():
+            raise RlftError(f"{method} ended by itself: {attempt.last_line()}")
+        time.sleep(0.0005)
 
 
 def _become(module: str, folder: RunFolder, output: Path) -> None:
