@@ -38,7 +38,13 @@ SETTINGS = {
     "checkpoint_every": 1000,
     "threads": 1,
 }
-ONLINE = {"batch_size": 8, "generations": 4, "max_new_tokens": 24, "rewards": bare_online.REWARDS}
+ONLINE = {
+    "batch_size": 8,
+    "generations": 4,
+    "max_new_tokens": 24,
+    "rewards": bare_online.REWARDS,
+    "evaluate_prompts": 4,
+}
 # At the first step on its answers GRPO's loss is their mean advantage, about 0 whatever was drawn.
 OWN = {"grpo": {"beta": 0.02, "iterations": 2}}
 
