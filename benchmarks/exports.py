@@ -6,15 +6,19 @@ answered greedily by the original and by what reads the export. Each export's ow
 something at the end. q4_k_m is among them where llama-cpp-python is installed, else q4_1 stands in.
 
 python -m benchmarks.exports [STEPS] [FORMAT[:QUANT] …]
+python -m benchmarks.exports WORKSPACE RUN [FORMAT[:QUANT] …]     a run that there is, instead of a new one
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -62,34 +66,43 @@ def says(export: Export) -> str:
     return f"failed: {lines[-1]}" if done.returncode else " ".join(lines)
 
 
+def compare(rlft: Commands, run: dict[str, Any], forms: Sequence[str]) -> None:
+    """Export the run's model in each format, and print what the proofs say."""
+    held_out = [key for key in run["first"] if key.startswith("heldout/")]
+    print(
+        f"SmolLM2-135M after {run['step']} steps of {run['method'].upper()} "
+        f"({change(run, [*held_out, 'loss'])}). Twenty prompts, the original computed in fp32.\n"
+    )
+    print(
+        "| format | MB | read back by | template, end, tokens the same | same whole answers "
+        "| same next token, % | largest logit difference | mean KL, nats/token | tokens/s | original |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    made = []
+    for form in forms:
+        made.append(written(rlft, run["output_model"], form))
+        print(line(made[-1]), flush=True)
+    print(f"\nEach export's generate.py, asked “{QUESTION}”:\n")
+    for export in made:
+        print(f"- {export.form} {export.quant or export.dtype}: {says(export)}", flush=True)
+        if export.proof and export.proof.note:
+            print(f"  ({export.proof.note})")
+
+
 def main() -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
     small_model()
-    steps = sys.argv[1] if len(sys.argv) > 1 else "20"
+    told = sys.argv[1:]
+    if told and Path(told[0]).is_dir():
+        rlft = Commands(Path(told[0]))
+        compare(rlft, json.loads(rlft("runs", "show", told[1], "--json")), told[2:] or formats())
+        return
     with tempfile.TemporaryDirectory() as scratch:
         workspace = Path(scratch) / "workspace"
         rlft = Commands(workspace)
         prepare(rlft, workspace)
-        run = train(rlft, "dpo", {"max_steps": steps})
-        held_out = [key for key in run["first"] if key.startswith("heldout/")]
-        print(
-            f"SmolLM2-135M after {steps} steps of DPO (preset quick): held out, {change(run, held_out)}.\n"
-            f"Twenty prompts, the original computed in fp32.\n"
-        )
-        print(
-            "| format | MB | read back by | template, end, tokens the same | same whole answers "
-            "| same next token, % | largest logit difference | mean KL, nats/token | tokens/s | original |"
-        )
-        print("|---|---|---|---|---|---|---|---|---|---|")
-        made = []
-        for form in sys.argv[2:] or formats():
-            made.append(written(rlft, run["output_model"], form))
-            print(line(made[-1]), flush=True)
-        print(f"\nEach export's generate.py, asked “{QUESTION}”:\n")
-        for export in made:
-            print(f"- {export.form} {export.quant or export.dtype}: {says(export)}", flush=True)
-            if export.proof and export.proof.note:
-                print(f"  ({export.proof.note})")
+        run = train(rlft, "dpo", {"max_steps": told[0] if told else "20"})
+        compare(rlft, run, told[1:] or formats())
         rlft("server", "stop")
 
 

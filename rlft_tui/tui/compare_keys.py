@@ -62,7 +62,7 @@ _OWN = (
     ("r", "restart", "new conversation", "compare.restart", "Forget the turns so far"),
     ("x", "blind", "blind", "compare.blind", "Hide or show names; before answers are asked for"),
     ("left_square_bracket", "prompt_before", "prompt before", "compare.back", "Back to the prompt before"),
-    ("y", "standing", "standing", "compare.standing", "How the models stand since the screen was opened"),
+    ("W", "standing", "standing", "compare.standing", "How the models stand since the screen was opened"),
 )  # fmt: skip
 
 _TOKENS = (
@@ -75,7 +75,10 @@ _TOKENS = (
 
 
 def _own(rows: tuple[tuple[str, str, str, str, str], ...], *, show: bool = True) -> list[BindingType]:
-    return [Binding(key, do, word, id=name, tooltip=tip, show=show) for key, do, word, name, tip in rows]
+    return [
+        Binding(key, do, word, id=name, tooltip=tip, show=show, key_display=key if key.isupper() else None)
+        for key, do, word, name, tip in rows
+    ]
 
 
 def _from_label() -> list[Binding]:
@@ -118,7 +121,6 @@ COMPARE_LAYOUTS: dict[str, dict[str, str]] = {
     "right-hand": {
         "compare.options": "a",
         "compare.tokens": "w",
-        "compare.standing": "ctrl+y",
         "compare.token": "right",
         "compare.token_before": "left",
         "compare.unlikely": "greater_than_sign",
