@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.modeling_layers import GenericForSequenceClassification
 
 from rlft_tui.datasets.rows import Conversation
 from rlft_tui.errors import RlftError
+from rlft_tui.jobs.batch_decoding import takes_slots
 from rlft_tui.jobs.model_loading import check_adapter_folder, first_line
+from rlft_tui.jobs.shared_prefix import after_shared, shared_length
 from rlft_tui.jobs.tokenizer_loading import load_tokenizer
 from rlft_tui.jobs.trainable import load_model
 
@@ -69,19 +72,25 @@ def scores_of(model: Any, ids: list[list[int]], pad_id: int, batch_size: int) ->
     """The model's score for each list of token ids, in the order given.
 
     Lists of like length share a batch, so little is spent on padding; it stands at the end, where
-    no token sees it.
+    no token sees it. What a batch begins with is read once.
     """
+    # Its subclasses are all models that write; a reader of whole texts sees what follows.
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    shares = isinstance(base, GenericForSequenceClassification) and takes_slots(base) and not model.training
     scores = [0.0] * len(ids)
     order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         width = max(len(ids[index]) for index in batch)
-        padded = [ids[index] + [pad_id] * (width - len(ids[index])) for index in batch]
+        common = shared_length([ids[index] for index in batch]) if shares else 0
+        padded = [ids[index][common:] + [pad_id] * (width - len(ids[index])) for index in batch]
         mask = [[1] * len(ids[index]) + [0] * (width - len(ids[index])) for index in batch]
+        beginning = torch.tensor([ids[batch[0]][:common]], dtype=torch.int64, device=model.device)
         logits = model(
             input_ids=torch.tensor(padded, device=model.device),
             attention_mask=torch.tensor(mask, device=model.device),
-            use_cache=False,
+            past_key_values=after_shared(model, beginning, len(batch)) if common else None,
+            use_cache=bool(common),
         ).logits
         for index, value in zip(batch, logits[:, 0].float().tolist(), strict=True):
             scores[index] = value

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rlft_tui.jobs.shared_prefix import shared_length
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -35,10 +37,6 @@ class Answer:
     @property
     def length(self) -> int:
         return len(self.prompt) + len(self.response)
-
-
-SHARED_AT_LEAST = 8
-"""Tokens that are worth a pass of their own through every layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +91,3 @@ def lay_out(
         (torch.arange(responses)[None] < counts[:, None]).to(device),
         torch.tensor([row * width + a.length - common - 1 for row, a in enumerate(answers)], device=device),
     )
-
-
-def shared_length(prompts: Sequence[Sequence[int]]) -> int:
-    """How many tokens all prompts begin with; 0 where sharing them is not worth it.
-
-    The last token of the shortest prompt is never among them: each answer needs a state of its own
-    before its first token.
-    """
-    if len(prompts) < 2:
-        return 0
-    common = 0
-    for tokens in zip(*(prompt[:-1] for prompt in prompts), strict=False):
-        if len(set(tokens)) > 1:
-            break
-        common += 1
-    return common if common >= SHARED_AT_LEAST else 0

@@ -8,7 +8,7 @@ scores the advantages.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from torch import Tensor
 from rlft_tui.jobs.ppo.advantages import gae, masked_mean, per_token_rewards, whiten
 from rlft_tui.jobs.ppo.answers import Answer
 from rlft_tui.jobs.ppo.kl import Estimator, kl_per_token
-from rlft_tui.jobs.ppo.policy import Policy
+from rlft_tui.jobs.ppo.policy import Policy, Reading
 from rlft_tui.jobs.ppo.ranks import ALONE, Ranks
 
 
@@ -33,6 +33,8 @@ class Readings:
     after: Tensor
     """(B,) value of the state after the last token."""
     entropy: Tensor
+    ahead: dict[tuple[int, ...], Reading] = field(default_factory=dict)
+    """Passes read with their graph, by places; each is taken out when it is learned from."""
 
     def kl(self, estimator: Estimator) -> Tensor:
         """(B, T) estimates of KL(policy || reference), nats."""
@@ -66,11 +68,17 @@ class Experience:
 
 @torch.no_grad()
 def read_all(
-    policy: Policy, answers: Sequence[Answer], groups: Iterable[list[int]], ranks: Ranks = ALONE
+    policy: Policy,
+    answers: Sequence[Answer],
+    groups: Iterable[list[int]],
+    ranks: Ranks = ALONE,
+    *,
+    ahead: Sequence[list[int]] = (),
 ) -> Readings:
     """Policy and reference over all answers, in passes over ``groups`` of their places.
 
-    Each of ``ranks`` reads its own groups, and all have the whole afterwards.
+    Each of ``ranks`` reads its own groups, and all have the whole afterwards. The graphs of those that
+    are ``ahead`` are kept.
 
     Which answers share a pass changes how sums are rounded; in bf16 that alone can move a ratio by
     a tenth. Given the passes that will be learned from first, the first ratios are 1 to the last bit.
@@ -79,20 +87,24 @@ def read_all(
     shape = (len(answers), width)
     mask, logprobs, reference, values, entropy = (torch.zeros(shape, device=policy.device) for _ in range(5))
     after = torch.zeros(len(answers), device=policy.device)
+    kept: dict[tuple[int, ...], Reading] = {}
     for group in groups:
         members = [answers[place] for place in group]
-        reading = policy.read(members, entropy=True)
+        with torch.set_grad_enabled(group in ahead):
+            reading = policy.read(members, entropy=True, entropy_learns=False)
+        if group in ahead:
+            kept[tuple(group)] = reading
         layout = reading.layout
         here = torch.tensor(group, device=policy.device)[:, None], torch.arange(layout.mask.shape[1])
         mask[here] = layout.mask.float()
-        logprobs[here] = layout.rows(reading.logprobs)
-        values[here] = layout.rows(reading.values)
+        logprobs[here] = layout.rows(reading.logprobs.detach())
+        values[here] = layout.rows(reading.values.detach())
         reference[here] = layout.rows(policy.reference_logprobs(members))
         assert reading.entropy is not None
         entropy[here] = layout.rows(reading.entropy)
-        after[here[0][:, 0]] = reading.after
+        after[here[0][:, 0]] = reading.after.detach()
     ranks.add((mask, logprobs, reference, values, after, entropy))
-    return Readings(answers, mask, logprobs, reference, values, after, entropy)
+    return Readings(answers, mask, logprobs, reference, values, after, entropy, kept)
 
 
 def make_experience(

@@ -110,8 +110,17 @@ def _same(module: Any) -> bool:
 
 
 def _rms_norm(module: Any, x: Tensor) -> Tensor:
+    if not torch.is_grad_enabled():
+        return _normed(x, module.weight, module.variance_epsilon)[0]
     normed: Tensor = _RmsNorm.apply(x, module.weight, module.variance_epsilon)
     return normed
+
+
+def _normed(x: Tensor, weight: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """The normalised x, and what each token was scaled by."""
+    wide = x.float()
+    scale = torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + epsilon)
+    return weight * (wide.mul_(scale).to(x.dtype) if wide is not x else wide * scale), scale
 
 
 class _RmsNorm(torch.autograd.Function):
@@ -119,10 +128,9 @@ class _RmsNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-        wide = x.float()
-        scale = torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + epsilon)
+        normed, scale = _normed(x, weight, epsilon)
         ctx.save_for_backward(x, weight, scale)
-        return weight * wide.mul_(scale).to(x.dtype) if wide is not x else weight * (wide * scale)
+        return normed
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:

@@ -174,9 +174,10 @@ def _backward(
 ) -> None:
     """Forward and backward over a few answers, noted in ``passed``."""
     readings = experience.readings
-    reading = policy.read(
-        [readings.answers[place] for place in group], entropy=settings.entropy_coefficient != 0
-    )
+    wants_entropy = settings.entropy_coefficient != 0
+    reading = readings.ahead.pop(tuple(group), None)
+    if reading is None:
+        reading = policy.read([readings.answers[place] for place in group], entropy=wants_entropy)
     layout = reading.layout
     rows = torch.tensor(group, device=policy.device)
     old, old_values, advantages, returns = (
@@ -186,7 +187,7 @@ def _backward(
     actor = policy_loss(reading.logprobs, old, advantages, clip=settings.clip, dual_clip=settings.dual_clip)
     critic = value_loss(reading.values, old_values, returns, clip=settings.clip_value)
     loss = actor.loss.sum() + settings.value_coefficient * critic.loss.sum()
-    if reading.entropy is not None:
+    if reading.entropy is not None and wants_entropy:
         loss = loss - settings.entropy_coefficient * reading.entropy.sum()
     (loss / tokens).backward()
 

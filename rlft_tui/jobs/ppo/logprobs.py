@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-CHUNK_LOGITS = 1 << 23
-"""Logits computed at a time: 32 MB in float32."""
+CHUNK_LOGITS = 1 << 22
+"""Logits computed at a time: 16 MB in float32."""
+CACHED_LOGITS = 1 << 19
+"""Of these, as many as a CPU takes through the softmax at a time, so that they stay in its cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +47,17 @@ def token_logprobs(
     *,
     temperature: float = 1.0,
     entropy: bool = False,
+    entropy_learns: bool = True,
     chunk_logits: int = CHUNK_LOGITS,
 ) -> TokenScores:
     """Scores of ``targets`` (tokens,) under the states (tokens, hidden) *before* them.
 
     Logits are computed in the states' type (autocast's where it is on), everything
     after them in float32. The temperature divides the logits, as in sampling.
-    Differentiable in states, weight and bias; the entropy only where it was asked for.
+    Differentiable in states, weight and bias; the entropy only where ``entropy_learns``.
     """
     logprobs, entropies = _TokenScores.apply(
-        states, targets, layer.weight, layer.bias, temperature, entropy, chunk_logits
+        states, targets, layer.weight, layer.bias, temperature, entropy, entropy_learns, chunk_logits
     )
     return TokenScores(logprobs, entropies if entropy else None)
 
@@ -77,6 +80,7 @@ class _TokenScores(torch.autograd.Function):
         bias: Tensor | None,
         temperature: float,
         entropy: bool,
+        entropy_learns: bool,
         chunk_logits: int,
     ) -> tuple[Tensor, Tensor]:
         device = states.device.type
@@ -88,23 +92,25 @@ class _TokenScores(torch.autograd.Function):
         logprobs = states.new_empty(len(states), dtype=wide)
         entropies = states.new_zeros(len(states), dtype=wide)
         of_logprob = states.new_empty(states.shape, dtype=wide) if keep else None
-        of_entropy = states.new_empty(states.shape, dtype=wide) if keep and entropy else None
+        of_entropy = (
+            states.new_empty(states.shape, dtype=wide) if keep and entropy and entropy_learns else None
+        )
         rows = max(1, chunk_logits // weight.shape[0])
         with torch.autocast(device, enabled=False):
             for start in range(0, len(states), rows):
                 part = slice(start, start + rows)
-                logp = _logits(states[part].to(compute), matrix, bias, temperature).log_softmax(dim=-1)
-                logprobs[part] = logp.gather(1, targets[part, None])[:, 0]
-                if not keep and not entropy:
-                    continue
-                p = logp.exp() if entropy else logp.exp_()
-                if entropy:
-                    entropies[part] = -torch.linalg.vecdot(p, logp)
+                p = functional.linear(states[part].to(compute), matrix, _like(bias, matrix))
+                slope = torch.empty_like(p) if of_entropy is not None else None
+                _softmax(
+                    p, targets[part], temperature, logprobs[part], entropies[part] if entropy else None, slope
+                )
                 if of_entropy is not None:
-                    slope = p * (logp + entropies[part, None])
-                    of_entropy[part] = -(slope.to(compute) @ matrix) / temperature
+                    of_entropy[part] = -(slope @ matrix) / temperature
                 if of_logprob is not None:
-                    of_logprob[part] = (matrix[targets[part]] - p.to(compute) @ matrix) / temperature
+                    of_logprob[part] = (matrix[targets[part]] - p @ matrix) / temperature
+        if not entropy_learns:
+            ctx.mark_non_differentiable(entropies)
+            entropy = False
         ctx.temperature, ctx.rows, ctx.compute, ctx.entropy = temperature, rows, compute, entropy
         ctx.states_dtype, ctx.learns_layer = states.dtype, learns_layer
         ctx.save_for_backward(
@@ -120,12 +126,12 @@ class _TokenScores(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         d_logprobs, d_entropies = grads
         if ctx.learns_layer:
-            return (*_with_layer(ctx, d_logprobs, d_entropies), None, None, None)
+            return (*_with_layer(ctx, d_logprobs, d_entropies), None, None, None, None)
         of_logprob, of_entropy = ctx.saved_tensors
         d_states = d_logprobs[:, None] * of_logprob
         if of_entropy is not None:
             d_states = d_states + d_entropies[:, None] * of_entropy
-        return d_states.to(ctx.states_dtype), None, None, None, None, None, None
+        return d_states.to(ctx.states_dtype), None, None, None, None, None, None, None
 
 
 def _with_layer(
@@ -154,7 +160,37 @@ def _with_layer(
     return d_states, None, d_weight, d_bias
 
 
+def _softmax(
+    logits: Tensor,
+    targets: Tensor,
+    temperature: float,
+    logprobs: Tensor,
+    entropies: Tensor | None,
+    slope: Tensor | None,
+) -> None:
+    """Put probabilities in the place of logits (rows, vocabulary), and the targets' log-probabilities, the
+    entropies and p (log p + H) into the other tensors."""
+    rows = max(1, CACHED_LOGITS // logits.shape[1]) if logits.device.type == "cpu" else len(logits)
+    for start in range(0, len(logits), rows):
+        few = slice(start, start + rows)
+        logp = _wide(logits[few], temperature).log_softmax(dim=-1)
+        logprobs[few] = logp.gather(1, targets[few, None])[:, 0]
+        p = logp.exp()
+        if entropies is not None:
+            entropies[few] = -torch.linalg.vecdot(p, logp)
+            if slope is not None:
+                slope[few] = logp.add_(entropies[few, None]).mul_(p)
+        logits[few] = p
+
+
 def _logits(states: Tensor, matrix: Tensor, bias: Tensor | None, temperature: float) -> Tensor:
-    logits = functional.linear(states, matrix, None if bias is None else bias.to(matrix.dtype))
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return logits.div_(temperature) if temperature != 1.0 else logits
+    return _wide(functional.linear(states, matrix, _like(bias, matrix)), temperature)
+
+
+def _wide(logits: Tensor, temperature: float) -> Tensor:
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return wide / temperature if temperature != 1.0 else wide
+
+
+def _like(bias: Tensor | None, matrix: Tensor) -> Tensor | None:
+    return None if bias is None else bias.to(matrix.dtype)

@@ -82,7 +82,9 @@ class Policy:
         with self.precision():
             _check_output_layer(base, self._trunk, self._layer(self._output))
 
-    def read(self, answers: Sequence[Answer], *, entropy: bool = False) -> Reading:
+    def read(
+        self, answers: Sequence[Answer], *, entropy: bool = False, entropy_learns: bool = True
+    ) -> Reading:
         """Log-probabilities and values of the answers' tokens, differentiable outside ``no_grad``."""
         layout = self._lay_out(answers)
         with self.precision(), training(self._checkpointed):
@@ -93,6 +95,7 @@ class Policy:
                 self._layer(self._output),
                 temperature=self.temperature,
                 entropy=entropy,
+                entropy_learns=entropy_learns,
             )
             if VALUE in self._names:
                 with self.adapters.using(VALUE):

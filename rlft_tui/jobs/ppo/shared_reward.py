@@ -20,10 +20,10 @@ from rlft_tui.errors import RlftError
 from rlft_tui.jobs.method import Setup
 from rlft_tui.jobs.model_loading import check_adapter_folder
 from rlft_tui.jobs.online import model_loader
-from rlft_tui.jobs.ppo.answers import shared_length
 from rlft_tui.jobs.ppo.policy import Policy
 from rlft_tui.jobs.reward_functions import ConversationScorer
 from rlft_tui.jobs.reward_scoring import conversation_ids
+from rlft_tui.jobs.shared_prefix import shared_length
 from rlft_tui.runs.specs.base import ModelSource
 from rlft_tui.runs.specs.ppo import PpoSpec
 

@@ -6,6 +6,7 @@ section 3.4, each step in the module that its name says.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -124,8 +125,10 @@ class Trainer:
         answers, judgements = [drawn[index] for index in kept], [said[index] for index in kept]
         with timed(seconds, "score"):
             first = self.learning.passes(answers, spec.seed, number, epoch=0)
-            mine = [group for step in first for group in self.ranks.share(step)]
-            readings = read_all(self.policy, answers, mine, self.ranks)
+            mine = [self.ranks.share(step) for step in first]
+            readings = read_all(
+                self.policy, answers, itertools.chain(*mine), self.ranks, ahead=self._ahead(mine[0])
+            )
         scores = self.shaping.shape([one.total for one in judgements], [answer.ended for answer in answers])
         beta = self.controller.coefficient
         experience = make_experience(
@@ -176,6 +179,11 @@ class Trainer:
                 return None
             found.update(zip(range(rank, len(places), self.ranks.size), part, strict=True))
         return [found[index] for index in range(len(places))]
+
+    def _ahead(self, groups: list[list[int]]) -> list[list[int]]:
+        """Of the first step's passes, those read once for scores and gradients both: its only one, so that
+        no more is held than while learning."""
+        return groups if len(groups) == 1 and not self.learning.entropy_coefficient else []
 
     def state(self) -> dict[str, Any]:
         """Everything but the weights that the next update depends on."""

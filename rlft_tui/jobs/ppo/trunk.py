@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 from transformers.modeling_layers import GradientCheckpointingLayer
+
+from rlft_tui.jobs.shared_prefix import after_shared
 
 
 def last_states(trunk: Any, shared: Tensor, ids: Tensor) -> Tensor:
@@ -18,22 +19,11 @@ def last_states(trunk: Any, shared: Tensor, ids: Tensor) -> Tensor:
     What the rows share is read once, and each attends to its keys and values; its gradient is the sum
     of theirs.
     """
-    cache = _after_shared(trunk, shared, len(ids)) if shared.numel() else None
+    cache = after_shared(trunk, shared, len(ids)) if shared.numel() else None
     hidden: Tensor = trunk(
         input_ids=ids, past_key_values=cache, use_cache=cache is not None
     ).last_hidden_state
     return hidden
-
-
-def _after_shared(trunk: Any, ids: Tensor, rows: int) -> DynamicCache:
-    """Keys and values of (1, P) tokens, as so many rows that are views of one."""
-    cache = DynamicCache()
-    trunk(input_ids=ids, past_key_values=cache, use_cache=True)
-    layers: list[Any] = list(cache.layers)
-    for layer in layers:
-        layer.keys = layer.keys.expand(rows, -1, -1, -1)
-        layer.values = layer.values.expand(rows, -1, -1, -1)
-    return cache
 
 
 def checkpointed(trunk: Any) -> list[Any]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
 from rlft_tui.errors import RlftError
+from rlft_tui.jobs import reward_scoring
 from rlft_tui.jobs.ppo.shared_reward import SharedRewardModel, shared_adapters
-from rlft_tui.jobs.reward_scoring import RewardModel
+from rlft_tui.jobs.reward_scoring import RewardModel, scores_of
 from rlft_tui.jobs.trainable import load_model
 from rlft_tui.runs.specs.ppo import PpoSpec
 from tests.jobs.ppo.tiny_policy import answer, make_far, policy_of, spec_of
@@ -96,3 +98,15 @@ def test_an_adapter_without_a_head_is_no_reward_model(tiny_model: Path, judge: P
     policy, tokenizer = policy_of(spec(tiny_model, tmp_path))
     with pytest.raises(RlftError, match="no score head"):
         SharedRewardModel(policy, "reward_0", tmp_path, tokenizer)
+
+
+@torch.no_grad()
+def test_what_a_batch_begins_with_changes_no_score(tiny_model: Path) -> None:
+    model = load_model(str(tiny_model), "score", torch.float32, "cpu", "none").eval()
+    model.config.pad_token_id = 0
+    beginning = list(range(1, 21))
+    ids = [[*beginning, 30, 31], beginning, [*beginning, 0, 9, 40]]
+    with patch.object(reward_scoring, "after_shared", wraps=reward_scoring.after_shared) as read:
+        together = scores_of(model, ids, 0, 3)
+    assert read.call_args.args[1].tolist() == [beginning[:-1]]
+    assert together == pytest.approx([scores_of(model, [one], 0, 1)[0] for one in ids], abs=1e-5)

@@ -274,6 +274,32 @@ def test_the_learning_rate_follows_from_the_updates_number(
     assert [learning_rate_factor(spec, n, 4) for n in range(4)] == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize("settings", [{}, {"adaptation": "full"}], ids=["lora", "full"])
+def test_a_pass_read_ahead_is_learned_from_as_if_read_again(
+    tiny_model: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for again in (False, True):
+        trainer = trainer_of(spec_of(tiny_model, mini_batch_size=4, gradient_accumulation=1, **settings))
+        if again:
+            monkeypatch.setattr(trainer, "_ahead", lambda groups: [])
+        passes: list[int] = []
+        read = trainer.policy.read
+
+        def counted(answers: Sequence[Answer], read: Any = read, passes: Any = passes, **more: Any) -> Any:
+            passes.append(len(answers))
+            return read(answers, **more)
+
+        monkeypatch.setattr(trainer.policy, "read", counted)
+        update = trainer.update()
+        assert update is not None
+        assert not update.experience.readings.ahead
+        found.append((weights(trainer), passes))
+    assert found[0][1] == [4, 2, 2, 4, 2]
+    assert found[1][1] == [4, 2, 4, 2, 4, 2]
+    assert all(torch.equal(a, b) for a, b in zip(found[0][0], found[1][0], strict=True))
+
+
 def test_a_stop_while_answers_are_drawn_changes_nothing(tiny_model: Path) -> None:
     trainer = trainer_of(spec_of(tiny_model))
     before = weights(trainer)
