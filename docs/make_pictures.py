@@ -1,7 +1,7 @@
 """Take the README's pictures from the real workbench on a workspace that has been round the loop.
 
 rlft demo --headless                                   # makes such a workspace
-python docs/make_pictures.py [WORKSPACE]               # default: the demo's newest one
+python docs/make_pictures.py [WORKSPACE [NAME ...]]    # default: the demo's newest one, all pictures
 """
 
 from __future__ import annotations
@@ -57,8 +57,10 @@ async def picture(
 ) -> None:
     """Open one screen, wait until it is ready and save what it shows.
 
-    ``keys`` are pressed first, until ``then`` is shown.
+    ``keys`` are pressed first, until ``then`` is shown. Not one that was not asked for.
     """
+    if len(sys.argv) > 2 and name not in sys.argv[2:]:
+        return
     settings = replace(read_settings(workspace.settings), labeler="ada")
     app = RlftApp(workspace, settings, screen="home")
     async with app.run_test(size=size, notifications=True) as pilot:
