@@ -74,7 +74,6 @@ class Session:
         return client
 
     def _reach(self) -> WorkspaceClient:
-        spare_httpx_its_own_command_line()
         if self.remote is not None:
             from rlft_tui.client.remote import connect_remote
 
@@ -99,18 +98,8 @@ class Session:
         sys.stderr.flush()
 
 
-def spare_httpx_its_own_command_line() -> None:
-    """Called before httpx is imported: it would load click and rich for a command nobody runs here.
-
-    That is a quarter of the time that ``rlft labels stats`` takes. httpx expects the
-    import to fail where those two are not installed.
-    """
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-
-
 def find_server(workspace: Workspace) -> tuple[WorkspaceClient, Health] | None:
     """The workspace's server if it runs; starts none."""
-    spare_httpx_its_own_command_line()
     from rlft_tui.client.connection import find_server
 
     return find_server(workspace, timeout=10.0)
@@ -190,7 +179,7 @@ def table(
     headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "", wrap: bool = False
 ) -> str:
     """Columns lined up by terminal cells; on a terminal the last one is cut to fit, or wrapped."""
-    from rlft_tui.tui.widgets.cells import cell_width, fit
+    from rlft_tui.tui.widgets.cells import cell_width, fit, wrapped
     from rlft_tui.tui.widgets.harmless import harmless_line
 
     body = [[harmless_line(_cell(value)) for value in row] for row in rows]
@@ -214,15 +203,10 @@ def table(
     )
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most so many cells, broken at spaces; at least one."""
-    from rlft_tui.tui.widgets.cells import break_lines
-
-    return [text[start:end] for start, end in break_lines(text, width)] or [""]
-
-
 def beside(label: str, text: str) -> str:
     """The text after its label; on a terminal wrapped into the room there is, under its own beginning."""
+    from rlft_tui.tui.widgets.cells import wrapped
+
     lines = wrapped(text, max(20, _terminal_width() - len(label)))
     return ("\n" + " " * len(label)).join([label + lines[0], *lines[1:]])
 

@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 from urllib.parse import quote
 
-import httpx
 import msgspec
 
+from rlft_tui.client.lean_httpx import httpx
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
 
 API = "/api/v1"
