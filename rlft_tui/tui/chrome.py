@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -114,6 +115,11 @@ class KeyBar(_Bar):
     hint: reactive[str] = reactive("")
     """Shown in place of the keys while the next key has a special meaning."""
 
+    def __init__(self, names: Callable[[str], bool] = lambda _: True) -> None:
+        """``names``: whether a key's action is named now; its key works either way."""
+        super().__init__()
+        self._names = names
+
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self._look_again())
         self._shown: tuple[tuple[str, str, str], ...] = ()
@@ -135,7 +141,7 @@ class KeyBar(_Bar):
         keys: dict[str, tuple[str, str, str]] = {}
         for active in self.screen.active_bindings.values():
             binding: Binding = active.binding
-            if not binding.show or not active.enabled:
+            if not binding.show or not active.enabled or not self._names(binding.action.partition("(")[0]):
                 continue
             namespace = "app" if active.node is self.app else "screen"
             action = (

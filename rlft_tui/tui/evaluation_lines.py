@@ -106,7 +106,7 @@ def detail_lines(board: Board, row: BoardRow, cell: Cell | None) -> list[str]:
     ends = interval_text(one, share=row.is_share)
     failed = f" · {one.errors:,} could not be judged" if one.errors else ""
     said = (
-        f"{cell.model}: {cell_text(row, cell)}"
+        f"{run_text.cut(run_text.plain(cell.model), _MOST_TITLE)}: {cell_text(row, cell)}"
         + (f" · 95 % {ends}" if ends else "")
         + f" · n {one.n:,}{failed}"
     )
@@ -114,7 +114,8 @@ def detail_lines(board: Board, row: BoardRow, cell: Cell | None) -> list[str]:
     if change is not None and change.p is not None:
         scale = 100 if row.is_share else 1
         low, high = change.low, change.high
-        gap = "" if low is None or high is None else f"by {scale * low:+.3g} to {scale * high:+.3g} · "
+        unit = " points" if row.is_share else ""
+        gap = "" if low is None or high is None else f"by {scale * low:+.3g} to {scale * high:+.3g}{unit} · "
         corrected = ", Holm over all metrics" if board.compared > 1 else ""
         lines.append(f"{words(cell.standing)} · {gap}{p_text(change)}{corrected}")
     elif row.metric in ("win_rate", "lc_win_rate"):

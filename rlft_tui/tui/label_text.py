@@ -140,7 +140,7 @@ def end_text(session: LabelSession, undo: str) -> Content:
             ("b", "$text-accent bold"),
             "   freeze them into a data set\n    ",
             (undo, "$text-accent bold"),
-            f"{'':{max(1, 13 - len(undo))}}take the last one back\n\nNew pairs appear here by themselves.",
+            f"{'':{max(1, 12 - len(undo))}}take the last one back\n\nNew pairs appear here by themselves.",
         ]
     return Content.assemble(*lines)
 

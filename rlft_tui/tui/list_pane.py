@@ -205,11 +205,13 @@ class ListPane(Widget, can_focus=True):
 
 
 def fitting(columns: Columns, width: int) -> Columns:
-    """The first columns, as many as fit into ``width`` cells."""
+    """The first columns, as many as fit into ``width`` cells; the very first is made to fit."""
     kept: list[tuple[str, int]] = []
     room = width - 1
     for title, cells in columns:
         if cells > room:
+            if not kept:
+                kept.append((title, max(room, 1)))
             break
         kept.append((title, cells))
         room -= cells + GAP

@@ -58,15 +58,16 @@ def glance(series: Series) -> Glance:
 
 
 def row(
-    run: RunSummary, columns: Columns, now: float, *, metric: str, seen: Glance | None, marked: bool
+    run: RunSummary, columns: Columns, now: float, *, metric: str, seen: Glance | None, marked: bool | None
 ) -> Text:
-    """One run in the columns given."""
+    """One run in the columns given. ``marked``: None where no run is, and no room is left for marks."""
     seen = seen or Glance("", None)
     value = run_text.figure(run.metrics[metric]) if metric in run.metrics else run_text.headline(run)
     if metric not in run.metrics and metric != "loss":
         value = "–"
     open_alarms = unseen_alerts(run)
-    name = run_text.cut_middle(f"{'◆ ' if marked else ''}{run_text.plain(run.id)}", dict(columns)["run"])
+    mark = "" if marked is None else "◆ " if marked else "  "
+    name = mark + run_text.cut_middle(run_text.plain(run.id), dict(columns)["run"] - len(mark))
     values: Mapping[str, tuple[str, str]] = {
         "run": (name, "bold" if marked else "dim" if run.archived else ""),
         "status": (run_text.state(run) + (" !" if open_alarms else ""), run_text.STYLES[run.status]),

@@ -29,7 +29,8 @@ KIND_WORDS: dict[FeedbackKind, str] = {
 
 def guide_line() -> str:
     """What a score means, on one line."""
-    return " · ".join(f"{low:g}–{high:g} {word}" for low, high, word in GUIDE)
+    *steps, last = GUIDE
+    return "from " + " · ".join([*(f"{low:g} {word}" for low, _, word in steps), f"below: {last[2]}"])
 
 
 def score_of(kind: FeedbackKind, key: str, fine: float = 0.0) -> float | None:

@@ -9,6 +9,7 @@ from rlft_tui.config import read_settings
 from rlft_tui.errors import UnavailableError
 from rlft_tui.paths import Workspace
 from rlft_tui.tui.app import RlftApp
+from rlft_tui.tui.list_pane import fitting
 from tests.tui.workbench import drive, shows, text_of
 
 
@@ -43,3 +44,11 @@ def test_no_screen_says_that_there_is_nothing_before_it_has_looked(workspace: Wo
         drive(test)
     finally:
         answer.set()
+
+
+def test_a_list_keeps_its_first_column_however_narrow_the_terminal_is() -> None:
+    columns = (("run", 23), ("status", 12))
+    assert fitting(columns, 80) == columns
+    assert fitting(columns, 30) == columns[:1]
+    assert fitting(columns, 20) == (("run", 19),)
+    assert fitting(columns, 0) == (("run", 1),)

@@ -166,3 +166,10 @@ async def test_a_click_moves_and_a_double_click_chooses() -> None:
         assert app.window.cursor == 3
         await pilot.double_click(RowWindow, offset=(5, 4))
         await until(pilot, lambda: app.selected[-1:] == [(3, "row 3")])
+
+
+async def test_where_there_is_no_room_the_last_columns_go_and_the_others_stay_readable() -> None:
+    app = Table(5)
+    async with app.run_test(size=(18, 8)) as pilot:
+        await until(pilot, lambda: view(app.window)[1].endswith("row 0"))
+        assert view(app.window)[0].split() == ["number", "text"]

@@ -94,12 +94,16 @@ class WorkbenchScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield TopBar(self.KEY, self.bench.place, leader=not self.DIGITS_SWITCH)
         yield from self.body()
-        yield KeyBar()
+        yield KeyBar(self.in_key_bar)
         yield Static("Terminal too small: enlarge it", id="too-small", markup=False)
 
     def body(self) -> Iterable[Widget]:
         """The widgets between the two bars."""
         return ()
+
+    def in_key_bar(self, action: str) -> bool:
+        """Whether the key bar names this action now; its key works either way."""
+        return True
 
     def on_resize(self, event: events.Resize) -> None:
         columns, rows = self.MIN_SIZE

@@ -27,6 +27,7 @@ from rlft_tui.tui.evaluation_lines import (
 )
 from rlft_tui.tui.list_pane import ListPane, ListRow
 from rlft_tui.tui.screens.watching import WatchedListScreen
+from rlft_tui.tui.widgets.cells import wrapped
 from rlft_tui.tui.widgets.text_pane import TextPane
 from rlft_tui.tui.widgets.word_diff import diff_words, marked_pieces
 
@@ -34,6 +35,8 @@ LOOK_SECONDS = 5.0
 PATIENCE = 30.0
 """What took long to read is read again only after so many times as long."""
 MOST_ITEMS = 500
+NARROW = 110
+"""Columns under which what is said of a figure takes a line more."""
 READING_ITEMS = "reading items …"
 
 
@@ -85,6 +88,7 @@ class EvaluationsScreen(WatchedListScreen):
     DEFAULT_CSS = """
     EvaluationsScreen #board-head { height: 1; background: $surface; padding: 0 1; }
     EvaluationsScreen #figure { height: 3; background: $surface; padding: 0 1; }
+    EvaluationsScreen.-narrow #figure { height: 4; }
     EvaluationsScreen #pages { height: 1fr; }
     EvaluationsScreen #item-list { height: 1fr; max-height: 35%; }
     EvaluationsScreen #item-prompt { height: auto; max-height: 4; background: $surface; padding: 0 1; }
@@ -153,6 +157,7 @@ class EvaluationsScreen(WatchedListScreen):
         board = self.board
         if board is None:
             return
+        self.set_class(self.size.width < NARROW, "-narrow")
         at = layout(board, self.size.width, self._chosen)
         self.pane.show(
             [ListRow(row.key, row_line(board, row, at)) for row in board.rows],
@@ -173,9 +178,9 @@ class EvaluationsScreen(WatchedListScreen):
         if board is None or found is None:
             self.say("#figure", "")
             return
-        width = self.size.width - 2
-        lines = detail_lines(board, *found)
-        self.say("#figure", "\n".join(run_text.cut(run_text.plain(line), width) for line in lines))
+        told = [run_text.plain(line) for line in detail_lines(board, *found)]
+        lines = [part for line in told for part in wrapped(line, self.size.width - 2)]
+        self.say("#figure", "\n".join(lines))
 
     def _paint_items(self) -> None:
         rows = []
@@ -245,7 +250,8 @@ class EvaluationsScreen(WatchedListScreen):
             run = measured and bool(found and found[1] and found[1].evaluation and found[1].evaluation.run_id)
             if action in ("items", "open_run"):
                 return run and not (action == "items" and self.shows_items)
-            return self.shows_items if action in ("differing", "diff") else not self.shows_items
+            on_board = self.board is not None and not self.shows_items
+            return self.shows_items if action in ("differing", "diff") else on_board
         return super().check_action(action, parameters)
 
     # actions

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from rlft_tui.errors import RlftError
-from rlft_tui.runs.run_status import ACTIVE, RunSummary, in_order
+from rlft_tui.runs.run_status import ACTIVE, RunSummary, in_order, status_word
 from rlft_tui.server.answers import Home
 from rlft_tui.tui import run_text, statistics_text
 from rlft_tui.tui.alarm_bell import bell_of
@@ -22,6 +22,7 @@ from rlft_tui.tui.next_step import NextStep, next_step
 from rlft_tui.tui.screen_registry import SCREENS
 from rlft_tui.tui.screens.base import WorkbenchScreen
 from rlft_tui.tui.server_link import LinkState
+from rlft_tui.tui.widgets.cells import cell_width
 
 REFRESH_SECONDS = 2.0
 RECENT = 6
@@ -48,6 +49,20 @@ class HomeScreen(WorkbenchScreen):
             "w", "app.show_screen('rounds')", "rounds", id="home.rounds", tooltip="Promote, reject, go on"
         ),
         Binding("q", "app.quit", "leave", id="home.leave", tooltip="Leave the workbench"),
+        Binding(
+            "e",
+            "app.show_screen('evaluations')",
+            "evaluations",
+            id="home.evaluations",
+            tooltip="What was measured of the models",
+        ),
+        Binding(
+            "t",
+            "app.show_screen('statistics')",
+            "statistics",
+            id="home.statistics",
+            tooltip="Pace, biases, agreement and who is ahead",
+        ),
     ]
 
     def __init__(self) -> None:
@@ -183,7 +198,7 @@ def runs_text(home: Home, now: float, width: int) -> Content:
         lines.append(Content(""))
     if ended:
         lines.append(Content.styled("Lately", "bold"))
-        lines += [_ended_line(run, now, width) for run in ended]
+        lines += _ended_lines(ended, now, width)
     return Content("\n").join(lines)
 
 
@@ -199,18 +214,34 @@ def _active_line(run: RunSummary, now: float, width: int) -> Content:
     )
 
 
-def _ended_line(run: RunSummary, now: float, width: int) -> Content:
-    result = run_text.cause(run) or result_text(run)
-    text = f" {run_text.plain(run.id)}  {run.status} {run_text.when(run, now)}  {result}"
-    return Content.assemble(
-        (run_text.GLYPHS[run.status], run_text.STYLES[run.status]), run_text.cut(text, width - 1)
-    )
+def _ended_lines(runs: list[RunSummary], now: float, width: int) -> list[Content]:
+    """One line a run, in columns: what it is, how and when it ended, what came of it."""
+    columns = [
+        _even([run_text.plain(run.id) for run in runs]),
+        _even([f"{status_word(run)} {run_text.when(run, now)}" for run in runs]),
+        [run_text.cause(run) or result_text(run) for run in runs],
+    ]
+    return [
+        Content.assemble(
+            (run_text.GLYPHS[run.status], run_text.STYLES[run.status]),
+            run_text.cut(" " + "  ".join(parts), width - 1),
+        )
+        for run, *parts in zip(runs, *columns, strict=True)
+    ]
+
+
+def _even(texts: list[str]) -> list[str]:
+    """All as wide as the widest."""
+    widest = max(cell_width(text) for text in texts)
+    return [text + " " * (widest - cell_width(text)) for text in texts]
 
 
 def result_text(run: RunSummary) -> str:
     """What came of a run, in a few words."""
     if word := run_text.made(run):
         return f"{run.step:,} {word}"
+    if run.method == "evaluate":
+        return run_text.plain(run.model)
     # the held-out accuracy says more than that of the last batch; a run without one has no other
     held_out = "heldout/reward_accuracy" in run.metrics
     accuracy = (

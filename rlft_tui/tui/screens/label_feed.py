@@ -76,7 +76,7 @@ class LabelFeed(LabelView):
             if self.session.phase != "loading":
                 self._show_end()
             return
-        self.remove_class("-ended")
+        self._set_ended(False)
         self._draw(shown)
 
     def _answer_seen(self) -> None:
@@ -86,7 +86,7 @@ class LabelFeed(LabelView):
             self._ready()
 
     def _show_end(self) -> None:
-        self.add_class("-ended")
+        self._set_ended(True)
         self.say("#ended", end_text(self.session, self._names["label.undo"]))
         self._paint_status()
         self._ready()

@@ -31,7 +31,7 @@ class LineageScreen(ModalScreen[Node | None]):
     DEFAULT_CSS = """
     LineageScreen { align: center middle; background: $background 60%; }
     LineageScreen > Vertical {
-        width: 96%; height: 80%; background: $surface; border: round $primary; padding: 0 1;
+        width: 100%; max-width: 120; height: 80%; background: $surface; border: round $primary; padding: 0 1;
     }
     LineageScreen Tree { background: $surface; }
     """

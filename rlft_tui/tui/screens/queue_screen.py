@@ -97,7 +97,7 @@ class QueueScreen(WalkScreen, Generic[ItemT, LabelT, ProgressT]):
 
     def _show(self) -> None:
         item = self.session.current
-        self.set_class(item is None and self.session.phase == "finished", "-ended")
+        self._set_ended(item is None and self.session.phase == "finished")
         if item is None:
             self._refill()
             self.say("#ended", self.end_text())

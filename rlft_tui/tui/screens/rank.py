@@ -43,6 +43,7 @@ class RankScreen(QueueScreen[RankItem, Ranking, RankProgress]):
 
     KEY = "rank"
     DIGITS_SWITCH = False
+    OF_ONE = frozenset({"tie", "store", "one_back", "skip", "look"})
     MIN_SIZE = (40, 14)
     HELP = "Press the numbers of the answers, best first. An order is stored before the next set appears."
     BINDINGS: ClassVar[list[BindingType]] = [

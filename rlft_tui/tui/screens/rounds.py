@@ -18,6 +18,7 @@ from rlft_tui.evaluations.round_text import advice, data_text, judged_text, rate
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow, fitting, table_head, table_line
 from rlft_tui.tui.screens.watching import WatchedListScreen
+from rlft_tui.tui.widgets.cells import wrapped
 
 LOOK_SECONDS = 2.0
 MORE_PAIRS = 20
@@ -87,7 +88,7 @@ class RoundsScreen(WatchedListScreen):
         one, text = self.selected, Text()
         if one is not None:
             width = self.size.width - 2
-            lines = [each for line in detail_lines(one) for each in _wrapped(run_text.plain(line), width)]
+            lines = [each for line in detail_lines(one) for each in wrapped(run_text.plain(line), width)]
             text = Text("\n".join(lines[:6]))
         self.say("#detail", text)
 
@@ -243,15 +244,3 @@ def _row(one: RoundStanding, columns: tuple[tuple[str, int], ...], now: float) -
             "begun": (run_text.ago(one.round.created_at, now), ""),
         },
     )
-
-
-def _wrapped(line: str, width: int) -> list[str]:
-    """Broken between words; a word that is too long is cut."""
-    lines, now = [], ""
-    for word in line.split(" "):
-        if now and len(now) + len(word) + 1 > width:
-            lines.append(now)
-            now = word
-        else:
-            now = f"{now} {word}" if now else word
-    return [run_text.cut(each, width) for each in [*lines, now]]

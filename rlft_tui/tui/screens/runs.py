@@ -156,7 +156,7 @@ class RunsScreen(WatchedListScreen):
     def _row(self, run: RunSummary, columns: Columns, now: float) -> Text:
         metric = self.list.metric
         held = self._glances.get((run.id, metric))
-        marked = run.id in self.list.marked
+        marked = run.id in self.list.marked if self.list.marked else None
         return row(run, columns, now, metric=metric, seen=held[1] if held else None, marked=marked)
 
     def _say_what_is_asked(self) -> None:

@@ -50,6 +50,7 @@ class ScoreScreen(QueueScreen[ScoreItem, Feedback, FeedbackProgress]):
 
     KEY = "score"
     DIGITS_SWITCH = False
+    OF_ONE = frozenset({"skip", "note", "prompt"})
     MIN_SIZE = (36, 12)
     HELP = "How good is this answer? A score is stored before the next answer appears."
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -99,7 +99,8 @@ class StatisticsScreen(WatchingScreen):
 
     def _paint(self, section: str, lines: list[Line], labeler: str | None = None) -> None:
         whose = "" if labeler is None else f" · {labeler}" if labeler else " · everybody"
-        content = section_text(TITLES[section] + whose, lines)
+        width = self.query_one(f"#{section}", Static).content_size.width
+        content = section_text(TITLES[section] + whose, lines, width)
         if self._shown.get(section) != content:
             self._shown[section] = content
             self.query_one(f"#{section}", Static).update(content)
@@ -110,8 +111,10 @@ class StatisticsScreen(WatchingScreen):
         self.look_now()
 
 
-def section_text(title: str, lines: Iterable[Line]) -> Content:
-    """A heading and its lines, with the colours of the theme."""
+def section_text(title: str, lines: Iterable[Line], width: int) -> Content:
+    """A heading and its lines, with the colours of the theme; a long one goes on below its beginning."""
     head = Content.styled(harmless_line(title), "bold $text-accent")
     pieces = ([(text, STYLES[style]) for text, style in line if text] for line in lines)
-    return Content("\n").join([head, *(Content.assemble("  ", *line) for line in pieces)])
+    room = max(width - 2, 20)
+    parts = (part for line in pieces for part in Content.assemble(*line).wrap(room) or [Content("")])
+    return Content("\n").join([head, *(Content("  ") + part for part in parts)])

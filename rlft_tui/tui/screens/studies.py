@@ -15,6 +15,7 @@ from rlft_tui.runs.spec_fields import as_text
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow, fitting, table_head, table_line
 from rlft_tui.tui.screens.watching import WatchedListScreen
+from rlft_tui.tui.widgets.harmless import harmless_line
 from rlft_tui.tuning.study_view import Study, StudyDetail, StudyTrial
 
 LOOK_SECONDS = 2.0
@@ -124,7 +125,8 @@ class StudiesScreen(WatchedListScreen):
         trial = self.trial
         if self._open and trial is not None and trial.reason:
             lines.append(f"trial {trial.number}: {trial.reason}")
-        text = "\n".join(run_text.cut(run_text.plain(line), width) for line in lines[:6])
+        # Their columns stay: names among them are harmless by now.
+        text = "\n".join(run_text.cut(harmless_line(line), width) for line in lines[:6])
         self.say("#detail", text)
 
     # choosing
@@ -220,7 +222,7 @@ def detail_lines(found: StudyDetail, width: int) -> list[str]:
         room = max(8, min(24, width - 34))
         for name, share in list(found.importance.items())[:3]:
             bar = "█" * round(share * room)
-            lines.append(f"{run_text.cut(name, 22):<22} {share:>4.0%} {bar}")
+            lines.append(f"{run_text.cut(run_text.plain(name), 22):<22} {share:>4.0%} {bar}")
     elif study.complete:
         lines.append("which settings matter: told from four complete trials on")
     return lines

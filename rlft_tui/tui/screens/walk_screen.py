@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import on
 
@@ -21,6 +21,8 @@ class WalkScreen(WorkbenchScreen):
     """What Label, Score and Rank have in common. Their answers stand in AnswerPanes."""
 
     session: QueueWalk[Any, Any]
+    OF_ONE: ClassVar[frozenset[str]] = frozenset()
+    """Actions on what is up: the key bar leaves them out when nothing is left."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,6 +60,14 @@ class WalkScreen(WorkbenchScreen):
         if self.is_current and self.session.phase in ("finished", "empty"):
             self.session.look_again()
             self._refill()
+
+    def in_key_bar(self, action: str) -> bool:
+        return not (action in self.OF_ONE and self.has_class("-ended"))
+
+    def _set_ended(self, ended: bool) -> None:
+        if ended != self.has_class("-ended"):
+            self.set_class(ended, "-ended")
+            self.refresh_bindings()
 
     @on(AnswerPane.Painted)
     def _pane_painted(self, message: AnswerPane.Painted) -> None:

@@ -15,6 +15,8 @@ from rlft_tui.tui.screens.base import WorkbenchScreen
 from rlft_tui.tui.server_link import LinkState
 
 RETRY_SECONDS = 1.0
+SHORT = 16
+"""Rows under which the list matters more than what is said of its row."""
 
 
 class WatchingScreen(WorkbenchScreen):
@@ -36,7 +38,7 @@ class WatchingScreen(WorkbenchScreen):
         self._again.set()
 
     def opened(self, **values: Any) -> None:
-        self.run_worker(self._watch(), group="watch", exclusive=True)
+        self.run_worker(self._watch, group="watch", exclusive=True)  # as a function: it may never run
 
     def on_screen_suspend(self) -> None:
         self.workers.cancel_group(self, "watch")
@@ -70,6 +72,9 @@ class WatchedListScreen(WatchingScreen):
 
     LIST: ClassVar[str] = ""
     """Selector of the list."""
+    DEFAULT_CSS = """
+    WatchedListScreen.-short #detail { height: 2; }
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,4 +116,5 @@ class WatchedListScreen(WatchingScreen):
             self.pane.show((), empty=run_text.plain(str(error)))
 
     def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height < SHORT, "-short")
         self.paint()

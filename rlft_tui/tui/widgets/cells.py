@@ -68,6 +68,11 @@ def break_lines(text: str, width: int) -> list[tuple[int, int]]:
     return lines
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most so many cells, broken at spaces; at least one."""
+    return [text[start:end] for start, end in break_lines(text, width)] or [""]
+
+
 def _break_ascii(text: str, start: int, end: int, width: int, lines: list[tuple[int, int]]) -> None:
     while end - start > width:
         space = text.rfind(" ", start, start + width + 1)

@@ -35,6 +35,8 @@ KEPT = 6
 
 _GAP = 2
 """Blank cells between columns."""
+_LEAST = 12
+"""Cells under which a column that has no width of its own tells nothing."""
 
 RowCell = str | tuple[str, str]
 """Text, or (text, name of a palette style such as faint, heading, string, keyword)."""
@@ -318,12 +320,17 @@ class RowWindow(Widget, can_focus=True):
             self._fit()
 
     def _fit(self) -> None:
-        """Widths of the columns: fixed, natural, or a fair share of what is left."""
-        room = max(1, self.size.width - 1 - _GAP * (len(self._columns) - 1))
+        """Widths of the columns: fixed, natural, or a fair share of what is left; the last ones may go."""
         wants = self._wants
-        open_columns = {place for place, column in enumerate(self._columns) if not column.width}
-        left = room - sum(column.width for column in self._columns)
-        widths = [column.width for column in self._columns]
+        shown = len(self._columns)
+        while True:
+            columns = self._columns[:shown]
+            open_columns = {place for place, column in enumerate(columns) if not column.width}
+            left = self.size.width - 1 - _GAP * (shown - 1) - sum(column.width for column in columns)
+            if shown == 1 or left >= sum(min(_LEAST, wants[place]) for place in open_columns):
+                break
+            shown -= 1
+        widths = [column.width for column in columns]
         while open_columns:
             share = max(1, left // len(open_columns))
             small = [place for place in open_columns if wants[place] <= share]
