@@ -18,6 +18,7 @@ FOLDER = Path(__file__).parent
 OUTPUT = FOLDER.parent / "docs" / "benchmarks.md"
 SLOW = {
     "evaluation",
+    "ppo_reward_kl",
     "ppo_update",
     "training_overhead",
     "generation",
