@@ -6,7 +6,7 @@ answered greedily by the original and by what reads the export. Each export's ow
 something at the end. q4_k_m is among them where llama-cpp-python is installed, else q4_1 stands in.
 
 python -m benchmarks.exports [STEPS] [FORMAT[:QUANT] …]
-python -m benchmarks.exports WORKSPACE RUN [FORMAT[:QUANT] …]     a run that there is, instead of a new one
+python -m benchmarks.exports WORKSPACE MODEL [FORMAT[:QUANT] …]     a model that there is
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -27,6 +26,8 @@ from benchmarks.quick_presets import Commands, change, prepare, train
 from rlft_tui.models.exports import Export
 
 QUESTION = "What is the capital of Portugal?"
+TOLD = ("heldout/reward", "heldout/reward_accuracy", "heldout/loss", "reward", "loss", "kl/sequence")
+"""Which figures of the run say what it did to the model."""
 PACKAGES = {"gguf": "llama_cpp", "onnx": "onnxruntime"}
 """What a format's own script runs on, where that is not transformers."""
 
@@ -66,12 +67,15 @@ def says(export: Export) -> str:
     return f"failed: {lines[-1]}" if done.returncode else " ".join(lines)
 
 
-def compare(rlft: Commands, run: dict[str, Any], forms: Sequence[str]) -> None:
-    """Export the run's model in each format, and print what the proofs say."""
-    held_out = [key for key in run["first"] if key.startswith("heldout/")]
+def compare(rlft: Commands, model: str, forms: Sequence[str]) -> None:
+    """Export the model in each format, and print what the proofs say."""
+    run = json.loads(
+        rlft("runs", "show", json.loads(rlft("models", "show", model, "--json"))["run_id"], "--json")
+    )
+    keys = [key for key in TOLD if key in run["first"]]
     print(
-        f"SmolLM2-135M after {run['step']} steps of {run['method'].upper()} "
-        f"({change(run, [*held_out, 'loss'])}). Twenty prompts, the original computed in fp32.\n"
+        f"SmolLM2-135M after {run['step']} steps of {run['method'].upper()} ({change(run, keys)}).\n"
+        "Twenty prompts, the original computed in fp32.\n"
     )
     print(
         "| format | MB | read back by | template, end, tokens the same | same whole answers "
@@ -80,7 +84,7 @@ def compare(rlft: Commands, run: dict[str, Any], forms: Sequence[str]) -> None:
     print("|---|---|---|---|---|---|---|---|---|---|")
     made = []
     for form in forms:
-        made.append(written(rlft, run["output_model"], form))
+        made.append(written(rlft, model, form))
         print(line(made[-1]), flush=True)
     print(f"\nEach export's generate.py, asked “{QUESTION}”:\n")
     for export in made:
@@ -95,14 +99,15 @@ def main() -> None:
     told = sys.argv[1:]
     if told and Path(told[0]).is_dir():
         rlft = Commands(Path(told[0]))
-        compare(rlft, json.loads(rlft("runs", "show", told[1], "--json")), told[2:] or formats())
+        compare(rlft, told[1], told[2:] or formats())
+        rlft("server", "stop")
         return
     with tempfile.TemporaryDirectory() as scratch:
         workspace = Path(scratch) / "workspace"
         rlft = Commands(workspace)
         prepare(rlft, workspace)
         run = train(rlft, "dpo", {"max_steps": told[0] if told else "20"})
-        compare(rlft, run, told[1:] or formats())
+        compare(rlft, run["output_model"], told[1:] or formats())
         rlft("server", "stop")
 
 
