@@ -35,6 +35,8 @@ from rlft_tui.tui.label_writer import LabelWriter
 from rlft_tui.tui.messages import LinkChanged
 from rlft_tui.tui.screen_registry import SCREENS, screen_class
 from rlft_tui.tui.server_link import LinkState, ServerLink
+from rlft_tui.tui.widgets.partial_updates import crop_updates
+from rlft_tui.tui.widgets.sent_frame import frame_of
 from rlft_tui.tui.widgets.terminal_pace import pace_of
 
 if TYPE_CHECKING:
@@ -71,7 +73,9 @@ class RlftApp(App[int]):
 
     TITLE = "rlft"
     ENABLE_COMMAND_PALETTE = True
+    # A screen dimmed behind a dialog is sent again cell by cell, twice: 100 KB at 200x50.
     CSS = """
+    ModalScreen { background: transparent; }
     Toast { background: $panel; }
     * { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
     Input { scrollbar-size-horizontal: 0; }
@@ -101,6 +105,7 @@ class RlftApp(App[int]):
         Binding("question_mark,f12", "help", "help", id="app.help", tooltip="All keys of this screen"),
         Binding("q", "leave", "back", show=False, id="app.back", tooltip="Back to Home; from Home, leave"),
         Binding("ctrl+q", "quit", "leave", show=False, id="app.quit", tooltip="Leave the workbench"),
+        Binding("ctrl+l", "repaint", "repaint", show=False, id="app.repaint", tooltip="Paint all anew"),
         Binding("ctrl+z", "suspend_process", "suspend", show=False, id="app.suspend", tooltip="To the shell"),
     ]  # fmt: skip
 
@@ -114,6 +119,7 @@ class RlftApp(App[int]):
         view: QueueView | None = None,
         arguments: dict[str, Any] | None = None,
     ) -> None:
+        crop_updates()
         self.DEFAULT_MODE = screen  # type: ignore[misc]  # read by the base class, once
         super().__init__()
         self.workspace = workspace
@@ -140,7 +146,7 @@ class RlftApp(App[int]):
 
     # start
     def on_mount(self) -> None:
-        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+        self.app_resume_signal.subscribe(self, lambda _: self.action_repaint())
         self._use_theme()
         self.call_after_refresh(self._started)
 
@@ -338,6 +344,15 @@ class RlftApp(App[int]):
 
         if isinstance(self.screen, WorkbenchScreen):
             self.screen.away(time.monotonic())
+
+    def on_resize(self) -> None:
+        """A terminal that was resized may have moved or cleared what it shows."""
+        frame_of(self.console).forget()
+
+    def action_repaint(self) -> None:
+        """Send every cell again, whatever the terminal was believed to show."""
+        frame_of(self.console).forget()
+        self.refresh(layout=True)
 
     # settings
     def keep_setting(self, name: str, value: bool | str | dict[str, bool]) -> None:

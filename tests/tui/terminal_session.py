@@ -68,6 +68,10 @@ class TerminalSession:
     def text(self) -> str:
         return "\n".join(self.screen.display)
 
+    def scribble(self, text: str) -> None:
+        """Write into the middle of the screen, as another program on the terminal might."""
+        self._stream.feed(f"\x1b7\x1b[12;20H{text}\x1b8".encode())
+
     def shows(self, *texts: str) -> None:
         """Wait until all the texts are on screen."""
         self.until(lambda: all(text in self.text() for text in texts), f"{texts}")

@@ -106,6 +106,18 @@ def test_the_end_of_the_connection_ends_the_workbench(workspace: Workspace, clie
         wait_for(lambda: not is_alive(pid), "the workbench to end without its terminal")
 
 
+def test_ctrl_l_and_another_size_paint_over_what_others_wrote_on_the_terminal(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    with TerminalSession.rlft(workspace) as session:
+        session.shows("Home", "Nothing here yet")
+        for repair in (lambda: session.press("\x0c"), lambda: session.child.setwinsize(29, 100)):
+            session.scribble("another program was here")
+            repair()
+            session.until(lambda: "another program" not in session.text(), "the screen as it was")
+            session.shows("Home", "Nothing here yet")
+
+
 def test_ctrl_z_gives_the_shell_back_and_fg_paints_again(
     workspace: Workspace, client: WorkspaceClient
 ) -> None:

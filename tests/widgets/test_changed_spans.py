@@ -8,8 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from rlft_tui.tui.widgets.cells import cell_width
-from rlft_tui.tui.widgets.changed_spans import Cell, changed_span
-from rlft_tui.tui.widgets.span_canvas import NEAR, changed_cells
+from rlft_tui.tui.widgets.changed_spans import NEAR, Cell, changed_cells, changed_span
 from rlft_tui.tui.widgets.styled_lines import padded
 
 RED, BLUE = Style(color="red", bgcolor="black"), Style(color="blue", bgcolor="black")

@@ -11,9 +11,11 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import _compositor
 from textual._compositor import ChopsUpdate
+from textual.geometry import Region
 from textual.strip import Strip
 
-from rlft_tui.tui.widgets.partial_updates import KNOWN, CroppedUpdate, crop_updates
+from rlft_tui.tui.widgets.partial_updates import KNOWN, CroppedUpdate, WholeUpdate, crop_updates
+from rlft_tui.tui.widgets.sent_frame import frame_of
 
 WIDTH, HEIGHT, CUT = 30, 4, 12
 STYLES = [Style(color="red", bgcolor="black"), Style(color="green", bgcolor="black", bold=True)]
@@ -29,7 +31,7 @@ spans = st.lists(
 
 
 def strip(text: str) -> Strip:
-    return Strip([Segment(text[:5], STYLES[0]), Segment(text[5:], STYLES[1])], len(text))
+    return Strip([Segment(text[:5], STYLES[0]), Segment(text[5:], STYLES[1])])
 
 
 def painted(update: ChopsUpdate) -> tuple[list[str], int]:
@@ -66,3 +68,60 @@ def test_it_stands_in_for_the_version_that_is_pinned() -> None:
     assert textual.__version__ == KNOWN
     crop_updates()
     assert _compositor.ChopsUpdate is CroppedUpdate
+    assert _compositor.LayoutUpdate is WholeUpdate
+
+
+def whole(texts: list[str]) -> WholeUpdate:
+    return WholeUpdate([[strip(text)] for text in texts], Region(0, 0, WIDTH, len(texts)))
+
+
+def test_what_the_terminal_shows_is_not_sent_again_until_it_may_have_changed() -> None:
+    console = Console(color_system="truecolor", force_terminal=True, width=WIDTH, height=HEIGHT)
+    texts = ["a" * WIDTH] * HEIGHT
+    first = whole(texts).render_segments(console)
+    assert whole(texts).render_segments(console) == ""
+    changed = whole([*texts[:-1], "a" * (WIDTH - 1) + "z"]).render_segments(console)
+    assert changed.startswith(f"\x1b[{HEIGHT};{WIDTH}H")
+    assert "a" not in changed
+    assert CroppedUpdate([{0: strip(texts[0])}], [(0, 3, 9)], [[WIDTH]]).render_segments(console) == ""
+    assert whole(texts[:2]).render_segments(console).count("a" * 5) == whole(texts[:2]).render_segments(
+        Console(color_system="truecolor", force_terminal=True)
+    ).count("a" * 5)
+    whole(texts).render_segments(console)
+    frame_of(console).forget()
+    assert whole(texts).render_segments(console) == first
+
+
+wide = st.lists(st.sampled_from(["a", "b", " ", "語", "é", "e\u0301"]), min_size=1, max_size=15).map("".join)
+swaps = st.lists(st.integers(0, HEIGHT - 1), min_size=1)
+"""Rows whose letters change their case: all are dirty, only these are sent."""
+
+
+@given(st.lists(st.lists(lines | wide, min_size=HEIGHT, max_size=HEIGHT) | swaps, max_size=6))
+def test_any_frames_one_after_another_leave_the_last_one_on_screen(
+    frames: list[list[str] | list[int]],
+) -> None:
+    console = Console(color_system="truecolor", force_terminal=True, width=WIDTH, height=HEIGHT)
+    screen, expected = pyte.Screen(WIDTH, HEIGHT), pyte.Screen(WIDTH, HEIGHT)
+    texts = [" " * WIDTH] * HEIGHT
+    for frame in [texts, *frames]:
+        texts = [
+            each.swapcase() if y in frame else each if isinstance(frame[0], int) else str(frame[y])
+            for y, each in enumerate(texts)
+        ]
+        rows = [strip(text).adjust_cell_length(WIDTH, STYLES[1]) for text in texts]
+        update = (
+            CroppedUpdate(
+                [{0: row} for row in rows], [(y, 0, WIDTH) for y in range(HEIGHT)], [[WIDTH]] * HEIGHT
+            )
+            if isinstance(frame[0], int)
+            else WholeUpdate([[row] for row in rows], Region(0, 0, WIDTH, HEIGHT))
+        )
+        pyte.Stream(screen).feed(update.render_segments(console))
+        whole_rows = (f"\x1b[{y + 1};1H{row.render(console)}" for y, row in enumerate(rows))
+        pyte.Stream(expected).feed("".join(whole_rows))
+        assert characters(screen) == characters(expected)
+
+
+def characters(screen: pyte.Screen) -> list[list[str]]:
+    return [[screen.buffer[y][x].data for x in range(WIDTH)] for y in range(HEIGHT)]

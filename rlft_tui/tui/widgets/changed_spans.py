@@ -10,6 +10,11 @@ from rich.style import Style
 from rlft_tui.tui.widgets.cells import cell_width
 
 Cell = tuple[str, Style]
+Row = list[Cell]
+"""One entry a cell: (character, style); the second cell of a wide character holds ''."""
+
+NEAR = 10
+"""Unchanged cells between two changed ones that are cheaper to send than to skip."""
 
 
 def changed_span(old: Iterable[Segment], new: Iterable[Segment], width: int) -> tuple[int, int] | None:
@@ -45,3 +50,29 @@ def _alike(first: Segment, second: Segment, step: int) -> int:
             break
         count += 1
     return count
+
+
+def changed_cells(old: Row, new: Row) -> list[tuple[int, int]]:
+    """Spans (start, end) of cells that differ, those less than ``NEAR`` apart joined."""
+    spans: list[tuple[int, int]] = []
+    if old is new:
+        return spans
+    if len(old) != len(new):
+        return [(0, len(new))]
+    for index, (before, after) in enumerate(zip(old, new, strict=True)):
+        if before == after:
+            continue
+        if spans and index - spans[-1][1] < NEAR:
+            spans[-1] = (spans[-1][0], index + 1)
+        else:
+            spans.append((index, index + 1))
+    return [_whole(old, new, start, end) for start, end in spans]
+
+
+def _whole(old: Row, new: Row, start: int, end: int) -> tuple[int, int]:
+    """The span grown so that it cuts no wide character in two."""
+    while start and (not new[start][0] or not old[start][0]):
+        start -= 1
+    while end < len(new) and (not new[end][0] or not old[end][0]):
+        end += 1
+    return start, end

@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from rlft_tui.runs.run_status import Series
+from rlft_tui.tui.widgets.changed_spans import Row
 from rlft_tui.tui.widgets.chart_axis import (
     Axis,
     log_axis,
@@ -32,7 +33,7 @@ from rlft_tui.tui.widgets.chart_plot import BELOW, LEFT, Glyph, plot
 from rlft_tui.tui.widgets.chart_points import Reading, Trace, column_of, reading, trace, value_range
 from rlft_tui.tui.widgets.chart_scale import STEPS, ChartLook, Clock
 from rlft_tui.tui.widgets.palette import Palette
-from rlft_tui.tui.widgets.span_canvas import Row, SpanCanvas
+from rlft_tui.tui.widgets.span_canvas import SpanCanvas
 from rlft_tui.tui.widgets.terminal_pace import pace_of
 from rlft_tui.tui.widgets.widget_palette import palette_of
 

@@ -8,12 +8,12 @@ from rich.style import Style
 
 from rlft_tui.runs.run_status import Series
 from rlft_tui.tui.widgets.cells import cell_width, char_width, fit
+from rlft_tui.tui.widgets.changed_spans import Row
 from rlft_tui.tui.widgets.chart_axis import short_number
 from rlft_tui.tui.widgets.chart_colours import MOST_LINES, line_mark, line_style
 from rlft_tui.tui.widgets.chart_points import Reading
 from rlft_tui.tui.widgets.harmless import harmless_line
 from rlft_tui.tui.widgets.palette import FAINT, Palette
-from rlft_tui.tui.widgets.span_canvas import Row
 
 Piece = tuple[str, Style]
 
