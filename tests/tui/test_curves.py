@@ -31,6 +31,7 @@ def finished(workspace: Workspace, name: str, last: int = 40) -> None:
 
 
 def test_axes_smoothing_log_groups_pins_and_one_chart(workspace: Workspace) -> None:
+    finished(workspace, OTHER, 60)
     finished(workspace, RUN)
 
     async def scenario() -> None:
@@ -64,6 +65,11 @@ def test_axes_smoothing_log_groups_pins_and_one_chart(workspace: Workspace) -> N
             await pilot.press("z", "backspace")
             await shows(pilot, "page 1 of 2")
             await pilot.press("tab", "space")
+            await shows(pilot, "1 pinned", "◆ ")
+            pilot.app.show_screen("monitor", run_id=OTHER)
+            await shows(pilot, OTHER, "60/60", "page 1 of 2")
+            assert "pinned" not in page(pilot), "each run has its own pins"
+            pilot.app.show_screen("monitor", run_id=RUN)
             await shows(pilot, "1 pinned", "◆ ")
 
     asyncio.run(scenario())

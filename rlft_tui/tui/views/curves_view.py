@@ -88,6 +88,8 @@ class CurvesView(RunView, can_focus=True):
         """The one metric shown, or empty."""
         self._shown: list[str] = []
         self._legend = Text()
+        self._pins: dict[str, list[str]] = {}
+        """Pinned metrics by run: what matters in one says little about another."""
 
     def compose(self) -> ComposeResult:
         yield Static("no metrics yet", id="no-curves")
@@ -136,7 +138,7 @@ class CurvesView(RunView, can_focus=True):
 
     def clear(self) -> None:
         pages = self.pages
-        self.pages = MetricPages(per_page=pages.per_page, pinned=pages.pinned, group=pages.group)
+        self.pages = MetricPages(per_page=pages.per_page, group=pages.group)
         self.book.clear()
         self.book.others.clear()
         self.run, self._alone, self.window, self._shown = None, "", None, []
@@ -151,6 +153,8 @@ class CurvesView(RunView, can_focus=True):
         self._shown = []
 
     async def read(self, link: ServerLink, run: RunSummary) -> None:
+        if self.run is None:
+            self.pages.pinned = self._pins.setdefault(run.id, [])
         self.run = run
         await self.book.look_at_others(link)
         runs = self.runs
@@ -178,7 +182,7 @@ class CurvesView(RunView, can_focus=True):
     def _paint(self) -> None:
         runs = self.runs
         keys = [key for key in self._shown if any(self.book.series(run.id, key).steps for run in runs)]
-        self.query_one("#no-curves").display = not keys
+        self.query_one("#no-curves").display = not keys and self.run is not None
         self._name_runs(runs)
         clocks = [self.book.clock(run.id) for run in runs]
         last = max((self._last(run, clock) for run, clock in zip(runs, clocks, strict=True)), default=0.0)
