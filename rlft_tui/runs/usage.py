@@ -10,6 +10,8 @@ from typing import Any
 
 import psutil
 
+from rlft_tui.runs.amd_gpu import amd_gpus, usage_of
+
 
 class UsageMeter:
     """Reads how much is used now. Processor shares are since the reading before."""
@@ -19,6 +21,7 @@ class UsageMeter:
         self._place = place
         self._processes: dict[int, psutil.Process] = {}
         self._gpus = _nvidia()
+        self._amd = amd_gpus()
         psutil.cpu_percent()
 
     def read(self, runs: Mapping[str, int]) -> dict[str, float]:
@@ -31,6 +34,8 @@ class UsageMeter:
             values |= self._of_process(run_id, pid)
         for number, handle in enumerate(self._gpus):
             values |= _of_gpu(number, handle)
+        for number, card in enumerate(self._amd, len(self._gpus)):
+            values |= usage_of(number, card)
         self._processes = {pid: self._processes[pid] for pid in runs.values() if pid in self._processes}
         return values
 
