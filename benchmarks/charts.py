@@ -4,7 +4,8 @@
 
 Four charts of two series each on a pseudo-terminal that answers position requests; every refresh
 appends one point to each series. Beside them plotext drawn the usual way: the same plotext 6
-pictures put into Static widgets. Then two text panes that stream 50 pieces a second each.
+pictures put into Static widgets. Then two text panes that stream 50 pieces a second each; every fifth
+piece is a number, and the time from its append to the end of the frame that shows it is its age.
 """
 
 from __future__ import annotations
@@ -12,25 +13,37 @@ from __future__ import annotations
 import argparse
 import math
 import random
+import re
 import statistics
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any, ClassVar
+
+import pyte
 
 from benchmarks._widget_pty import PtyApp
 from rlft_tui.runs.run_status import Series
 
 SIZES = ((80, 24), (120, 40), (200, 50))
 START, TOTAL = 400, 1000
+MARKED = 5
+"""Every so many pieces one is a number."""
+NUMBER = re.compile(r"\bn(\d+)\b")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--refreshes", type=int, default=40)
     parser.add_argument("--app", choices=("spans", "static", "stream"), help=argparse.SUPPRESS)
+    parser.add_argument("--times", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.app == "stream":
+        run_stream(options.times)
+        return
     if options.app:
-        (run_stream if options.app == "stream" else run_charts)(options.app)
+        run_charts(options.app)
         return
     print("| charts | size | bytes a refresh p50 | p95 | CPU ms a refresh |")
     print("|---|---|---|---|---|")
@@ -58,19 +71,40 @@ def refreshes(technique: str, columns: int, rows: int, count: int) -> str:
 
 def stream() -> str:
     seconds = 6
-    with PtyApp("benchmarks.charts", ["--app", "stream"], 160, 45) as app:
-        app.until("ready")
-        app.quiet(0.5)
-        app.press(" ")
-        before, start, size = app.cpu_seconds(), time.monotonic(), 0
-        while time.monotonic() - start < seconds:
-            piece = app.take(0.1)
-            size += len(piece[0]) if piece else 0
-        used = app.cpu_seconds() - before
+    with tempfile.TemporaryDirectory() as folder:
+        times = Path(folder) / "times"
+        with PtyApp("benchmarks.charts", ["--app", "stream", "--times", str(times)], 160, 45) as app:
+            app.until("ready")
+            app.quiet(0.5)
+            app.press(" ")
+            before, start = app.cpu_seconds(), time.monotonic()
+            pieces = []
+            while time.monotonic() - start < seconds:
+                if (piece := app.take(0.1)) is not None:
+                    pieces.append(piece)
+            used = app.cpu_seconds() - before
+        appended = {int(n): float(at) for n, at in map(str.split, times.read_text().splitlines())}
+    size = sum(len(data) for data, _ in pieces)
+    seen = ages(pieces, appended)
     return (
         f"Two streams of 50 pieces/s at 160x45: {size / seconds / 1000:.0f} KB/s, "
-        f"{used / seconds:.0%} of a core."
+        f"{used / seconds:.0%} of a core; from a piece to the end of its frame "
+        f"p50 {seen[len(seen) // 2] * 1000:.0f} ms, p95 {seen[int(len(seen) * 0.95)] * 1000:.0f} ms, "
+        f"worst of {len(seen)} {seen[-1] * 1000:.0f} ms."
     )
+
+
+def ages(pieces: list[tuple[bytes, float]], appended: dict[int, float]) -> list[float]:
+    """Seconds from each number's append to the moment when it stood on screen, rising."""
+    screen = pyte.Screen(160, 45)
+    terminal = pyte.ByteStream(screen)
+    found, newest = [], 0
+    for data, at in pieces:
+        terminal.feed(data)
+        shown = max((int(number) for number in NUMBER.findall("\n".join(screen.display))), default=0)
+        found += [at - appended[number] for number in range(newest + 1, shown + 1) if number in appended]
+        newest = max(newest, shown)
+    return sorted(found)
 
 
 def noisy(count: int, height: float, seed: int) -> Series:
@@ -139,7 +173,7 @@ def run_charts(technique: str) -> None:
     Charts().run()
 
 
-def run_stream(_: str) -> None:
+def run_stream(times: Path) -> None:
     """The app under test."""
     from textual.app import App, ComposeResult
     from textual.containers import Horizontal
@@ -170,10 +204,15 @@ def run_stream(_: str) -> None:
 
         def more(self) -> None:
             self.number += 1
+            piece = words[self.number % len(words)]
+            if self.number % MARKED == 0:
+                piece = f"n{self.number}"
+                print(self.number, time.monotonic(), file=log, flush=True)
             for pane in self.query(TextPane):
-                pane.append(words[self.number % len(words)] + " ")
+                pane.append(piece + " ")
 
-    Streams().run()
+    with times.open("w") as log:
+        Streams().run()
 
 
 if __name__ == "__main__":
