@@ -18,6 +18,8 @@ FOLDER = Path(__file__).parent
 OUTPUT = FOLDER.parent / "docs" / "benchmarks.md"
 SLOW = {
     "evaluation",
+    "exports",
+    "streaming",
     "ppo_reward_kl",
     "ppo_update",
     "training_overhead",
