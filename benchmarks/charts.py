@@ -15,7 +15,6 @@ import math
 import random
 import re
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -216,4 +215,4 @@ def run_stream(times: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -74,14 +74,18 @@ def pages(client: WorkspaceClient, run_id: str, size: int) -> None:
         print(f"| {name} | {1000 * (time.perf_counter() - began):.1f} ms |")
 
 
+SEARCHES: tuple[tuple[str, str, LogLevel, bool, int], ...] = (
+    ("up from the end to the last traceback", "", "tracebacks", True, 1),
+    ("up from the end to both tracebacks", "", "tracebacks", True, 2),
+    ("all errors", "", "errors", False, 1000),
+    ("words that are nowhere", "not in there", "", False, 1),
+    ("an expression that matches nowhere", "/not in [a-z]+ there/", "", True, 1),
+)
+"""Name, text, level, whether upwards, and after how many lines found it ends."""
+
+
 def searches(client: WorkspaceClient, run_id: str) -> None:
-    for name, text, level, backwards, most in (
-        ("up from the end to the last traceback", "", "tracebacks", True, 1),
-        ("up from the end to both tracebacks", "", "tracebacks", True, 2),
-        ("all errors", "", "errors", False, 1000),
-        ("words that are nowhere", "not in there", "", False, 1),
-        ("an expression that matches nowhere", "/not in [a-z]+ there/", "", True, 1),
-    ):
+    for name, text, level, backwards, most in SEARCHES:
         show(client, run_id, name, text=text, level=level, backwards=backwards, most=most)
 
 

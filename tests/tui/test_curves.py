@@ -37,7 +37,8 @@ def test_axes_smoothing_log_groups_pins_and_one_chart(workspace: Workspace) -> N
     async def scenario() -> None:
         async with workbench(workspace, "monitor", (120, 40)) as pilot:
             await shows(pilot, "rewards/margins", "page 1 of 2")
-            curves = front(pilot, MonitorScreen).query_one(CurvesView)
+            screen = front(pilot, MonitorScreen)
+            curves = screen.query_one(CurvesView)
             await pilot.press("e")
             await shows(pilot, "smooth 0.6")
             await pilot.press("t")
@@ -66,10 +67,10 @@ def test_axes_smoothing_log_groups_pins_and_one_chart(workspace: Workspace) -> N
             await shows(pilot, "page 1 of 2")
             await pilot.press("tab", "space")
             await shows(pilot, "1 pinned", "◆ ")
-            pilot.app.show_screen("monitor", run_id=OTHER)
+            screen.bench.show_screen("monitor", run_id=OTHER)
             await shows(pilot, OTHER, "60/60", "page 1 of 2")
             assert "pinned" not in page(pilot), "each run has its own pins"
-            pilot.app.show_screen("monitor", run_id=RUN)
+            screen.bench.show_screen("monitor", run_id=RUN)
             await shows(pilot, "1 pinned", "◆ ")
 
     asyncio.run(scenario())
