@@ -45,8 +45,8 @@ ONLINE = {
     "rewards": bare_online.REWARDS,
     "evaluate_prompts": 4,
 }
-# At the first step on its answers GRPO's loss is their mean advantage, about 0 whatever was drawn.
-OWN = {"grpo": {"beta": 0.02, "iterations": 2}}
+# At the first step on its answers the loss is their mean advantage, about 0 whatever was drawn.
+OWN: dict[str, dict[str, Any]] = {"grpo": {"beta": 0.02, "iterations": 2}, "rloo": {"iterations": 2}}
 
 
 def plan(method: str, steps: int, settings: dict[str, Any]) -> dict[str, Any]:
