@@ -244,7 +244,10 @@ class Tuner:
             folder.tell(trial.number, "failed", reason=str(error))
 
     def _values(self, run_id: str, metric: str) -> list[tuple[int, float]]:
-        """What the run has logged of the metric so far."""
+        """What the run has logged of the metric so far, but for the model as it was before the first step.
+
+        That is the same for every trial, and the best of one that only gets worse: it would never be pruned.
+        """
 
         def read(run: FollowedRun) -> list[tuple[int, float]]:
             try:
@@ -252,7 +255,7 @@ class Tuner:
             except NotFoundError:
                 return []
             pairs = zip(series.steps, series.mean, strict=True)
-            return [(step, value) for step, value in pairs if value is not None]
+            return [(step, value) for step, value in pairs if step and value is not None]
 
         return self._supervisor.with_events(run_id, read)
 

@@ -45,6 +45,7 @@ start(steps=spec.max_steps)
 if spec.beta > 0.9:
     sys.exit("RlftError: beta is too much")
 loss = abs(math.log10(spec.learning_rate) + 3)
+log.metrics(0, {"loss": 0.0})
 for step in range(1, spec.max_steps + 1):
     log.metrics(step, {"loss": loss + 1.0 / step})
     while loss > 1.9 and step == 2 and not stopped:
@@ -57,7 +58,7 @@ folder.model.mkdir()
 (folder.model / "adapter_config.json").write_text("{}")
 log.write("end", status="finished", model=str(folder.model))
 """
-"""A trial that is far off waits at step 2, to be pruned."""
+"""A trial that is far off waits at step 2, to be pruned, though it was better before the first step."""
 STUDY: dict[str, Any] = {
     "metric": "loss",
     "trials": 5,
