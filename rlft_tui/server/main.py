@@ -34,10 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
 
         serve(options.workspace, report)
     except RlftError as error:
-        # The log, which may be on a full disk, comes second.
-        report.failed(str(error))
-        with suppress(OSError):
+        with suppress(OSError):  # the log may be on a full disk
             sys.stderr.write(f"{error}\n")
+            sys.stderr.flush()
+        report.failed(str(error))
         return 2
     except BaseException as error:
         report.failed(f"{type(error).__name__}: {error}")

@@ -7,6 +7,7 @@ import contextlib
 from typing import Any, ClassVar
 
 from textual import events
+from textual.worker import Worker
 
 from rlft_tui.errors import RlftError
 from rlft_tui.tui import run_text
@@ -38,7 +39,8 @@ class WatchingScreen(WorkbenchScreen):
         self._again.set()
 
     def opened(self, **values: Any) -> None:
-        self.run_worker(self._watch, group="watch", exclusive=True)  # as a function: it may never run
+        # Given as a function: it may never run.
+        _: Worker[None] = self.run_worker(self._watch, group="watch", exclusive=True)
 
     def on_screen_suspend(self) -> None:
         self.workers.cancel_group(self, "watch")
