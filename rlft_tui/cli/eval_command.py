@@ -84,14 +84,12 @@ def run(
     weights with the same settings is taken over.
     """
     from rlft_tui.cli.eval_text import figure_table
+    from rlft_tui.cli.evaluation_launch import launch_evaluations
     from rlft_tui.cli.run_progress import exit_code, follow_run
     from rlft_tui.cli.run_text import run_json
-    from rlft_tui.ids import new_run_id
 
     settings = session.settings()
     values: dict[str, Any] = {
-        "method": "evaluate",
-        "suite": suite,
         "items": items,
         "seed": seed,
         "batch_size": batch_size,
@@ -99,15 +97,14 @@ def run(
         "shards": shards,
         "threads": settings.threads,
         "fresh": fresh,
+        "now": now,
     }
     if under:
         values["reference"] = under
     failed = False
     with session.connect() as client:
-        runs = [
-            client.launch({**values, "id": new_run_id("evaluate"), "model": name, "now": now})
-            for name in model or [settings.default_model]
-        ]
+        names = model or [settings.default_model]
+        runs = launch_evaluations(client, values, [(suite, name) for name in names])
         if not session.json:
             session.show(None, "\n".join(one.id for one in runs))
         if follow:

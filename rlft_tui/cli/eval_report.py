@@ -40,8 +40,10 @@ def write_report(
         # Before anything is measured: that may take an hour.
         _refuse_place(path)
     with session.connect() as client:
+        called = {one.current_of: one.name for one in client.models() if one.current_of}
         if measure:
-            _measure(session, client, measure, [*dict.fromkeys((baseline, *models))], items)
+            called |= _measure(session, client, measure, [*dict.fromkeys((baseline, *models))], items)
+        baseline, models = called.get(baseline, baseline), [called.get(name, name) for name in models]
         for judge in judges:
             _judge(session, client, judge, baseline, models)
         board = read_board(client, baseline=baseline, models=models, suites=suites)
@@ -79,19 +81,16 @@ def _content(session: Session, client: WorkspaceClient, board: Board, ending: st
 
 def _measure(
     session: Session, client: WorkspaceClient, suites: Sequence[str], models: Sequence[str], items: int
-) -> None:
-    """Run the suites on every model; what was measured of the same weights before is taken over."""
-    from rlft_tui.cli.run_progress import follow_run
-    from rlft_tui.ids import new_run_id
+) -> dict[str, str]:
+    """Run the suites on every model; what was measured of the same weights before is taken over.
 
-    threads = session.settings().threads
-    asked = {"method": "evaluate", "threads": threads, "items": items}
-    launched = [
-        client.launch({**asked, "id": new_run_id("evaluate"), "suite": suite, "model": model})
-        for suite in suites
-        for model in models
-        if model
-    ]
+    Under which name each was measured: a policy's is that of its version, a folder's is its last part.
+    """
+    from rlft_tui.cli.evaluation_launch import launch_evaluations
+    from rlft_tui.cli.run_progress import follow_run
+
+    asked = [(suite, model) for suite in suites for model in models if model]
+    launched = launch_evaluations(client, {"threads": session.settings().threads, "items": items}, asked)
     for run in launched:
         ended = follow_run(session, client, run.id)
         if ended.status != "finished":
@@ -99,6 +98,8 @@ def _measure(
                 f"the evaluation {run.id} ended {ended.status}: {ended.error}",
                 remedy=f"rlft runs show {run.id}",
             )
+    measured = {one.run_id: one.model for one in client.evaluations()}
+    return {model: measured.get(run.id, model) for (_, model), run in zip(asked, launched, strict=True)}
 
 
 def _judge(

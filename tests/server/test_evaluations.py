@@ -144,6 +144,16 @@ def test_what_was_measured_with_the_same_settings_is_taken_over(
     printed = Rlft(capsys).well("-w", place.root, "eval", "run", "small", "--model", "one", "--follow").out
     assert printed.splitlines()[0].startswith("evaluate-")
     assert "accuracy_norm" in printed
+    # A folder is measured under its last part, and found under that for the report.
+    folder, page = place.root.parent / "one", place.root.parent / "report.md"
+    asked = ("eval", "report", "--measure", "small", "-m", folder, "--against", folder, "-o", page)
+    assert Rlft(capsys).well("-w", place.root, *asked, "--json").value["models"] == ["one"]
+    assert "| choices accuracy |" in page.read_text()
+    there = {run.id for run in client.runs()}
+    refused = Rlft(capsys)("-w", place.root, "eval", "run", "small", "-m", "one", "-m", "nobody")
+    assert (refused.code, "no model called 'nobody'" in refused.err) == (2, True)
+    (begun,) = (run.id for run in client.runs() if run.id not in there)
+    ended(client, begun)
 
 
 def test_two_processes_share_the_items_and_two_models_are_compared(
