@@ -183,7 +183,7 @@ def _lineage(services: Services, known: dict[str, Model], name: str) -> Iterator
             "dataset": model.dataset,
             "dataset_name": summary.dataset_name,
             "rows": _rows(RunFolder(Path(summary.path))),
-            "settings": dict(_settings(spec)),
+            "settings": dict(told_settings(spec)),
             "metrics": {
                 key: value
                 for key, value in summary.metrics.items()
@@ -203,7 +203,8 @@ def _rows(folder: RunFolder) -> int:
         return 0
 
 
-def _settings(spec: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def told_settings(spec: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Those of SETTINGS that a run has, as a card tells them."""
     for name in SETTINGS:
         value: Any = spec
         for part in name.split("."):
@@ -213,7 +214,10 @@ def _settings(spec: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if name == "epochs" and spec.get("max_steps"):
             continue
         if name == "rewards" and isinstance(value, list | tuple):
-            value = ", ".join(str(part.get("source", "")) for part in value)
+            # A source alone may stand for a part of weight 1.
+            value = ", ".join(
+                part if isinstance(part, str) else str(part.get("source", "")) for part in value
+            )
         if value not in (None, ""):
             yield name, f"{value:g}" if isinstance(value, float) else str(value)
 

@@ -11,6 +11,7 @@ import pytest
 from rlft_tui.cli.main import run as rlft
 from rlft_tui.errors import ConflictError, RlftError, UnavailableError
 from rlft_tui.models.exports import export_name, room_needed, weights_bytes
+from rlft_tui.server.model_exports import told_settings
 from tests.export.conftest import Place
 
 
@@ -74,3 +75,9 @@ def test_room_is_reckoned_from_the_weights(tuned: tuple[Path, Path]) -> None:
     assert room_needed(values, stored, "onnx", "") == 4 * values
     assert room_needed(values, stored, "gguf", "q4_k_m") > room_needed(values, stored, "gguf", "q4_1")
     assert export_name("my model/π", "gguf", "q4_k_m") == "my-model-π-gguf-q4km"
+
+
+def test_rewards_are_told_whether_named_alone_or_with_a_weight() -> None:
+    """A name alone is how --reward writes it into the spec."""
+    spec = {"rewards": ["occupational", {"source": "rewards/short.py", "weight": 0.5}], "seed": 3}
+    assert dict(told_settings(spec)) == {"rewards": "occupational, rewards/short.py", "seed": "3"}
