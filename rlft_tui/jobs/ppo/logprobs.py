@@ -104,7 +104,7 @@ class _TokenScores(torch.autograd.Function):
                 _softmax(
                     p, targets[part], temperature, logprobs[part], entropies[part] if entropy else None, slope
                 )
-                if of_entropy is not None:
+                if of_entropy is not None and slope is not None:
                     of_entropy[part] = -(slope @ matrix) / temperature
                 if of_logprob is not None:
                     of_logprob[part] = (matrix[targets[part]] - p @ matrix) / temperature
