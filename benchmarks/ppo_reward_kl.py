@@ -50,7 +50,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         task = make_task(Path(folder), answers, tokens, epochs, updates, precision, rate)
         for name, command in sides().items():
-            lines = [line for line in run([*command, str(task)]) if "wall" in line]
+            # A side may log once more after its last update.
+            lines = [line for line in run([*command, str(task)]) if "wall" in line][:updates]
             curves[name] = [(line["kl"], line["reward"]) for line in lines]
     print(
         f"{answers} answers of {tokens} tokens, {epochs} epochs, learning rate {rate:g}, beta 0.05, "
