@@ -219,6 +219,7 @@ def check(
     from rlft_tui.cli.token_report import check_text
 
     with session.connect() as client:
+        session.say("checking the data and its tokens …")
         found = client.check_dataset(
             dataset,
             model or session.settings().default_model,

@@ -20,7 +20,7 @@ def open_demo(folder: Path, report: Report) -> Workspace:
     root = folder / "workspace"
     workspace = Workspace(root.resolve()) if (root / SETTINGS_NAME).exists() else create_workspace(root)
     model = pull_model(BASE, report)
-    with connect(workspace) as client:
+    with connect(workspace, say=report) as client:
         client.add_model(model)
         prompts, pairs = demo_file("prompts.jsonl"), demo_file("pairs.jsonl")
         new_prompts = client.import_prompts(prompts.name, prompts.read_bytes()).imported

@@ -109,7 +109,8 @@ class JudgeLauncher:
             return resolve_model(connection, asked)
         except NotFoundError as error:
             known = ", ".join(self.settings.providers)
-            there = f"providers: {known}" if known else f"none is set; add [providers.{asked}] to rlft.toml"
+            there = f"providers: {known}" if known else "no provider is set"
+            there += f"; one written into rlft.toml as [providers.{asked}] is known after rlft server restart"
             raise NotFoundError(
                 f"{asked!r} is neither a provider nor a model here",
                 where="--judge",

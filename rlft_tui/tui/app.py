@@ -346,8 +346,9 @@ class RlftApp(App[int]):
             self.screen.away(time.monotonic())
 
     def on_resize(self) -> None:
-        """A terminal that was resized may have moved or cleared what it shows."""
-        frame_of(self.console).forget()
+        """A terminal that was resized may have moved or cleared what it shows, even if it is as large
+        as before by the time that it is asked."""
+        self.action_repaint()
 
     def action_repaint(self) -> None:
         """Send every cell again, whatever the terminal was believed to show."""

@@ -233,3 +233,8 @@ def test_a_place_is_found_again_at_another_width() -> None:
     found = narrow.line_of(wide.character_at(line))
     near = "".join(row_text(row) for row in narrow.lines[max(0, found - 14) : found + 14])
     assert "paragraph 149 " in near or "paragraph 150 " in near or "paragraph 151 " in near
+
+
+def test_a_product_keeps_its_stars_and_emphasis_stays_emphasis() -> None:
+    assert shown("3! = 3*2*1 = 6, a*b*c") == ["3! = 3*2*1 = 6, a*b*c"]
+    assert shown("2*3 and *yes*, **Bold**er") == ["2*3 and yes, Bolder"]

@@ -34,12 +34,27 @@ def parser() -> MarkdownIt:
     """CommonMark with tables, strikethrough and mathematics, HTML off."""
     made = MarkdownIt("commonmark", {"html": False, "maxNesting": 40}).enable(["table", "strikethrough"])
     made.inline.ruler.before("escape", "maths", _maths)
+    made.inline.ruler.before("emphasis", "product", _product)
     made.block.ruler.before(
         "fence", "maths_block", _maths_block, {"alt": ["paragraph", "reference", "blockquote", "list"]}
     )
     # Reference definitions would vanish from the text, and an answer must be seen whole.
     made.block.ruler.disable("reference")
     return made
+
+
+def _product(state: StateInline, silent: bool) -> bool:
+    """The star of 3*2*1 and a*b*c: emphasis to CommonMark, which would take it out of a correct answer."""
+    at = state.pos
+    if state.src[at] != "*" or not 0 < at < state.posMax - 1:
+        return False
+    around = state.src[at - 1] + state.src[at + 1]
+    if not (around.isascii() and around.isalnum()):
+        return False
+    if not silent:
+        state.push("text", "", 0).content = "*"
+    state.pos += 1
+    return True
 
 
 def _maths(state: StateInline, silent: bool) -> bool:
