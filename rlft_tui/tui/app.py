@@ -73,7 +73,7 @@ class RlftApp(App[int]):
 
     TITLE = "rlft"
     ENABLE_COMMAND_PALETTE = True
-    # A screen dimmed behind a dialog is sent again cell by cell, twice: 100 KB at 200x50.
+    # Dialogs do not dim the screen behind: that is 100 KB at 200x50.
     CSS = """
     ModalScreen { background: transparent; }
     Toast { background: $panel; }
@@ -345,10 +345,12 @@ class RlftApp(App[int]):
         if isinstance(self.screen, WorkbenchScreen):
             self.screen.away(time.monotonic())
 
-    def on_resize(self) -> None:
-        """A terminal that was resized may have moved or cleared what it shows, even if it is as large
-        as before by the time that it is asked."""
-        self.action_repaint()
+    def on_resize(self, event: events.Resize) -> None:
+        """A terminal that was resized and back is as large as before, and may have lost what it showed."""
+        frame = frame_of(self.console)
+        frame.forget()
+        if event.size == frame.size:
+            self.refresh(layout=True)
 
     def action_repaint(self) -> None:
         """Send every cell again, whatever the terminal was believed to show."""
@@ -412,7 +414,6 @@ class RlftApp(App[int]):
 
     # server
     def _tell_link(self, state: LinkState, reason: str) -> None:
-        """Called by the link, and by the thread that connects with what it waits for."""
         self.post_message(LinkChanged(state, reason))
 
     def on_link_changed(self, message: LinkChanged) -> None:
@@ -468,9 +469,8 @@ def run_app(
     """Run the workbench in this terminal until it is left; its exit code.
 
     ``labeler`` stands in for the name in rlft.toml, ``view`` is the queue to begin with,
-    ``arguments`` reach the ``opened`` of the first screen. With
-    ``remote`` the workspace is another machine's, and ``workspace`` a folder that stands in for
-    it here: it may hold a rlft.toml.
+    ``arguments`` reach the ``opened`` of the first screen. With ``remote`` the workspace is another
+    machine's, and ``workspace`` a folder that stands in for it here: it may hold a rlft.toml.
     """
     from rlft_tui.config import read_settings
     from rlft_tui.tui.terminal import restored_by_signals, shows_colours

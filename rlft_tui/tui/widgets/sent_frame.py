@@ -23,13 +23,18 @@ class SentFrame:
         self._width = 0
         self._rows: list[Strip | None] = []
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the screen that was last written whole; 0, 0 before."""
+        return self._width, len(self._rows)
+
     def forget(self) -> None:
         """The terminal may show anything now: all is sent again."""
         self._rows = [None] * len(self._rows)
 
     def fit(self, width: int, height: int) -> None:
         """A terminal of another size shows nothing that is known."""
-        if (width, height) != (self._width, len(self._rows)):
+        if (width, height) != self.size:
             self._width, self._rows = width, [None] * height
 
     def news(self, x: int, y: int, strip: Strip) -> Iterator[tuple[int, Strip]]:
