@@ -34,7 +34,7 @@ from rlft_tui.tui.garbage import tune_collector
 from rlft_tui.tui.label_writer import LabelWriter
 from rlft_tui.tui.messages import LinkChanged
 from rlft_tui.tui.screen_registry import SCREENS, screen_class
-from rlft_tui.tui.server_link import LinkState, ServerLink
+from rlft_tui.tui.server_link import LinkState, ServerLink, connect_here, connect_there
 from rlft_tui.tui.widgets.partial_updates import crop_updates
 from rlft_tui.tui.widgets.sent_frame import frame_of
 from rlft_tui.tui.widgets.terminal_pace import pace_of
@@ -49,19 +49,6 @@ TUNE_AFTER_SECONDS = 1.5
 FALLBACK_THEME = "textual-dark"
 QUIT_SECONDS = 5.0
 """How long leaving waits for a verdict that is not stored yet."""
-
-
-def _connect(workspace: Workspace, say: Callable[[str], None]) -> WorkspaceClient:
-    # imported here, in a thread, so that the first frame does not wait for httpx
-    from rlft_tui.client.connection import connect
-
-    return connect(workspace, say=say)
-
-
-def _connect_remote(place: RemotePlace) -> WorkspaceClient:
-    from rlft_tui.client.remote import connect_remote
-
-    return connect_remote(place)
 
 
 class RlftApp(App[int]):
@@ -132,7 +119,8 @@ class RlftApp(App[int]):
         self.keys: dict[str, str] = {}
         """The key map in use: binding id to keys."""
         self.link = ServerLink(
-            connect or partial(_connect, workspace, partial(self._tell_link, "connecting")), self._tell_link
+            connect or partial(connect_here, workspace, partial(self._tell_link, "connecting")),
+            self._tell_link,
         )
         self.label_writer = LabelWriter(self.link)
         """Every verdict, from whatever screen, is stored through this."""
@@ -482,7 +470,7 @@ def run_app(
     app = RlftApp(
         workspace,
         dataclasses.replace(settings, labeler=labeler or settings.labeler),
-        connect=partial(_connect_remote, remote) if remote is not None else None,
+        connect=partial(connect_there, remote) if remote is not None else None,
         screen=screen,
         view=view,
         arguments=arguments,

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from rlft_tui.errors import RlftError, UnavailableError
 
 if TYPE_CHECKING:
+    from rlft_tui.client.remote_place import RemotePlace
     from rlft_tui.client.workspace_client import WorkspaceClient
+    from rlft_tui.paths import Workspace
 
 T = TypeVar("T")
 LinkState = Literal["connecting", "up", "silent", "lost"]
@@ -21,6 +23,21 @@ SILENT_SECONDS = 3.0
 PING_SECONDS = 1.5
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0)
 """Waits between attempts to reach the server again; the last one repeats."""
+
+
+def connect_here(workspace: Workspace, say: Callable[[str], None]) -> WorkspaceClient:
+    """A client of the workspace's own server, which is started when needed."""
+    # imported here, in a thread, so that the first frame does not wait for httpx
+    from rlft_tui.client.connection import connect
+
+    return connect(workspace, say=say)
+
+
+def connect_there(place: RemotePlace) -> WorkspaceClient:
+    """A client of another machine's server."""
+    from rlft_tui.client.remote import connect_remote
+
+    return connect_remote(place)
 
 
 class ServerLink:
