@@ -46,7 +46,7 @@ def main() -> None:
             rows = {name: [] for name in (*SCREENS, *VIEWS)}  # type: dict[str, list[int]]
             for _ in range(2):
                 for name, key in SCREENS.items():
-                    # through F-keys everywhere: digits are verdicts on some screens
+                    # through F-keys everywhere: digits are verdicts or text on some screens
                     rows[name].append(cost(bench, function_key(key)))
             bench.press(function_key("5"))
             bench.quiet(1.0)

@@ -15,6 +15,9 @@ class PromptField(TextArea):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+j", "line", "new line", show=False, id="prompt.line", tooltip="Begin a new line"),
+        # Textual selects a line and all with these; here they change screens, as they do everywhere.
+        Binding("f6", "app.show_screen('compare')", show=False),
+        Binding("f7", "app.show_screen('models')", show=False),
     ]
 
     class Sent(Message):
