@@ -219,9 +219,10 @@ def check(
     from rlft_tui.cli.token_report import check_text
 
     with session.connect() as client:
+        frozen = client.dataset(dataset)  # a wrong name is told before the wait is
         session.say("checking the data and its tokens …")
         found = client.check_dataset(
-            dataset,
+            frozen.hash,
             model or session.settings().default_model,
             method=method,
             max_length=max_length,
