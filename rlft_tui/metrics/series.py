@@ -6,12 +6,11 @@ import re
 from array import array
 from collections.abc import Sequence
 from difflib import get_close_matches
-from itertools import accumulate
-from operator import lt, sub
+from operator import lt
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.metrics.curve import Curve
-from rlft_tui.runs.run_event import FORMAT_VERSION, MetricsColumns, MetricsRow, RunEvent, number
+from rlft_tui.runs.run_event import FORMAT_VERSION, MetricsColumns, MetricsRow, RunEvent, number, packed
 from rlft_tui.runs.run_status import Series
 
 ELAPSED = "@elapsed"
@@ -30,6 +29,9 @@ class RunCurves:
         self._elapsed = Curve(ELAPSED)
         self._elapsed.unit = "s"
         self._seconds = 0.0
+        """Of training up to the last row."""
+        self._origin = 0.0
+        """When it would have begun without pauses, by the clock as it is now."""
         self._last_t: float | None = None
         """Time of the last row of this attempt."""
         self._last_step: int | None = None
@@ -54,6 +56,7 @@ class RunCurves:
         self._elapsed = self._curves.pop(ELAPSED, Curve(ELAPSED))
         self._elapsed.unit = "s"
         self._seconds = self._elapsed.values[-1] if self._elapsed.values else 0.0
+        self._origin = (last_t or 0.0) - self._seconds
         self._last_t, self._last_step = last_t, None
         self.went_back, self.clock_back = went_back, clock_back
 
@@ -83,22 +86,16 @@ class RunCurves:
         """Take many rows of metrics, in the order of the log."""
         curves = self._curves
         steps, times = array("q"), array("d")
-        seconds, last_t, last_step = self._seconds, self._last_t, self._last_step
+        last_step = self._last_step
         for row in rows:
             step = row.step
             if not -_MOST_STEPS < step < _MOST_STEPS:
                 continue
-            t = row.t
-            # A clock that was set back must not take time away.
-            if last_t is not None:
-                seconds += max(0.0, t - last_t)
-                self.clock_back += t < last_t
-            last_t = t
             if last_step is not None and step < last_step:
                 self.went_back += 1
             last_step = step
             steps.append(step)
-            times.append(seconds)
+            times.append(self._trained(row.t))
             for key, value in row.values.items():
                 logged = value if type(value) is float else number(value)
                 if logged is not None:
@@ -109,7 +106,7 @@ class RunCurves:
             if row.units:
                 self._name_units(row.units)
         self._elapsed.extend(steps, times, rising=_fallen(steps) == 0)
-        self._seconds, self._last_t, self._last_step = seconds, last_t, last_step
+        self._last_step = last_step
 
     def apply_columns(self, columns: MetricsColumns) -> None:
         """Take many rows of metrics at once; the same as ``apply_rows`` with each of them."""
@@ -126,18 +123,28 @@ class RunCurves:
             if curve is None:
                 curve = self._curves[key] = Curve(key)
             curve.extend(steps, column, rising=fallen == 0)
-        before = times[0] if self._last_t is None else self._last_t
-        took = list(map(sub, times, (before, *times[:-1])))
-        if min(took) < 0:
-            self.clock_back += sum(each < 0 for each in took)
-            took = [max(0.0, each) for each in took]
-        elapsed = list(accumulate(took, initial=self._seconds))
-        self._elapsed.extend(steps, array("d", elapsed[1:]), rising=fallen == 0)
+        if self._last_t is not None and self._last_t <= times[0] and _rises(times):
+            origin = self._origin
+            elapsed = packed("d", [t - origin for t in times])
+            self._seconds, self._last_t = elapsed[-1], times[-1]
+        else:
+            elapsed = array("d", map(self._trained, times))
+        self._elapsed.extend(steps, elapsed, rising=fallen == 0)
         if self._last_step is not None and steps[0] < self._last_step:
             fallen += 1
         self.went_back += fallen
-        self._seconds, self._last_t, self._last_step = elapsed[-1], times[-1], steps[-1]
+        self._last_step = steps[-1]
         self._name_units(columns.units)
+
+    def _trained(self, t: float) -> float:
+        """Seconds of training up to a row of this time, which is the last one from now on."""
+        last = self._last_t
+        if last is None or t < last:
+            # Neither a pause nor a clock that was set back counts, or takes time away.
+            self._origin = t - self._seconds
+            self.clock_back += last is not None
+        self._seconds, self._last_t = t - self._origin, t
+        return self._seconds
 
     def series(
         self, keys: Sequence[str], points: int, window: tuple[int, int] | None = None
@@ -183,4 +190,10 @@ class RunCurves:
 
 def _fallen(steps: array[int]) -> int:
     """How many of these steps are lower than the one before."""
-    return sum(map(lt, steps[1:], steps))
+    return 0 if _rises(steps) else sum(map(lt, steps[1:], steps))
+
+
+def _rises(numbers: Sequence[float]) -> bool:
+    """Whether none is lower than the one before; sorting what is sorted is the fastest look."""
+    listed = list(numbers)
+    return sorted(listed) == listed

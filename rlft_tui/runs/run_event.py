@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import struct
 import time
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from operator import itemgetter
+from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -25,6 +27,8 @@ Kind = Literal["start", "stage", "metrics", "sample", "checkpoint", "alert", "co
 _TAIL = 64
 _PIECE = 1 << 15
 """Bytes turned into columns at once: few enough that their rows stay in the processor's cache."""
+_MOST_COLUMNS = 256
+"""A log with more metrics in a row is read row by row."""
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -61,14 +65,14 @@ class MetricsRow(msgspec.Struct, tag_field="kind", tag="metrics", gc=False):
     memory_mb: float | None = None
 
 
-class _NumbersRow(MetricsRow, tag="metrics", gc=False):
-    """One whose values are plain numbers."""
-
-    values: dict[str, float]
-
-
 _metrics_row = msgspec.json.Decoder(MetricsRow)
-_numbers_rows = msgspec.json.Decoder(_NumbersRow)
+
+
+class _ValuesOfRow(msgspec.Struct, gc=False):
+    values: dict[str, Any]
+
+
+_values_of_row = msgspec.json.Decoder(_ValuesOfRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +100,53 @@ class MetricsColumns:
 def metrics_columns(lines: bytes) -> MetricsColumns | None:
     """Complete lines as columns; None unless each of them is a row of the same metrics."""
     try:
-        rows = _numbers_rows.decode_lines(lines)
+        keys = tuple(_values_of_row.decode(lines[: lines.find(b"\n")]).values)
+        if len(keys) > _MOST_COLUMNS:
+            return None
+        rows = _rows_of(keys).decode_lines(lines)
         # A line that was torn may be whole together with the next one: that is not what it says.
-        if not rows or len(rows) != lines.count(b"\n"):
+        if len(rows) != lines.count(b"\n"):
             return None
         values, units = [row.values for row in rows], [row.units for row in rows]
-        keys = values[0].keys()
-        if set(map(len, values)) != {len(keys)} or units.count(units[0]) != len(units):
+        if units.count(units[0]) != len(units):
             return None
         memory = {row.memory_mb for row in rows} - {None}
-        totals = [row.steps for row in rows if row.steps is not None and row.steps > 0]
+        totals = [total for row in rows if (total := row.steps) is not None and total > 0]
         return MetricsColumns(
-            steps=array("q", [row.step for row in rows]),
+            steps=packed("q", [row.step for row in rows]),
             times=[row.t for row in rows],
-            values={key: array("d", map(itemgetter(key), values)) for key in keys},
+            values={key: packed("d", list(map(attrgetter(f"v{at}"), values))) for at, key in enumerate(keys)},
             units=units[0] or {},
             total=totals[-1] if totals else None,
-            memory_mb=max(each for each in memory if each is not None) if memory else None,
+            memory_mb=max(memory) if memory else None,
         )
-    except (msgspec.MsgspecError, KeyError, OverflowError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, struct.error, UnicodeDecodeError):
         return None
+
+
+def packed(kind: Literal["q", "d"], numbers: list[Any]) -> array[Any]:
+    """The numbers as an array, in half the time that ``array`` takes; struct.error for one too large."""
+    return array(kind, struct.pack(f"{len(numbers)}{kind}", *numbers))
+
+
+@lru_cache(maxsize=64)
+def _rows_of(keys: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
+    """A decoder of rows that log just these metrics, as plain numbers.
+
+    A type of its own for them: two thirds of the time that a dictionary a row would take.
+    """
+    names = [f"v{at}" for at in range(len(keys))]
+    values = msgspec.defstruct(
+        "Values",
+        [(name, float) for name in names],
+        rename=dict(zip(names, keys, strict=True)),
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+    row = msgspec.defstruct(
+        "Row", [("values", values)], bases=(MetricsRow,), tag="metrics", gc=False, kw_only=True
+    )
+    return msgspec.json.Decoder(row)
 
 
 def encode_event(event: RunEvent) -> bytes:

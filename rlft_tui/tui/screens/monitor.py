@@ -39,7 +39,7 @@ from rlft_tui.tui.widgets.chart import Chart
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
 
-ACTIVE_SECONDS = 0.3
+ACTIVE_SECONDS = 0.5
 ENDED_SECONDS = 2.0
 WIDE = 100
 """Columns from which the number of samples stands in its tab."""

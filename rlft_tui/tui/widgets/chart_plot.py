@@ -11,6 +11,7 @@ import re
 import sys
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -112,9 +113,15 @@ def _unit(share: float) -> float:
     return share if 0.0 <= share <= 1.0 else 1.0 if share > 1.0 else 0.0
 
 
+@lru_cache(maxsize=4096)
+def _glyph(character: str, line: int) -> Glyph:
+    """The one glyph of its kind: a frame has thousands of cells and few different ones."""
+    return Glyph(character, line)
+
+
 def _glyphs(text: str, width: int, height: int) -> list[list[Glyph]]:
     rows: list[list[Glyph]] = []
-    blank = Glyph(" ", -1)
+    blank = _glyph(" ", -1)
     for raw in text.split("\n")[:height]:
         row: list[Glyph] = []
         line = -1
@@ -122,7 +129,7 @@ def _glyphs(text: str, width: int, height: int) -> list[list[Glyph]]:
             if place % 2:
                 line = int(part[5:]) - 1 if part.startswith("38;5;") and part[5:].isdigit() else -1
             else:
-                row.extend([Glyph(character, line) for character in part])
+                row.extend([_glyph(character, line) for character in part])
         row = row[:width]
         rows.append(row + [blank] * (width - len(row)))
     rows.extend([[blank] * width for _ in range(height - len(rows))])

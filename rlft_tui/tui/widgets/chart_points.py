@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 from rlft_tui.runs.run_status import Series
 from rlft_tui.tui.widgets.chart_axis import Axis
@@ -41,6 +42,8 @@ class Reading:
 
 def finite(value: object) -> float | None:
     """The value as a finite float, or None: nothing else may reach plotext, which aborts on NaN."""
+    if type(value) is float:  # nearly all are
+        return value if math.isfinite(value) else None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
             number = float(value)
@@ -135,13 +138,13 @@ def value_range(
         shown: tuple[Sequence[float | None], ...] = (one.mean, one.low, one.high)
         if not bands:
             shown = (smoothed([finite(mean) for mean in one.mean], look.smoothing),)
-        for index, step in enumerate(one.steps):
-            if not axis.low <= clock.at(step + half) <= axis.high:
-                continue
-            for values in shown:
-                value = finite(_at(values, index))
-                if value is not None and (value > 0 or not look.log):
-                    low, high = min(low, value), max(high, value)
+        inside = [axis.low <= clock.at(step + half) <= axis.high for step in one.steps]
+        for values in shown:
+            found = [value for value in map(finite, compress(values, inside)) if value is not None]
+            if look.log:
+                found = [value for value in found if value > 0]
+            if found:
+                low, high = min(low, *found), max(high, *found)
     return (low, high) if low <= high else None
 
 
