@@ -19,12 +19,14 @@ from rlft_tui.rewards.occupational import Occupational
 from rlft_tui.rewards.regex import RegexReward
 from rlft_tui.rewards.repetition import RepetitionReward
 from rlft_tui.rewards.reward_function import RewardFunction
+from rlft_tui.rewards.variety import VarietyReward
 
 BUILT_IN: dict[str, type] = {
     "length": LengthReward,
     "regex": RegexReward,
     "format": FormatReward,
     "repetition": RepetitionReward,
+    "variety": VarietyReward,
     "exact-answer": ExactAnswerReward,
     "occupational": Occupational,
 }

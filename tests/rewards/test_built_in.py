@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 from typing import Any
 
 import pytest
@@ -80,6 +81,28 @@ def test_repetition_by_hand() -> None:
     assert score("repetition", "no no no no", n=1) == pytest.approx(-3 / 4)
 
 
+def varieties(*texts: str) -> list[float | None]:
+    return list(build("variety", {})(prompts=[""] * len(texts), completions=texts))
+
+
+def test_variety_by_hand() -> None:
+    # Of "a b", "b c" the other text says "b c"; what a text itself says twice is repetition's business.
+    assert varieties("a b c", "x b c y") == pytest.approx([-1 / 2, -1 / 3])
+    assert varieties("a b a b", "c d") == [0.0, 0.0]
+    assert varieties("a b", "A  b!", "one", "") == [-1.0, -1.0, 0.0, 0.0]
+
+
+@given(st.lists(st.text("ab ", max_size=12), max_size=6), st.randoms(use_true_random=False))
+def test_variety_is_the_same_in_any_order_and_falls_with_company(texts: list[str], chance: Random) -> None:
+    alone = dict(zip(texts, varieties(*texts), strict=True))
+    shuffled = chance.sample(texts, len(texts))
+    assert varieties(*shuffled) == [alone[text] for text in shuffled]
+    crowded = varieties(*texts, "a b a a b b")[: len(texts)]
+    for text, reward in zip(texts, crowded, strict=True):
+        assert reward is not None
+        assert -1.0 <= reward <= (alone[text] or 0.0)
+
+
 @pytest.mark.parametrize(
     ("text", "reference", "right"),
     [
@@ -130,7 +153,9 @@ def test_repeated_share_is_a_share(tokens: list[str], n: int) -> None:
 @pytest.mark.parametrize("name", BUILT_IN)
 @given(text=TEXTS)
 def test_every_text_gets_a_number_and_always_the_same(name: str, text: str) -> None:
-    low, high = {"repetition": (-1.0, 0.0), "occupational": (-0.4, 1.2)}.get(name, (0.0, 1.0))
+    low, high = {"repetition": (-1.0, 0.0), "variety": (-1.0, 0.0), "occupational": (-0.4, 1.2)}.get(
+        name, (0.0, 1.0)
+    )
     first = score(name, text, **READY[name])
     assert first is not None
     assert low <= first <= high
@@ -162,6 +187,7 @@ def test_a_text_and_a_conversation_are_the_same(name: str) -> None:
         ("regex", {"pattern": "("}, "is no regular expression"),
         ("format", {"form": "poem"}, "invalid enum value 'poem'"),
         ("repetition", {"n": 0}, "at least one word"),
+        ("variety", {"n": 0}, "at least one word"),
     ],
 )
 def test_a_wrong_option_is_named(name: str, options: dict[str, Any], said: str) -> None:
