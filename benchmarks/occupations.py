@@ -24,6 +24,8 @@ from rlft_tui.runs.run_folder import RunFolder
 
 MODEL = "smollm2-135m"
 EXAMPLE = "occupations"
+REWARD = "rewards/occupational"
+"""Without the other rewards that the run learns by."""
 BEST_OF = 8
 ROWS = 8
 """Rows of the table of a run, at most."""
@@ -35,7 +37,7 @@ class Curve:
 
     policy: str
     rewards: list[float]
-    """Mean of the answers drawn in an update, before it learns from them."""
+    """Mean occupational reward of the answers drawn in an update, before it learns from them."""
     kl: list[float]
     """Nats of an answer, to the base model."""
     held_out: tuple[float, float]
@@ -52,11 +54,11 @@ def train(rlft: Commands, workspace: Path, seed: int) -> Curve:
     run = json.loads(rlft("runs", "show", printed.split()[0], "--json"))
     events = EventReader(RunFolder(Path(run["path"])).events).read()
     rows = [event.fields["values"] for event in events if event.kind == "metrics"]
-    told = [row for row in rows if "kl/sequence" in row and "reward" in row]
-    held_out = [row["heldout/reward"] for row in rows if "heldout/reward" in row]
+    told = [row for row in rows if "kl/sequence" in row]
+    held_out = [row[f"heldout/{REWARD}"] for row in rows if f"heldout/{REWARD}" in row]
     return Curve(
         policy,
-        [row["reward"] for row in told],
+        [row[f"{REWARD}/mean"] for row in told],
         [row["kl/sequence"] for row in told],
         (held_out[0], held_out[-1]),
         run["ended"] - run["started"],
@@ -64,7 +66,7 @@ def train(rlft: Commands, workspace: Path, seed: int) -> Curve:
 
 
 def show(curves: list[Curve]) -> None:
-    print("Mean reward of an update's answers (KL to the base, nats an answer):\n")
+    print("Mean occupational reward of an update's answers (KL to the base, nats an answer):\n")
     print("| update | " + " | ".join(curve.policy for curve in curves) + " |")
     print("|---" * (len(curves) + 1) + "|")
     updates = min(len(curve.rewards) for curve in curves)
