@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from textual.app import App
 
@@ -17,8 +16,8 @@ def svg_of(app: App[object], title: str = "") -> str:
     return re.sub(r"font-family:\s*Fira Code[^;]*;", f"font-family: '{FONT}', monospace;", svg)
 
 
-def save_png(svg: str, path: Path, *, width: int = 1600) -> None:
-    """Render an SVG into a PNG of ``width`` pixels; needs the resvg-py of the dev extra."""
+def png_of(svg: str, *, width: int = 1600) -> bytes:
+    """An SVG rendered as a PNG of ``width`` pixels; needs the resvg-py of the dev extra."""
     import resvg_py
 
-    path.write_bytes(bytes(resvg_py.svg_to_bytes(svg_string=svg, width=width)))
+    return bytes(resvg_py.svg_to_bytes(svg_string=svg, width=width))

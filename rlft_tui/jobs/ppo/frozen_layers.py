@@ -28,13 +28,15 @@ def fuse_frozen_layers(model: Any) -> int:
     ]
     norms: list[Any] = [module for module in model.modules() if _is_rms_norm(module)]
     for layer in lora:
-        layer.forward = partial(_lora_forward, layer, layer.forward)
+        layer.forward = partial(_lora_forward, layer, layer.forward, {})
     for norm in norms:
         norm.forward = partial(_rms_norm, norm)
     return len(lora) + len(norms)
 
 
-def _lora_forward(layer: Any, otherwise: Callable[..., Tensor], x: Tensor, **more: Any) -> Tensor:
+def _lora_forward(
+    layer: Any, otherwise: Callable[..., Tensor], rounded: dict[str, _Rounded], x: Tensor, **more: Any
+) -> Tensor:
     """A PEFT LoRA layer's forward pass in evaluation mode, with one adapter or none."""
     base = layer.base_layer
     if more or len(layer.active_adapters) > 1:
@@ -50,10 +52,32 @@ def _lora_forward(layer: Any, otherwise: Callable[..., Tensor], x: Tensor, **mor
     if torch.is_grad_enabled():
         product: Tensor = _LoraProduct.apply(x, base.weight, base.bias, a, b, scale)
         return product
+    narrow = rounded.get(name)
+    if narrow is None or not narrow.is_of(a, b, x.dtype):
+        narrow = rounded[name] = _Rounded(a, b, x.dtype)
     out: Tensor = base(x)
-    low = nn.functional.linear(x, a.to(x.dtype)).view(-1, len(a))
-    out.view(-1, len(b)).addmm_(low, b.to(x.dtype).T, alpha=scale)
+    low = nn.functional.linear(x, narrow.a).view(-1, len(a))
+    out.view(-1, len(b)).addmm_(low, narrow.b.T, alpha=scale)
     return out
+
+
+class _Rounded:
+    """An adapter's two matrices in the type of the products, until they are changed.
+
+    Drawing answers takes hundreds of passes between two steps of the optimiser.
+    """
+
+    def __init__(self, a: Tensor, b: Tensor, dtype: torch.dtype) -> None:
+        self._of = self._state(a, b)
+        self.a, self.b = a.to(dtype), b.to(dtype)
+
+    def is_of(self, a: Tensor, b: Tensor, dtype: torch.dtype) -> bool:
+        return self._of == self._state(a, b) and self.a.dtype == dtype
+
+    @staticmethod
+    def _state(a: Tensor, b: Tensor) -> tuple[int, ...]:
+        """Torch counts the changes of a tensor in place; another one lies elsewhere."""
+        return a.data_ptr(), a._version, b.data_ptr(), b._version
 
 
 class _LoraProduct(torch.autograd.Function):

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-CHUNK_LOGITS = 1 << 22
-"""Logits computed at a time: 16 MB in float32."""
+CHUNK_LOGITS = 1 << 25
+"""Logits computed at a time: 128 MB in float32. A CPU lays the output layer out anew for every chunk."""
 CACHED_LOGITS = 1 << 19
 """Of these, as many as a CPU takes through the softmax at a time, so that they stay in its cache."""
 

@@ -56,6 +56,29 @@ def test_without_gradients_the_results_are_the_same(tiny_model: Path) -> None:
         torch.testing.assert_close(model(input_ids=IDS).logits, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_without_gradients_a_changed_adapter_counts_at_once(tiny_model: Path) -> None:
+    model = adapted(tiny_model).to(torch.bfloat16)
+    for name, parameter in model.named_parameters():
+        if "lora_" in name:
+            parameter.data = parameter.data.float()
+    fuse_frozen_layers(model)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.1)
+    for _ in range(2):
+        expected, _ = logits_and_gradients(model)
+        with torch.inference_mode():
+            found = model(input_ids=IDS).logits
+        torch.testing.assert_close(found, expected)
+        optimizer.step()
+    with torch.no_grad():
+        changed = model(input_ids=IDS).logits
+    assert not torch.allclose(changed, found)
+    saved = {name: value.clone() for name, value in model.state_dict().items()}
+    optimizer.step()
+    model.load_state_dict(saved)
+    with torch.no_grad():
+        torch.testing.assert_close(model(input_ids=IDS).logits, changed)
+
+
 def test_with_the_adapter_off_it_is_the_base(tiny_model: Path) -> None:
     model = adapted(tiny_model)
     fuse_frozen_layers(model)
