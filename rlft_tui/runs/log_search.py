@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,8 @@ _ANY = _Test(re.compile(b""))
 
 _BLOCK = 1 << 20
 _BUDGET = 64 << 20
-"""Bytes searched in one call, well below a second: a longer file takes several calls."""
+_BUDGET_SECONDS = 0.4
+"""Bytes and time of one call, and the block that it is at: a longer file takes several calls."""
 _LONGEST_LINE = 400
 """Characters of a matching line that are handed out."""
 
@@ -96,6 +98,7 @@ def search_log(
     except FileNotFoundError:
         return LogMatches((), 0, 0)
     found: list[LogLine] = []
+    deadline = time.monotonic() + _BUDGET_SECONDS
     with stream:
         size = stream.seek(0, 2)
         # A start past the end: the log was replaced by a shorter one.
@@ -111,6 +114,8 @@ def search_log(
             else:
                 at = begin + len(block) if len(lines) <= left else lines[left].start
                 found += lines[:left]
+            if time.monotonic() > deadline:
+                break
     return LogMatches(tuple(found), at, size)
 
 

@@ -56,13 +56,15 @@ def test_both_directions_find_the_lines_that_a_loop_finds(
         log_search._BLOCK = whole
 
 
+@pytest.mark.parametrize("budget", [{"_BUDGET": 20_000}, {"_BUDGET_SECONDS": 0.0}], ids=str)
 def test_a_long_file_is_searched_in_pieces_and_one_call_is_bounded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: dict[str, float]
 ) -> None:
     path = tmp_path / "output.log"
     path.write_text("filler line\n" * 5000 + "ERROR the one\n" + "filler line\n" * 5000)
     monkeypatch.setattr(log_search, "_BLOCK", 4096)
-    monkeypatch.setattr(log_search, "_BUDGET", 20_000)
+    for name, most in budget.items():
+        monkeypatch.setattr(log_search, name, most)
     start, calls = -1, 0
     while not (found := search_log(path, level="errors", start=start, backwards=True, limit=1)).lines:
         assert found.searched < (found.size if start < 0 else start), "every call comes further"
