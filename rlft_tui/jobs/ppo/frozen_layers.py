@@ -9,7 +9,8 @@ exactly what these are made for (quantised, DoRA, other norms) are left as they 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -27,15 +28,50 @@ def fuse_frozen_layers(model: Any) -> int:
         if isinstance(module, Linear) and type(module.base_layer) is nn.Linear
     ]
     norms: list[Any] = [module for module in model.modules() if _is_rms_norm(module)]
+    rounding = _Rounding()
     for layer in lora:
-        layer.forward = partial(_lora_forward, layer, layer.forward, {})
+        layer.forward = partial(_lora_forward, layer, layer.forward, rounding)
     for norm in norms:
         norm.forward = partial(_rms_norm, norm)
     return len(lora) + len(norms)
 
 
+@contextmanager
+def adapters_rounded_once(model: Any) -> Iterator[None]:
+    """Round each adapter once for all passes without gradients inside, where nothing may change it.
+
+    Drawing answers takes hundreds of passes. (A fused optimiser changes weights without torch's count of
+    changes, so they cannot be watched instead.)
+    """
+    found = [own for module in model.modules() if isinstance(own := vars(module).get("forward"), partial)]
+    roundings = {own.args[2] for own in found if own.func is _lora_forward}
+    for rounding in roundings:
+        rounding.kept = {}
+    try:
+        yield
+    finally:
+        for rounding in roundings:
+            rounding.kept = None
+
+
+class _Rounding:
+    """An adapter's two matrices in the type of the products."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[int, torch.dtype], tuple[Tensor, Tensor]] | None = None
+        """By the identity of the first; None while they may change."""
+
+    def of(self, a: Tensor, b: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        if self.kept is None:
+            return a.to(dtype), b.to(dtype)
+        key = id(a), dtype
+        if key not in self.kept:
+            self.kept[key] = a.to(dtype), b.to(dtype)
+        return self.kept[key]
+
+
 def _lora_forward(
-    layer: Any, otherwise: Callable[..., Tensor], rounded: dict[str, _Rounded], x: Tensor, **more: Any
+    layer: Any, otherwise: Callable[..., Tensor], rounding: _Rounding, x: Tensor, **more: Any
 ) -> Tensor:
     """A PEFT LoRA layer's forward pass in evaluation mode, with one adapter or none."""
     base = layer.base_layer
@@ -52,32 +88,11 @@ def _lora_forward(
     if torch.is_grad_enabled():
         product: Tensor = _LoraProduct.apply(x, base.weight, base.bias, a, b, scale)
         return product
-    narrow = rounded.get(name)
-    if narrow is None or not narrow.is_of(a, b, x.dtype):
-        narrow = rounded[name] = _Rounded(a, b, x.dtype)
+    narrow_a, narrow_b = rounding.of(a, b, x.dtype)
     out: Tensor = base(x)
-    low = nn.functional.linear(x, narrow.a).view(-1, len(a))
-    out.view(-1, len(b)).addmm_(low, narrow.b.T, alpha=scale)
+    low = nn.functional.linear(x, narrow_a).view(-1, len(a))
+    out.view(-1, len(b)).addmm_(low, narrow_b.T, alpha=scale)
     return out
-
-
-class _Rounded:
-    """An adapter's two matrices in the type of the products, until they are changed.
-
-    Drawing answers takes hundreds of passes between two steps of the optimiser.
-    """
-
-    def __init__(self, a: Tensor, b: Tensor, dtype: torch.dtype) -> None:
-        self._of = self._state(a, b)
-        self.a, self.b = a.to(dtype), b.to(dtype)
-
-    def is_of(self, a: Tensor, b: Tensor, dtype: torch.dtype) -> bool:
-        return self._of == self._state(a, b) and self.a.dtype == dtype
-
-    @staticmethod
-    def _state(a: Tensor, b: Tensor) -> tuple[int, ...]:
-        """Torch counts the changes of a tensor in place; another one lies elsewhere."""
-        return a.data_ptr(), a._version, b.data_ptr(), b._version
 
 
 class _LoraProduct(torch.autograd.Function):

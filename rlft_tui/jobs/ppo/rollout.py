@@ -15,6 +15,7 @@ from rlft_tui.jobs.batch_decoding import write_rows
 from rlft_tui.jobs.decoding import Row, answer_text, derived_seed, end_ids
 from rlft_tui.jobs.packed_linear import packed
 from rlft_tui.jobs.ppo.answers import Answer
+from rlft_tui.jobs.ppo.frozen_layers import adapters_rounded_once
 from rlft_tui.jobs.ppo.policy import Policy
 from rlft_tui.runs.run_spec import Sampling
 
@@ -62,7 +63,7 @@ class Rollout:
             for index in order
         ]
         model = self.policy.model
-        with packed(model), self.policy.precision():
+        with packed(model), adapters_rounded_once(model), self.policy.precision():
             for _ in write_rows(model, rows, self.ends, self.policy.pad_id, slots=self.rows):
                 if stopped():
                     return None
