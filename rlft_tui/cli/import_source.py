@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.prompts.row_reader import FORMATS
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_BLANK = b" \t\r\n"
 _SAVED = ("state.json", "dataset_dict.json")
 
 
@@ -27,22 +29,33 @@ def import_source(source: str, split: str = "") -> Iterator[tuple[str, Path]]:
         with tempfile.NamedTemporaryFile(prefix="rlft-import-") as spool:
             shutil.copyfileobj(sys.stdin.buffer, spool)
             spool.flush()
+            refuse_empty(Path(spool.name), "standard input")
             yield "stdin.jsonl", Path(spool.name)
     elif path.is_dir():
         single = None if split else _only_file(path)
         if single is not None:
+            refuse_empty(single, str(single))
             yield single.name, single
         else:
             with _converted(str(path), split) as lines:
                 yield f"{path.resolve().name}.jsonl", lines
     elif path.exists():
         _check_readable(path)
+        refuse_empty(path, source)
         yield path.name, path
     elif _is_hub_id(source):
         with _converted(source, split) as lines:
             yield f"{source.replace('/', '--')}.jsonl", lines
     else:
         raise NotFoundError("no such file", where=source, remedy="Check the name")
+
+
+def refuse_empty(content: bytes | Path, where: str) -> None:
+    """RlftError for a file with nothing in it but blank lines."""
+    with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as stream:
+        pieces = iter(lambda: stream.read(1 << 16), b"")
+        if not any(piece.strip(b"\xef\xbb\xbf" + _BLANK) for piece in pieces):
+            raise RlftError("the file is empty", where=where)
 
 
 def run_dataset_job(*arguments: str) -> int:

@@ -13,8 +13,10 @@ _SHOWN = 20
 def show_report(session: Session, report: ImportReport, what: str) -> None:
     """Counts on stdout; refused and doubtful lines with their reasons on stderr.
 
-    RlftError after that when every row was refused.
+    RlftError after that when every row was refused, and in place of it when there was none.
     """
+    if not report.read:
+        raise RlftError("there are no rows in it: nothing was imported")
     say_refused(session, report)
     counts = f"{report.imported} {what} imported of {report.read} read"
     counts += f", {report.duplicates} were there already" if report.duplicates else ""

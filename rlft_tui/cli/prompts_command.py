@@ -18,7 +18,10 @@ def import_(session: Session, file: InputFile) -> None:
     category; in plain text a line is a prompt. Every bad line is listed with its number and
     reason; the good ones are stored together.
     """
+    from rlft_tui.cli.import_source import refuse_empty
+
     name, content = read_input(file)
+    refuse_empty(content, str(file))
     with session.connect() as client:
         show_report(session, client.import_prompts(name, content), "prompts")
 

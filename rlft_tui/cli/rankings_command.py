@@ -23,10 +23,12 @@ def import_(session: Session, file: InputFile) -> None:
 
     Prompts with three or more answers in stored pairs are offered for ranking by themselves.
     """
+    from rlft_tui.cli.import_source import refuse_empty
     from rlft_tui.cli.import_text import show_report
     from rlft_tui.cli.options import read_input
 
     name, content = read_input(file)
+    refuse_empty(content, str(file))
     with session.connect() as client:
         report = client.import_answers(name, content)
     show_report(session, report, "sets of answers")

@@ -50,6 +50,22 @@ def test_a_wrong_command_line_is_told_in_one_line(rlft: Rlft, arguments: list[st
     assert_refused(rlft(*arguments), *parts)
 
 
+@pytest.mark.parametrize("command", ["prompts import", "pairs import", "rankings import", "data import"])
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf\n \r\n"], ids=["nothing", "blank lines"])
+def test_an_empty_file_is_told_from_one_that_was_imported(
+    rlft: Rlft, here: Workspace, tmp_path: Path, command: str, content: bytes
+) -> None:
+    file = tmp_path / "empty.jsonl"
+    file.write_bytes(content)
+    assert_refused(rlft(*command.split(), file), "empty.jsonl", "the file is empty")
+
+
+def test_a_table_without_rows_is_told(rlft: Rlft, here: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "heading.csv"
+    file.write_text("prompt,category\n")
+    assert_refused(rlft("prompts", "import", file), "no rows in it")
+
+
 @pytest.mark.parametrize("arguments", [[], ["label"], ["--workspace", "/nowhere"]], ids=str)
 def test_the_workbench_needs_a_terminal(rlft: Rlft, arguments: list[str]) -> None:
     assert_refused(rlft(*arguments), "needs a terminal")
