@@ -26,7 +26,7 @@ def runs_table(runs: Sequence[RunSummary]) -> str:
         (
             run.id,
             status_text(run),
-            f"{run.step}/{run.steps or '?'}",
+            steps_text(run),
             run.metrics.get("loss"),
             *((_speed(run),) if writes else ()),
             time.strftime("%m-%d %H:%M", time.localtime(run.created)),
@@ -36,6 +36,11 @@ def runs_table(runs: Sequence[RunSummary]) -> str:
     ]
     speed = ("tokens/s",) if writes else ()
     return table(("id", "status", "step", "loss", *speed, "created", "model"), rows)
+
+
+def steps_text(run: RunSummary) -> str:
+    """``3/40``, or what is known of it."""
+    return f"{run.step}/{run.steps}" if run.steps else str(run.step) if run.step else "–"
 
 
 def _speed(run: RunSummary) -> str:
@@ -52,7 +57,7 @@ def run_fields(run: RunSummary) -> list[tuple[str, object]]:
         ("status", status_text(run)),
         ("reason", run.exit.reason if run.exit else ""),
         ("error", run.error),
-        ("step", f"{run.step}/{run.steps or '?'}"),
+        ("step", steps_text(run)),
         ("stage", run.stage),
         ("time left", duration(run.seconds_left)),
         ("started", moment(run.started)),

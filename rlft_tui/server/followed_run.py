@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,8 @@ from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import read_spec
 from rlft_tui.runs.run_state import Processes, RunState
 from rlft_tui.runs.run_status import ACTIVE, RunSummary
+from rlft_tui.runs.specs.completions import CompletionsSpec
+from rlft_tui.runs.specs.generate import GenerateSpec
 from rlft_tui.samples.samples import RunSamples
 from rlft_tui.server.curve_cache import SMALLEST_LOG, read_cache, write_cache
 from rlft_tui.server.memory import give_back
@@ -110,7 +113,20 @@ class FollowedRun:
         # The processes first: what a dead job wrote is then surely read.
         processes = self._processes()
         self.read_events()
-        return replace(self.state.summary(processes, output_model=output_model), trouble=self._trouble())
+        found = self.state.summary(processes, output_model=output_model)
+        return replace(found, steps=found.steps or self._planned, trouble=self._trouble())
+
+    @cached_property
+    def _planned(self) -> int:
+        """Steps that a run was launched for where its job has not told them: a pair or completion each."""
+        if not isinstance(self.spec, GenerateSpec | CompletionsSpec):
+            return 0
+        try:
+            with (self.folder.root / self.spec.prompts).open("rb") as stream:
+                prompts = sum(1 for line in stream if line.strip())
+        except OSError:
+            return 0
+        return prompts * (self.spec.n if isinstance(self.spec, CompletionsSpec) else 1)
 
     def _trouble(self) -> str:
         """What in the event log is not as a job writes it, for people to know."""
