@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlft_tui.runs.hung_reward import called_reward, hung_reward
 from rlft_tui.runs.run_event import EventReader, RunEvent
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.terminal_text import plain_lines
@@ -51,9 +52,9 @@ def describe_end(
     ``grace``: seconds after which a stop was enforced, if it was. Offsets: where this
     attempt's events and output begin.
     """
-    if code >= 0 and (reward := _reward_called(folder)):
-        if _was_dumped(folder.output, output_from):
-            return f"{reward} did not return in time and heeded no exception; the output names the line"
+    if code >= 0 and (reward := called_reward(folder)):
+        if (hung := hung_reward(folder, output_from)) is not None:
+            return one_line(hung)
         return f"{reward} ended the process (exit code {code})"
     if code == 0:
         alarm = _last_alarm(folder.events, events_from)
@@ -119,14 +120,6 @@ def _last_alarm(events: Path, start: int) -> str:
     return found
 
 
-def _reward_called(folder: RunFolder) -> str:
-    """The reward file in whose call the process ended, else nothing."""
-    try:
-        return one_line(folder.reward_call.read_text(encoding="utf-8", errors="replace"))
-    except OSError:
-        return ""
-
-
 def _last_events(events: Path, start: int) -> Iterator[RunEvent]:
     with contextlib.suppress(OSError):
         start = max(start, events.stat().st_size - _EVENTS_BYTES)
@@ -142,16 +135,6 @@ def _last_line(output: Path, start: int) -> str:
             return one_line(stream.read(_TAIL_BYTES).decode(errors="replace"))
     except OSError:
         return ""
-
-
-def _was_dumped(output: Path, start: int) -> bool:
-    """Whether Python's faulthandler ended it when its time was over (rewards/time_limit.py)."""
-    try:
-        with output.open("rb") as stream:
-            stream.seek(start)
-            return any(line.startswith(b"Timeout (") for line in stream)
-    except OSError:
-        return False
 
 
 def _group_kills() -> int:

@@ -25,6 +25,8 @@ from pathlib import Path
 from types import FrameType
 
 from rlft_tui.runs.exit_reason import MemoryKills, describe_end
+from rlft_tui.runs.hung_reward import hung_reward
+from rlft_tui.runs.run_event import EventWriter
 from rlft_tui.runs.run_folder import Attempt, RunFolder
 from rlft_tui.runs.run_process import boot_id, start_time
 from rlft_tui.runs.run_status import Exit
@@ -101,6 +103,8 @@ class Keeper:
             os.killpg(job.pid, signal.SIGKILL)
         with self._reaping:
             code = job.wait()
+        if code > 0:
+            self._tell_hung_reward()
         record = Exit(
             code=code if code >= 0 else None,
             signal=_signal_name(-code) if code < 0 else None,
@@ -119,6 +123,19 @@ class Keeper:
         )
         _write_exit(self.folder, record)
         return record
+
+    def _tell_hung_reward(self) -> None:
+        """Write the error that a job ended by faulthandler could not; on a full disk only that is lost."""
+        hung = hung_reward(self.folder, self._output_from)
+        if hung is None:
+            return
+        with contextlib.suppress(OSError):
+            log = EventWriter(self.folder.events)
+            try:
+                log.write("error", type="RlftError", message=str(hung), traceback="")
+                log.write("end", status="failed")
+            finally:
+                log.close()
 
     def _end_with_folder(self, job: subprocess.Popen[bytes]) -> None:
         """A job whose run folder was deleted makes nothing that could be kept, and no command reaches it."""

@@ -15,6 +15,7 @@ import pytest
 from rlft_tui.runs import launcher
 from rlft_tui.runs.exit_reason import MemoryKills, describe_end
 from rlft_tui.runs.log_search import search_log
+from rlft_tui.runs.run_event import EventReader
 from rlft_tui.runs.run_folder import RunFolder
 from tests.conftest import is_alive, wait_for
 from tests.runs.scripted import FINISHING, TRAINING, start_job, wait_for_end
@@ -88,7 +89,12 @@ rewards.reward([[]], [[{"role": "assistant", "content": "x"}]], [[1]], {})
     wait_for_end(folder)
     record = folder.read_exit()
     assert record is not None
-    assert record.reason.startswith("rewards/hang.py did not return in time")
+    told = "rewards/hang.py:4: it did not return in time and heeded no exception. Correct it there and resume"
+    assert record.reason.startswith(told)
+    error, end = list(EventReader(folder.events).read())[-2:]
+    assert (error.kind, error.fields["type"]) == ("error", "RlftError")  # of this type: not resumed by itself
+    assert error.fields["message"].startswith(told)
+    assert (end.kind, end.fields["status"]) == ("end", "failed")
     (dumped,) = search_log(folder.output, level="tracebacks").lines
     assert "hang.py" in folder.output.read_text()[dumped.start :]
 
