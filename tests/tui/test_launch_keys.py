@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from textual.widgets import Input, Select
 
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.datasets.dataset import DatasetCheck, DatasetSpec
+from rlft_tui.models.model import Model
 from rlft_tui.paths import Workspace
 from rlft_tui.tui.screens.launch import LaunchScreen
 from rlft_tui.tui.views.field_rows import FieldRow
@@ -19,7 +21,9 @@ from tests.tui.conftest import label
 
 
 @pytest.fixture
-def _dataset(client: WorkspaceClient, tiny_models: tuple[str, str]) -> None:
+def _dataset(client: WorkspaceClient, tmp_path: Path) -> None:
+    """And a model that nobody loads here."""
+    client.add_model(Model("never-loaded", "base", str(tmp_path), created_at=1_700_000_000.0))
     label(client, 20)
     client.build_dataset(DatasetSpec(name="first"))
 
@@ -102,7 +106,7 @@ def test_an_edit_while_the_data_is_looked_at_gives_the_launch_up(
             screen.query_one("#field-max_length", Input).focus()
             await pilot.press("ctrl+s")
             await until(pilot, asked.is_set, "the check to be asked for")
-            await shows(pilot, "looking at the data")
+            await shows(pilot, "checking the data … (esc gives it up)")
             await pilot.press("question_mark")
             await shows(pilot, "✗ max_length must be a valid integer", "1 field to put right")
             may_answer.set()
@@ -118,6 +122,77 @@ def test_an_edit_while_the_data_is_looked_at_gives_the_launch_up(
             await shows(pilot, "Ready: ctrl+s", "--max-length 256")
 
     asyncio.run(scenario())
+
+
+class Held:
+    """A call to the server that answers when it may."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        self.asked, self.may_answer = threading.Event(), threading.Event()
+        real = getattr(WorkspaceClient, name)
+
+        def held(client: WorkspaceClient, *given: Any) -> Any:
+            self.asked.set()
+            self.may_answer.wait(200.0)
+            return real(client, *given)
+
+        monkeypatch.setattr(WorkspaceClient, name, held)
+
+
+@pytest.mark.usefixtures("_dataset")
+def test_a_form_being_read_says_so_launches_nothing_and_can_be_left(
+    workspace: Workspace, client: WorkspaceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with workbench(workspace, "launch") as pilot:
+            await shows(pilot, "Ready: ctrl+s checks the data and launches")
+            screen = front(pilot, LaunchScreen)
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is not screen, "the runs")
+            models, told = Held(monkeypatch, "models"), []
+            monkeypatch.setattr(LaunchScreen, "notify", lambda screen, text, **_: told.append(text))
+            await pilot.press("l")
+            await until(pilot, models.asked.is_set, "the models to be asked for")
+            await shows(pilot, "reading models and data sets")
+            assert "Ready" not in page(pilot)
+            await pilot.press("ctrl+s")
+            assert told == ["Not yet: reading models and data sets …"]
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is not screen, "the runs")
+            models.may_answer.set()
+            await pilot.press("l")
+            await shows(pilot, "Ready: ctrl+s checks the data and launches")
+
+    asyncio.run(scenario())
+    assert not client.runs()
+
+
+@pytest.mark.usefixtures("_dataset")
+def test_a_form_left_while_its_data_are_checked_launches_nothing(
+    workspace: Workspace, client: WorkspaceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = Held(monkeypatch, "check_launch")
+
+    async def scenario() -> None:
+        async with workbench(workspace, "launch") as pilot:
+            await shows(pilot, "Ready: ctrl+s")
+            screen = front(pilot, LaunchScreen)
+            await pilot.press("ctrl+s")
+            await until(pilot, check.asked.is_set, "the check to be asked for")
+            told: list[str] = []
+            monkeypatch.setattr(LaunchScreen, "notify", lambda screen, text, **_: told.append(text))
+            await pilot.press("f3")
+            await until(pilot, lambda: pilot.app.screen is not screen, "the data")
+            assert told == ["Nothing was launched: the form was left while it was checking"]
+            other = pilot.app.screen
+            assert other is not screen
+            check.may_answer.set()
+            workers = pilot.app.workers
+            await until(pilot, lambda: all(each.group != "start" for each in workers), "the answer")
+            assert pilot.app.screen is other
+
+    asyncio.run(scenario())
+    assert not client.runs()
 
 
 @pytest.mark.usefixtures("_dataset")

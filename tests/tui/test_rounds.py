@@ -161,7 +161,7 @@ def test_from_verdicts_to_a_promoted_model_and_on_to_the_next_round_by_keys_alon
         terminal.press("y")
         terminal.shows("● support-v24", "the current version")
         terminal.press("n")
-        terminal.shows("--clone dpo-", "support-v24", "Ready: ctrl+s launches")
+        terminal.shows("--clone dpo-", "support-v24", "Ready: ctrl+s")
         terminal.press("\x11")  # ctrl+q
         assert terminal.end() == 0
     pointer = json.loads((workspace.models / "support" / "current.json").read_text())

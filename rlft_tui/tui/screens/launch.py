@@ -111,6 +111,8 @@ class LaunchScreen(LaunchView):
 
     def action_estimate(self) -> None:
         """Take a few real steps in a run that is thrown away; left meanwhile, it ends."""
+        if self._not_yet():
+            return
         self._take_all()
         form = self.form
         if form is None or form.method == "generate":
@@ -154,6 +156,8 @@ class LaunchScreen(LaunchView):
 
     def action_start(self) -> None:
         """Look at the data, then launch; a wrong field is gone to instead."""
+        if self._not_yet():
+            return
         self._take_all()
         form = self.form
         if form is None or self._doing:
@@ -177,8 +181,14 @@ class LaunchScreen(LaunchView):
             if number == self._trial:
                 self._refused(error)
 
-        self._say("looking at the data …")
+        self._say("checking the data … (esc gives it up)")
         self.call(lambda client: client.check_launch(values), done, failed=failed, group="start", retry=False)
+
+    def _not_yet(self) -> bool:
+        """Whether the form in front may still become another one; the key that came too early is told so."""
+        if self._unread:
+            self.notify(f"Not yet: {self._unread}", timeout=4, markup=False)
+        return bool(self._unread)
 
     def _stopped(self, errors: dict[str, str]) -> bool:
         """Whether something is wrong; one is taken to it then."""
@@ -219,7 +229,10 @@ class LaunchScreen(LaunchView):
 
     def _launched(self, run: RunSummary) -> None:
         self._say("")
-        self.bench.show_screen("monitor", run_id=run.id)
+        if self in self.app.screen_stack:
+            self.bench.show_screen("monitor", run_id=run.id)
+        else:
+            self.notify(f"{run.id} was launched", markup=False)
 
     def _refused(self, error: RlftError) -> None:
         self._doing = ""

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
+from rlft_tui.errors import RlftError
 from rlft_tui.tui import run_text
 from rlft_tui.tui.launch_form import METHODS, LaunchForm, first_fields
 from rlft_tui.tui.launch_notes import notes, unrunnable
@@ -30,6 +31,8 @@ WIDE = 130
 DEFAULTS = ""
 CLONE = "clone"
 LAUNCHING = "launching …"
+READING = "reading models and data sets …"
+CHECKING = "checking …"
 
 
 class LaunchView(WorkbenchScreen):
@@ -56,6 +59,8 @@ class LaunchView(WorkbenchScreen):
         self.sources = Sources()
         self._doing = ""
         """What a launch is waiting for, as told in the state line."""
+        self._unread = READING
+        """Why nothing can be said about the form yet, nor launched from it; empty once it is checked."""
         self._trial = 0
         """Number of the check or dry run that is waited for; one with another number is given up."""
         self._behind_dialog = False
@@ -74,7 +79,7 @@ class LaunchView(WorkbenchScreen):
             yield ChoiceLine([("defaults", DEFAULTS)], DEFAULTS, id="begin")
         yield FieldList(id="form", classes="-fewer")
         yield Static("", id="hint", markup=False)
-        yield Static("reading models and data sets …", id="state", markup=False)
+        yield Static(READING, id="state", markup=False)
         yield Static("", id="command", markup=False)
 
     def opened(self, method: str | None = None, clone: str = "", **values: Any) -> None:
@@ -87,6 +92,8 @@ class LaunchView(WorkbenchScreen):
             return  # a dialog was closed: nothing has changed, and one is still in the same field
         self._doing = ""
         self._trial += 1
+        self._unread = READING
+        self._tell_state({})
         wanted = {name: str(value) for name, value in values.items()}
 
         def done(found: Sources) -> None:
@@ -98,10 +105,20 @@ class LaunchView(WorkbenchScreen):
                 form = self._form_of(method or (self.form.method if self.form else "dpo"))
             self.run_worker(self._fill(form, wanted), group="fill", exclusive=True)
 
-        self.call(lambda client: read_sources(client, clone), done, group="launch", latest=True)
+        def failed(error: RlftError) -> None:
+            self.bench.show_error(error)
+            self._unread = "models and data sets could not be read: leave and come again"
+            self._tell_state({})
+
+        self.call(
+            lambda client: read_sources(client, clone), done, failed=failed, group="launch", latest=True
+        )
 
     def on_screen_suspend(self) -> None:
         self._behind_dialog = self in self.app.screen_stack and self.form is not None
+        if self._doing and self._doing != LAUNCHING and self not in self.app.screen_stack:
+            self._give_up()
+            self.notify("Nothing was launched: the form was left while it was checking", markup=False)
 
     def _form_of(self, method: str) -> LaunchForm:
         """The form of a method as it was left, or a new one that begins as the one in front does."""
@@ -130,6 +147,7 @@ class LaunchView(WorkbenchScreen):
             await box.remove_children()
             await box.mount_all(self._row(form, field, first=True) for field in first_fields(form.method))
         self._whole = False
+        self._unread = ""
         self.query_one("#method", ChoiceLine).show([(each, each) for each in METHODS], form.method)
         self._show_begin(form)
         self._check()
@@ -175,6 +193,8 @@ class LaunchView(WorkbenchScreen):
 
     @on(ChoiceLine.Changed, "#method")
     def _method_chosen(self, event: ChoiceLine.Changed) -> None:
+        self._unread = CHECKING
+        self._tell_state({})
         self.run_worker(self._fill(self._form_of(event.value), {}), group="fill", exclusive=True)
 
     @on(ChoiceLine.Changed, "#begin")
@@ -261,6 +281,8 @@ class LaunchView(WorkbenchScreen):
         line.set_class(bool(errors), "-wrong")
         if self._doing:
             line.update(self._doing)
+        elif self._unread:
+            line.update(self._unread)
         elif not self.sources.models:
             line.update(f"No model yet: rlft models pull {self.bench.settings.default_model}")
         elif self.form is not None and (lack := self.sources.lack(self.form.method)):
@@ -270,7 +292,9 @@ class LaunchView(WorkbenchScreen):
         elif errors:
             line.update(f"{run_text.counted(len(errors), 'field')} to put right")
         else:
-            line.update(f"Ready: {self.key_of('launch.start', 'ctrl+s')} launches")
+            no_data = self.form is not None and self.form.method == "generate"
+            does = "launches" if no_data else "checks the data and launches"
+            line.update(f"Ready: {self.key_of('launch.start', 'ctrl+s')} {does}")
 
     def key_of(self, binding: str, default: str) -> str:
         """The key that a binding has in the key map in use."""
