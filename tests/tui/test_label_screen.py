@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
+from typing import Any
 
 import pytest
 
@@ -60,6 +62,33 @@ def test_each_key_stores_what_was_on_that_side(
             stored = {label.example_id: (label.choice, label.shown_first) for label in client.labels()}
             assert stored == expected
             await shows(app, "3 labelled · 1 left")
+
+    drive(test)
+
+
+def test_a_key_before_the_first_pair_decides_nothing_and_says_so(
+    workspace: Workspace, client: WorkspaceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_pairs(client, 2)
+    may_come, queue = threading.Event(), WorkspaceClient.queue
+
+    def held(client: WorkspaceClient, *given: Any, **more: Any) -> Any:
+        may_come.wait(200.0)
+        return queue(client, *given, **more)
+
+    monkeypatch.setattr(WorkspaceClient, "queue", held)
+
+    async def test() -> None:
+        async with workbench(workspace, "label", (80, 24)) as (app, pilot):
+            await shows(app, "looking for the next pair")
+            for key in ("1", "s", "n", "c", "plus"):
+                app.screen._paint_status()  # type: ignore[attr-defined]
+                await pilot.press(key)
+                await shows(app, "that key did nothing")
+            may_come.set()
+            await judging(app)
+            assert "that key did nothing" not in text_of(app)
+            assert client.labels() == ()
 
     drive(test)
 

@@ -61,6 +61,7 @@ class LabelScreen(LabelReading, LabelHistory):
     # note and confidence
     def action_note(self) -> None:
         if self.session.current is None:
+            self._say_too_early()
             return
         note = self.query_one("#note", Input)
         note.value = self.session.note
@@ -84,6 +85,8 @@ class LabelScreen(LabelReading, LabelHistory):
         if self.session.current is not None:
             keys = {str(value): partial(self._be_confident, value) for value in range(1, 6)}
             self.lead("how sure?  1 a guess … 3 fairly … 5 certain   (esc: leave it)", keys)
+        else:
+            self._say_too_early()
 
     def _be_confident(self, value: int) -> None:
         self.session.confidence = value

@@ -17,6 +17,7 @@ from rlft_tui.tui.terminal import window_name
 
 SLOW_SECONDS = 0.4
 """A verdict that takes longer to store says so."""
+TOO_EARLY = "looking for the next pair… there is none up yet: that key did nothing"
 
 
 class LabelFeed(LabelView):
@@ -120,10 +121,16 @@ class LabelFeed(LabelView):
     # storing
     def _store(self, operation: LabelOperation | None) -> None:
         if operation is None:
+            self._say_too_early()
             return
         self._undos = 0  # asked for before this: it is not about this one
         self._slow = self.set_timer(SLOW_SECONDS, self._say_slow)
         self.bench.label_writer.put(operation, self._stored, self._refused, self._delayed)
+
+    def _say_too_early(self) -> None:
+        """A key about a pair that nobody has seen does nothing, and says so."""
+        if self.session.current is None and self.session.phase == "loading" and not self._trouble:
+            self.say("#status", TOO_EARLY)
 
     def _stored(self, progress: Progress) -> None:
         self._settle()
