@@ -21,6 +21,7 @@ from rlft_tui.jobs.metrics_csv import MetricsCsv
 from rlft_tui.jobs.model_loading import peak_cuda_memory_mb, peak_memory_mb
 from rlft_tui.jobs.run_changes import RunChanges
 from rlft_tui.jobs.sampler import Sampler
+from rlft_tui.jobs.stopping import StopAsked
 from rlft_tui.jobs.trackers.open_trackers import open_trackers
 from rlft_tui.metrics.alarms.alarm import Alarm
 from rlft_tui.metrics.alarms.watch import Alarms
@@ -73,6 +74,7 @@ class EventCallback(TrainerCallback):
         self.ended_early = False
         """Whether training is to end well before its last step, because a measure gets no better."""
         self._new_best = False
+        self._owed = False
         self.tokens = 0
         """Tokens trained on so far."""
         self.checkpoint: Checkpoint | None = None
@@ -106,10 +108,23 @@ class EventCallback(TrainerCallback):
         """Training goes on from this checkpoint."""
         self.checkpoint, self.tokens = checkpoint, checkpoint.tokens
         self.alarms.replay(self.job.earlier_rows(checkpoint.step))
+        measured = False
         for step, values in self.job.earlier_rows(checkpoint.step):
             self.gain.heed(step, values)
             if step:
                 self._trained.heed(step, values)
+            measured = step == checkpoint.step and any(key.startswith("heldout/") for key in values)
+        self._owed = self._evaluates(checkpoint.step) and self.measurer is not None and not measured
+
+    def measure_owed(self, model: Any, step: int) -> None:
+        """Measure at the step that training goes on from, where that was given up for a stop."""
+        if self._owed:
+            self._owed = False
+            self.measure(model, step)
+
+    def _evaluates(self, step: int) -> bool:
+        """Whether a measure is due after this step."""
+        return bool(self.spec.evaluate_every) and step % self.spec.evaluate_every == 0
 
     def metrics(self, step: int, values: Mapping[str, float], epoch: float | None = None) -> None:
         """One metrics event, and the alarms that follow from it."""
@@ -136,13 +151,19 @@ class EventCallback(TrainerCallback):
             self.metrics(step, values)
 
     def measure(self, model: Any, step: int) -> None:
-        """Measure on the held-out rows and the suite, once a step."""
+        """Measure on the held-out rows and the suite, once a step; given up when a stop is asked for."""
         if (self.measurer is None and self.suite is None) or self.measured[0] == step:
             return
         values: dict[str, float] = {}
         if self.measurer is not None:
             self.job.stage("evaluating", detail=f"{self.measurer.rows} held-out rows")
-            values |= self.measurer.measure(model, untrained=step == 0)
+            try:
+                with self.job.stop.given_up_for(model):
+                    values |= self.measurer.measure(model, untrained=step == 0)
+            except StopAsked as stop:
+                done = f"the evaluation of step {step} was given up"
+                self.job.log.write("control", asked=str(stop), by="job", done=done)
+                return
         if self.suite is not None:
             self.job.stage("evaluating", detail=f"suite {self.suite.suite}, {self.suite.rows} items")
             values |= self.suite.measure(model)
@@ -169,6 +190,7 @@ class EventCallback(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         self.steps = state.max_steps
+        self.measure_owed(more["model"], state.global_step)
         self.job.stage("training", progress=state.global_step / state.max_steps)
 
     def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
@@ -192,7 +214,7 @@ class EventCallback(TrainerCallback):
         self.heed_changes(step)
         if self.sample_every and step % self.sample_every == 0:
             self.sample(more["model"], step)
-        if self.spec.evaluate_every and step % self.spec.evaluate_every == 0:
+        if self._evaluates(step):
             self.measure(more["model"], step)
             self.job.stage("training", progress=step / state.max_steps)
             if self.saves_best or self.ended_early:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+
+class StopAsked(Exception):
+    """Somebody asked to stop, and what is being done is given up: it can be done again."""
 
 
 class StopRequest:
@@ -22,6 +29,20 @@ class StopRequest:
         if not self.asked:
             self.asked = who
             self.pause = pause
+
+    @contextmanager
+    def given_up_for(self, model: Any) -> Iterator[None]:
+        """Inside, a pass through the model raises StopAsked as soon as a stop was asked for."""
+
+        def look(*given: Any) -> None:
+            if self.asked:
+                raise StopAsked(self.asked)
+
+        hook = model.register_forward_pre_hook(look)
+        try:
+            yield
+        finally:
+            hook.remove()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.ask(signal.Signals(number).name)

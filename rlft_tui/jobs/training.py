@@ -135,7 +135,8 @@ def train(job: Job, spec: S, method: Method[S]) -> int:
         events.resumed(checkpoint)
     else:
         events.measure(policy, 0)
-        events.sample(policy, 0)
+        if not job.stop.asked:
+            events.sample(policy, 0)
     if job.stop.asked:
         return job.stopped(f"still at step {checkpoint.step}" if checkpoint else "nothing was trained yet")
 

@@ -65,6 +65,8 @@ class Watch:
     def resumed(self, checkpoint: Checkpoint) -> None:
         """Training goes on from this checkpoint."""
         self.events.resumed(checkpoint)
+        with self.trainer.policy.precision():
+            self.events.measure_owed(self.trainer.policy.model, self.trainer.done)
 
     def measure(self) -> None:
         """Answer the held-out prompts and have the answers rewarded."""
