@@ -49,11 +49,14 @@ def follow_run(
 
     ``show`` is given each line that is news in place of stderr.
     """
-    said = ""
+    said, warned = "", 0
     try:
         while True:
             run = client.run(run_id)
             line = progress_line(run)
+            for alert in run.alerts[warned:]:
+                session.say(f"warning: {alert.message}. {alert.advice}")
+            warned = len(run.alerts)
             if run.status not in ACTIVE:
                 break
             # The time left changes with every look; a line is news only for its other parts.

@@ -29,7 +29,9 @@ _ROUNDS = 8
 """Times that a block fills all slots: its last texts end one by one, and little is lost by that."""
 _BLOCK_TOKENS = 1 << 17
 """New tokens of a block at most, unless it would fill the slots less than twice."""
+SHORTEN = "Shorten it or lower max_new_tokens"
 Place = tuple[str, int, int]
+Tokenised = tuple[GenerationPrompt, list[int]]
 
 
 @dataclass(slots=True)
@@ -78,13 +80,12 @@ class Writer:
         self.ends = end_ids(self.base.model, self.base.tokenizer)
         read = [(prompt, prompt_ids(self.base.tokenizer, conversation(prompt))) for prompt in prompts]
         # Longest first: too little memory shows at once, and rows of one pass are of like length.
-        self.prompts = sorted(read, key=lambda one: -len(one[1]))
-        self._check_lengths()
+        self.prompts, self.left_out = self._fitting(sorted(read, key=lambda one: -len(one[1])))
         self.slots = slots or choose_slots(
             self.base.model,
             tokens=len(self.prompts[0][1]) + spec.sampling.max_new_tokens,
             most=spec.batch_size,
-            rows=len(prompts) * spec.candidates,
+            rows=len(self.prompts) * spec.candidates,
         )
         self.rewards = (
             RunRewards(spec.rewards, folder.rewards, load_model=self._reward_model, tell=self._tell)
@@ -158,17 +159,28 @@ class Writer:
     def _tell(self, name: str, what: str) -> None:
         say(f"reward {name} {what}")
 
-    def _check_lengths(self) -> None:
-        """RlftError when the longest prompt leaves no room for an answer in the model's context."""
-        longest = getattr(self.base.model.config.get_text_config(), "max_position_embeddings", None)
-        prompt, ids = self.prompts[0]
-        if longest and len(ids) + self.spec.sampling.max_new_tokens > longest:
+    def _fitting(self, read: list[Tokenised]) -> tuple[list[Tokenised], list[Tokenised]]:
+        """Prompts that leave room for an answer in the model's context, and those that do not.
+
+        RlftError when none does.
+        """
+        self.context = getattr(self.base.model.config.get_text_config(), "max_position_embeddings", None) or 0
+        room = self.context - self.spec.sampling.max_new_tokens
+        fit = [one for one in read if not self.context or len(one[1]) <= room]
+        if not fit:
+            prompt, ids = read[-1]
             raise RlftError(
-                f"a prompt of {len(ids)} tokens and {self.spec.sampling.max_new_tokens} new ones are more "
-                f"than the {longest} that {self.spec.model.name} was made for",
+                f"even the shortest prompt, of {len(ids):,} tokens, {self.beyond}",
                 where=f"prompt {prompt.id}",
-                remedy="Shorten it or lower max_new_tokens",
+                remedy=SHORTEN,
             )
+        return fit, [one for one in read if self.context and len(one[1]) > room]
+
+    @property
+    def beyond(self) -> str:
+        """What is wrong with a prompt that is left out."""
+        new = self.spec.sampling.max_new_tokens
+        return f"leaves no room for {new:,} new ones in the {self.context:,} of {self.spec.model.name}"
 
 
 def place_of(spec: CompletionsSpec, place: Place) -> Place:

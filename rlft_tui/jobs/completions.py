@@ -6,6 +6,7 @@ is done already, and a block's lines are written together when it is done: a job
 goes on without a gap or a repeat, and (on the same machine and thread count) with the texts it would
 have written. The random numbers of a text follow from the seed, the conversation and its own place
 (completion, candidate) alone, so that a larger n, another order or another file draws them again.
+A prompt that leaves no room for an answer in the model's context is left out, and told.
 """
 
 from __future__ import annotations
@@ -15,26 +16,32 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlft_tui.jobs.generate import read_prompts
 from rlft_tui.jobs.job import Job, run_job, say
+from rlft_tui.metrics.alarms.alarm import Alarm
 from rlft_tui.runs.specs.completions import CompletionsSpec
 from rlft_tui.samples.completion import Completion, append_completions, repair_completions
 
 if TYPE_CHECKING:
     from rlft_tui.jobs.completion_blocks import Block, Writer
+    from rlft_tui.runs.specs.generate import GenerationPrompt
 
 PLAN = "plan.json"
-"""How many texts are written at the same time: chosen once, so that a resumed run cuts the same blocks."""
+LEFT_OUT = "prompt left out"
+_NAMED = 5
+"""Prompts that one message names."""
 _REPORT_SECONDS = 1.0
 
 
 def complete(job: Job, spec: CompletionsSpec) -> int:
     prompts = read_prompts(job.folder.root / spec.prompts)
     there = repair_completions(job.folder.completions)
-    total = len(prompts) * spec.n
+    plan = Plan.read(job.folder.root / PLAN)
+    total = (len(prompts) - len(plan.left_out)) * spec.n
     progress = Progress(job, spec, total, finished=_whole(spec, there))
 
     job.stage("starting", detail="loading torch and transformers")
@@ -48,8 +55,12 @@ def complete(job: Job, spec: CompletionsSpec) -> int:
     if progress.finished < total:
         job.stage("loading", detail=spec.model.name)
         done = {place_of(spec, place) for place in there}
-        writer = Writer(spec, prompts, job.folder, device, _slots(job.folder.root / PLAN))
-        (job.folder.root / PLAN).write_text(json.dumps({"slots": writer.slots}))
+        writer = Writer(spec, prompts, job.folder, device, plan.slots)
+        plan = Plan(writer.slots, tuple(prompt.id for prompt, _ in writer.left_out))
+        plan.write(job.folder.root / PLAN)
+        if writer.left_out:
+            tell_left_out(job, spec, writer, prompts)
+            total = progress.total = len(writer.prompts) * spec.n
         job.stage("generating", progress=progress.finished / total)
         with job.folder.completions.open("ab") as output:
             for block in writer.blocks():
@@ -67,8 +78,26 @@ def complete(job: Job, spec: CompletionsSpec) -> int:
         job.stage("writing", detail=spec.output)
         write_output(job.folder, spec, prompts, Path(spec.output), spec.format)
     job.log.write("end", status="finished", completions=str(job.folder.completions), output=spec.output)
-    say(f"finished: {total} completions in {spec.output or job.folder.completions}")
+    left_out = f", {len(plan.left_out)} of {len(prompts)} prompts left out" if plan.left_out else ""
+    say(f"finished: {total} completions in {spec.output or job.folder.completions}{left_out}")
     return 0
+
+
+def tell_left_out(
+    job: Job, spec: CompletionsSpec, writer: Writer, prompts: Sequence[GenerationPrompt]
+) -> None:
+    """Say which prompts are too long: each on a line of the output, all of them in one alarm of the run."""
+    from rlft_tui.jobs.completion_blocks import SHORTEN
+
+    lines = {prompt.id: line for line, prompt in enumerate(prompts, 1)}
+    told = [f"prompt {lines[prompt.id]} ({len(ids):,} tokens)" for prompt, ids in writer.left_out]
+    for one in told:
+        say(f"left out: {one} {writer.beyond}")
+    more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+    which = ", ".join(told[:_NAMED]) + more
+    message = f"{len(told)} of {len(prompts)} prompts left out: {which} {writer.beyond}"
+    if LEFT_OUT not in job.raised_alarms():
+        job.alarm(0, Alarm(LEFT_OUT, message, f"{SHORTEN}, then generate those again"))
 
 
 def _whole(spec: CompletionsSpec, there: Collection[tuple[str, int, int]]) -> int:
@@ -77,12 +106,25 @@ def _whole(spec: CompletionsSpec, there: Collection[tuple[str, int, int]]) -> in
     return sum(count >= (spec.best_of if spec.keep_all else 1) for count in lines.values())
 
 
-def _slots(plan: Path) -> int:
-    """Texts at the same time, as chosen when the run began; 0 when it begins now."""
-    try:
-        return int(json.loads(plan.read_bytes())["slots"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was chosen once, so that a resumed run cuts the same blocks."""
+
+    slots: int = 0
+    """Texts that are written at the same time; 0 when the run begins now."""
+    left_out: tuple[str, ...] = ()
+    """Ids of the prompts that are too long."""
+
+    @classmethod
+    def read(cls, path: Path) -> Plan:
+        try:
+            plan = json.loads(path.read_bytes())
+            return cls(int(plan["slots"]), tuple(map(str, plan.get("left_out", ()))))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return cls()
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self)))
 
 
 def _write(writer: Writer, block: Block, progress: Progress) -> bool:

@@ -12,10 +12,13 @@ import pytest
 
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.completion_blocks import Text, Writer
+from rlft_tui.jobs.completions import complete
 from rlft_tui.jobs.generate import read_prompts
+from rlft_tui.jobs.job import run_job
 from rlft_tui.rewards.built_in import build
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import parse_spec, read_spec, write_spec
+from rlft_tui.runs.specs.completions import CompletionsSpec
 from rlft_tui.samples.completion import Completion, read_completions
 from tests.conftest import wait_for
 from tests.jobs.job_process import JOB_SECONDS, events, finish, of_kind, start, write_lines
@@ -157,11 +160,47 @@ def test_random_numbers_follow_from_conversation_and_place_alone(tiny_model: Pat
     assert all(seeds[place] == found[place] for place in shared)
 
 
-def test_a_prompt_that_leaves_no_room_is_named(tiny_model: Path, tmp_path: Path) -> None:
+LONG = {"id": "long", "prompt": "x" * 1020}
+
+
+def test_prompts_of_which_none_leaves_room_are_an_error(tiny_model: Path, tmp_path: Path) -> None:
     folder = completions_folder(tmp_path / "long", tiny_model)
-    write_lines(folder.prompts, [{"id": "long", "prompt": "x" * 1020}])
-    with pytest.raises(RlftError, match="more than the 1024 that tiny was made for"):
+    write_lines(folder.prompts, [LONG])
+    with pytest.raises(RlftError, match="leaves no room for 12 new ones in the 1,024 of tiny"):
         texts_of(folder)
+
+
+def test_a_prompt_that_leaves_no_room_is_left_out_and_told_once_whatever_is_resumed(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = completions_folder(
+        tmp_path / "mixed", tiny_model, n=3, output=str(tmp_path / "out.csv"), format="csv"
+    )
+    short = [json.loads(line) for line in folder.prompts.read_text().splitlines()]
+    write_lines(folder.prompts, [short[0], LONG, *short[1:]])
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        codes = [run_job([str(folder.root)], CompletionsSpec, complete)]
+        whole = {one.place: one for one in lines(folder)}
+        # Killed while it wrote the last line, and gone on with: the same texts, none twice, none missing.
+        folder.completions.write_bytes(folder.completions.read_bytes()[:-20])
+        codes.append(run_job([str(folder.root)], CompletionsSpec, complete))
+        # And once more with nothing left to do.
+        codes.append(run_job([str(folder.root)], CompletionsSpec, complete))
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+    assert codes == [0, 0, 0]
+    assert {prompt for prompt, *_ in whole} == {prompt["id"] for prompt in short}
+    assert len(whole) == len(lines(folder)) == PROMPTS * 3 * CANDIDATES
+    assert {one.place: one for one in lines(folder)} == whole
+    found = events(folder)
+    (alert,) = of_kind(found, "alert")
+    assert alert["message"].startswith("1 of 5 prompts left out: prompt 2 (1,0")
+    assert alert["message"].endswith("tokens) leaves no room for 12 new ones in the 1,024 of tiny")
+    assert alert["advice"].startswith("Shorten it or lower max_new_tokens")
+    assert {row["steps"] for row in of_kind(found, "metrics")} == {PROMPTS * 3}
 
 
 @pytest.mark.parametrize(
