@@ -130,7 +130,7 @@ class RlftApp(App[int]):
     @property
     def place(self) -> str:
         """What the top bar says on the right: workspace and labeller."""
-        return f"{self.workspace.root.name} · as {self.settings.labeler}"
+        return run_text.plain(f"{self.workspace.root.name} · as {self.settings.labeler}")
 
     # start
     def on_mount(self) -> None:

@@ -135,7 +135,7 @@ def pair_detail(pair: ResponsePair) -> str:
         category=pair.category, source=pair.source, **{k: str(v) for k, v in pair.settings.items()}
     )
     sides = [
-        f"**▌ {side}**" + (f" · {model}" if model else "") + f"\n\n{text or '*(empty)*'}"
+        f"**▌ {side}**" + (f" · {plain(model)}" if model else "") + f"\n\n{text or '*(empty)*'}"
         for side, model, text in (
             ("a", pair.model_a, pair.response_a),
             ("b", pair.model_b, pair.response_b),

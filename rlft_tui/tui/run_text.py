@@ -159,7 +159,7 @@ def when(run: RunSummary, now: float) -> str:
         # Its place stands beside the status, the reason below the table.
         return "waiting"
     if run.status in ACTIVE:
-        return time_left(run) or run.stage or run.status
+        return time_left(run) or plain(run.stage) or run.status
     return ago(run.ended or run.created, now)
 
 
@@ -184,7 +184,7 @@ def stage(run: RunSummary) -> str:
     if not run.stage:
         return ""
     share = f" {run.stage_progress:.0%}" if run.stage_progress is not None else ""
-    return f"{run.stage}{share}"
+    return f"{plain(run.stage)}{share}"
 
 
 def progress_bar(run: RunSummary, width: int = 20) -> str:

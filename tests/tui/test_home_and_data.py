@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.datasets.dataset import Dataset
+from rlft_tui.evaluations.ratings_table import Record
+from rlft_tui.evaluations.stopping_rule import separation
 from rlft_tui.ids import new_id
 from rlft_tui.labels.preference import Preference
 from rlft_tui.models.model import Model
+from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.paths import Workspace
-from rlft_tui.runs.run_status import RunSummary, Status
+from rlft_tui.runs.run_status import Alert, RunSummary, Status
 from rlft_tui.server.answers import Home
+from rlft_tui.tui.data_views import pair_detail
 from rlft_tui.tui.next_step import next_step
-from rlft_tui.tui.screens.home import loop_text, runs_text
+from rlft_tui.tui.screens.home import loop_text, next_text, runs_text
 from rlft_tui.tui.widgets.row_window import RowWindow
 from tests.conftest import add_pairs
 from tests.tui.run_folders import dpo_folder, end_killed, generate_folder
@@ -107,6 +113,26 @@ def test_home_counts_in_the_order_of_the_loop_and_shows_runs_that_need_a_look() 
     assert "put back 2" in text
     assert "killed" in text
     assert "\x1b" not in text
+
+
+def test_names_with_line_breaks_and_control_codes_take_the_lines_that_plain_names_take() -> None:
+    def told(name: str) -> list[str]:
+        run = replace(a_run(name, "running"), model=name, stage=name, alerts=(Alert(3, 1.0, "a", name),))
+        evaluated = replace(a_run(name, "finished", method="evaluate"), model=name)
+        failed = replace(a_run(name, "failed"), error=f"no model {name}", dataset=name)
+        apart = separation(Record(name, f"{name}2", 30, 1, 0))
+        data = replace(DATASET, name=name)
+        home = a_home(
+            pairs=60, runs=(run, evaluated, failed), datasets=(data,), separation=apart, warnings=(name,)
+        )
+        step = next_step(a_home(pairs=60, datasets=(data,)))
+        contents = (loop_text(home), runs_text(home, 9.0, 200), next_text(step))
+        answers = pair_detail(ResponsePair("p", "Why?", "This.", "That.", name, f"{name}2"))
+        return [line for text in (*map(str, contents), answers) for line in text.split("\n")]
+
+    lines = told("evil\nname\r\x1b[31m red\x07\u2028")
+    assert len(lines) == len(told("evil-name"))
+    assert all(line.isprintable() for line in lines), lines
 
 
 def test_home_lists_the_line_as_it_will_start() -> None:

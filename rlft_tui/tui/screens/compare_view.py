@@ -288,7 +288,7 @@ class CompareView(WorkbenchScreen):
         if not self.models_known:
             return "reading models …", ""
         if not any(self.form.chosen):
-            model = self.bench.settings.default_model
+            model = run_text.plain(self.bench.settings.default_model)
             return f"No model yet: rlft models pull {model}", "$text-warning bold"
         return f"⏎ or {again} has the prompt answered by all models", ""
 

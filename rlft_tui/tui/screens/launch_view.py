@@ -20,6 +20,7 @@ from rlft_tui.tui.launch_sources import Sources, read_sources
 from rlft_tui.tui.screens.base import WorkbenchScreen
 from rlft_tui.tui.views.field_rows import FieldList, FieldRow, ThemeLine
 from rlft_tui.tui.widgets.choice_line import ChoiceLine
+from rlft_tui.tui.widgets.harmless import harmless_line
 
 if TYPE_CHECKING:
     from rlft_tui.runs.spec_fields import SpecField
@@ -270,7 +271,7 @@ class LaunchView(WorkbenchScreen):
             changed = name in form.typed and row.field.kind not in ("model", "dataset")
             row.tell(note, wrong=name in errors, changed=changed)
         self._tell_state(errors)
-        self.query_one("#command", Static).update(Content(f"$ {form.command()}"))
+        self.query_one("#command", Static).update(Content(harmless_line(f"$ {form.command()}")))
         here = self.focused.parent if self.focused is not None else None
         if isinstance(here, FieldRow) and here.field.name in {*before, *errors}:
             self.on_descendant_focus()  # its whole reason, or its help again
@@ -284,7 +285,8 @@ class LaunchView(WorkbenchScreen):
         elif self._unread:
             line.update(self._unread)
         elif not self.sources.models:
-            line.update(f"No model yet: rlft models pull {self.bench.settings.default_model}")
+            pulled = run_text.plain(self.bench.settings.default_model)
+            line.update(f"No model yet: rlft models pull {pulled}")
         elif self.form is not None and (lack := self.sources.lack(self.form.method)):
             line.update(lack)
         elif "" in errors:

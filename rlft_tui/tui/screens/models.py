@@ -203,7 +203,8 @@ class ModelsScreen(WatchedListScreen):
         if model is None:
             return
         if model.kind == "reward":
-            hint = f"A reward model writes no text. Score answers with it: rlft models score {model.name}"
+            name = run_text.plain(model.name)
+            hint = f"A reward model writes no text. Score answers with it: rlft models score {name}"
             self.notify(hint, markup=False)
         elif model.kind == "adapter":
             self.bench.show_screen("compare", models=(model.base, model.name))
