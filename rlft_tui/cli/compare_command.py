@@ -12,6 +12,7 @@ from rlft_tui.cli.answer_options import MaxNewTokens, Seed, System, Temperature,
 from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.options import Labeler
 from rlft_tui.cli.session import Session
+from rlft_tui.counted import counted
 from rlft_tui.errors import RlftError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def compare(
     if prompts is not None:
         asked, refused = prompts_of_file(prompts)
         if refused:
-            session.say(f"{refused:,} lines of {prompts.name} hold no prompt and are left out")
+            session.say(f"left out, for they hold no prompt: {counted(refused, 'line')} of {prompts.name}")
     else:
         asked = (Prompt("", prompt),)
     with session.connect() as client:

@@ -16,6 +16,7 @@ from rlft_tui.cli.answer_columns import AnswerColumns, AnswerLines
 from rlft_tui.cli.answer_options import answer_record, failed
 from rlft_tui.cli.key_verdict import LEAVE, UNDO, KeyVerdict, forget_keys, question, read_key
 from rlft_tui.cli.session import Session, write
+from rlft_tui.counted import counted
 from rlft_tui.errors import RlftError
 from rlft_tui.prompts.prompt import Message, Prompt
 from rlft_tui.tui.comparison import Comparison, speed_words
@@ -161,7 +162,7 @@ class CompareRounds:
                     rate = answer.tokens_per_second
                     speed = f", {speed_words(rate)}" if rate else ""
                     name = f"{LETTERS[place]} │ {shown.name(place)}"
-                    self._session.say(f"{name}: {answer.tokens} tokens{speed}")
+                    self._session.say(f"{name}: {counted(answer.tokens, 'token')}{speed}")
             return
         answers = [answer_record(side, one) for side, one in zip(shown.sides, shown.answers, strict=True)]
         if not self._many:

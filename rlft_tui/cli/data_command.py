@@ -10,6 +10,7 @@ import typer
 
 from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.session import Session, fields, moment, table
+from rlft_tui.counted import plural
 
 if TYPE_CHECKING:
     from rlft_tui.datasets.dataset import Dataset
@@ -158,7 +159,9 @@ def import_(
         done = client.import_dataset(spec, file_name, content)
     say_refused(session, done.report)
     report = done.report
-    counts = f"{report.imported} rows of {report.read} lines"
+    counts = (
+        f"{report.imported} {plural(report.imported, 'row')} of {report.read} {plural(report.read, 'line')}"
+    )
     counts += f", {report.duplicates} repeated or there already" if report.duplicates else ""
     counts += f", {report.refused} refused" if report.refused else ""
     session.say(counts)
@@ -285,8 +288,8 @@ def _dataset_text(built: Dataset) -> str:
             ("name", built.name),
             ("kind", built.kind),
             ("from", built.source),
-            ("train", f"{built.train_rows} rows"),
-            ("held out", f"{built.heldout_rows} rows"),
+            ("train", f"{built.train_rows} {plural(built.train_rows, 'row')}"),
+            ("held out", f"{built.heldout_rows} {plural(built.heldout_rows, 'row')}"),
             ("left out", left_out),
             ("folder", built.path),
         ]

@@ -11,6 +11,7 @@ import typer
 from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.options import Follow, Limit, Now, Offset, RunId, Search
 from rlft_tui.cli.session import Session, table
+from rlft_tui.counted import plural
 
 if TYPE_CHECKING:
     from rlft_tui.evaluations.evaluation import MetricChange
@@ -212,7 +213,7 @@ def items(
     with session.connect() as client:
         page = client.evaluation_items(run, task=task, offset=offset, limit=limit, search=search, wrong=wrong)
     session.show(page, lambda: "\n\n".join(item_text(item) for item in page.items))
-    session.say(f"{len(page.items)} of {page.total} items")
+    session.say(f"{len(page.items)} of {page.total} {plural(page.total, 'item')}")
 
 
 @command(

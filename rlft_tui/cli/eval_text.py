@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rlft_tui.cli.session import fields, moment, table
+from rlft_tui.counted import counted
 from rlft_tui.evaluations.evaluation import Evaluation, Item, MetricChange
 from rlft_tui.models.model import Rating
 
@@ -66,7 +67,7 @@ def human_lines(rated: tuple[Rating, ...], against: str) -> list[str]:
     """What people said, a model a line: ``Human win rate 67 % (55 – 77 %) against BASE, 60 verdicts``."""
     return [
         f"{one.model}: human win rate {one.win_rate:.0f} % ({one.ci95[0]:.0f} – {one.ci95[1]:.0f} %) "
-        f"against {against}, {one.n} verdicts"
+        f"against {against}, {counted(one.n, 'verdict')}"
         for one in rated
     ]
 

@@ -9,6 +9,7 @@ import typer
 from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.options import Category, Follow, Limit, Offset
 from rlft_tui.cli.session import Session, fields, moment, table
+from rlft_tui.counted import plural
 
 app = noun("judge")
 
@@ -219,7 +220,7 @@ def calls(
             ],
         ),
     )  # fmt: skip
-    session.say(f"{len(page.judgements)} of {page.total} calls")
+    session.say(f"{len(page.judgements)} of {page.total} {plural(page.total, 'call')}")
 
 
 @command(app, "rlft judge calibrate llama3.2", "rlft judge calibrate llama3.2 --against anna --json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rlft_tui.cli.session import fields, table
+from rlft_tui.counted import counted
 from rlft_tui.evaluations.evaluation import Evaluation
 from rlft_tui.evaluations.judge.request import Calibration, JudgeRun
 from rlft_tui.labels.agreement import Kappa
@@ -15,7 +16,7 @@ def judge_run_fields(run: JudgeRun, found: Sequence[Evaluation]) -> list[tuple[s
     """Names and values for ``fields``."""
     tally = run.tally
     labels = " · ".join(f"{label} {count:,}" for label, count in sorted(tally.labels.items()))
-    unmetered = f" ({tally.unmetered:,} calls did not say)" if tally.unmetered else ""
+    unmetered = f" ({counted(tally.unmetered, 'call')} did not say)" if tally.unmetered else ""
     rows: list[tuple[str, object]] = [
         ("run", run.id),
         ("status", run.status),

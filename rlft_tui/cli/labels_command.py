@@ -12,6 +12,7 @@ from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.options import Labeler, Offset
 from rlft_tui.cli.queue_commands import add_queue_commands
 from rlft_tui.cli.session import Session, duration, moment, table
+from rlft_tui.counted import plural
 from rlft_tui.errors import NotFoundError, RlftError
 
 if TYPE_CHECKING:
@@ -285,7 +286,7 @@ def export(
         value = {"path": done.path, "rows": done.rows, "ties": ties, "left_out": done.left_out}
         session.show({**value, "files": done.files}, "\n".join(done.files))
     left = ", ".join(f"{count} {reason}" for reason, count in sorted(done.left_out.items()))
-    session.say(f"{done.rows} rows written" + (f", left out: {left}" if left else ""))
+    session.say(f"{done.rows} {plural(done.rows, 'row')} written" + (f", left out: {left}" if left else ""))
 
 
 @command(app, "rlft labels undo", "rlft labels undo --as anna")

@@ -9,6 +9,7 @@ import typer
 
 from rlft_tui.cli.command import command
 from rlft_tui.cli.session import Session, moment, table
+from rlft_tui.counted import counted
 from rlft_tui.errors import RlftError
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def ab(
         show_rounds(session, tests, empty="No A/B tests yet: rlft models ab MODEL OPPONENT")
         return
     if len(models) != 2:
-        raise RlftError(f"{len(models)} models", where="rlft models ab", remedy="Name two")
+        raise RlftError(f"{counted(len(models), 'model')} named", where="rlft models ab", remedy="Name two")
     from rlft_tui.cli.generate_form import prompt_rows
     from rlft_tui.ids import new_run_id
 

@@ -21,6 +21,7 @@ from rlft_tui.cli.options import (
     SpecFile,
 )
 from rlft_tui.cli.session import Session, table
+from rlft_tui.counted import plural
 
 app = noun("pairs")
 
@@ -63,7 +64,7 @@ def import_(
     who = session.labeler(labeler)
     with import_source(source, split) as (name, content), session.connect() as client:
         report = client.import_pairs(name, content, labeler=who, form=form)
-    show_report(session, report, "pairs")
+    show_report(session, report, "pair")
 
 
 @command(app, "rlft pairs list --limit 20", "rlft pairs list --search bread --json", name="list")
@@ -80,7 +81,7 @@ def list_(
             [(pair.id, pair.category, pair.model_a, pair.model_b, pair.prompt) for pair in page.pairs],
         ),
     )
-    session.say(f"{len(page.pairs)} of {page.total} pairs")
+    session.say(f"{len(page.pairs)} of {page.total} {plural(page.total, 'pair')}")
 
 
 @command(

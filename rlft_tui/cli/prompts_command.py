@@ -6,6 +6,7 @@ from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.import_text import show_report
 from rlft_tui.cli.options import Category, InputFile, Limit, Offset, Search, read_input
 from rlft_tui.cli.session import Session, table
+from rlft_tui.counted import plural
 
 app = noun("prompts")
 
@@ -23,7 +24,7 @@ def import_(session: Session, file: InputFile) -> None:
     name, content = read_input(file)
     refuse_empty(content, str(file))
     with session.connect() as client:
-        show_report(session, client.import_prompts(name, content), "prompts")
+        show_report(session, client.import_prompts(name, content), "prompt")
 
 
 @command(app, "rlft prompts list --category advice", name="list")
@@ -40,4 +41,4 @@ def list_(
             [(prompt.id, prompt.category, prompt.prompt) for prompt in page.prompts],
         ),
     )
-    session.say(f"{len(page.prompts)} of {page.total} prompts")
+    session.say(f"{len(page.prompts)} of {page.total} {plural(page.total, 'prompt')}")

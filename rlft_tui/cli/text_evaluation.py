@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlft_tui.cli.session import Session, table
+from rlft_tui.counted import counted
 from rlft_tui.errors import NotFoundError, RlftError
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ def evaluate_texts(
     sets = same_size(read)
     for before, after in zip(read, sets, strict=True):
         if left := len(before.rows) - len(after.rows):
-            session.say(f"{before.name}: {left} texts left out, so that all have as many of each prompt")
+            session.say(
+                f"{before.name}: {counted(left, 'text')} left out, so that all have as many of each prompt"
+            )
     if reward:
         sets = tuple(_rewarded(session, one, reward, threshold) for one in sets)
     if under:
         with session.connect() as client:
-            session.say(f"fluency: {sum(len(one.rows) for one in sets)} texts under {under} …")
+            session.say(f"fluency: {counted(sum(len(one.rows) for one in sets), 'text')} under {under} …")
             sets = tuple(_weighed(client, one, under) for one in sets)
     measured = measure(sets)
     session.show(measured, lambda: _text(measured, plot=plot))
@@ -172,7 +175,9 @@ def _text(measured: Sequence[Measured], *, plot: bool) -> str:
             if at:
                 row.append(_change(figure.change) if figure else "")
         rows.append(row)
-    sizes = ", ".join(f"{one.name}: {one.texts} texts of {one.prompts} prompts" for one in measured)
+    sizes = ", ".join(
+        f"{one.name}: {counted(one.texts, 'text')} of {counted(one.prompts, 'prompt')}" for one in measured
+    )
     first = measured[0].name
     parts = [table(head, rows), f"{sizes}. change: prompt by prompt against {first}, * where 0 is outside."]
     if plot:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rlft_tui.cli.session import fields, table
+from rlft_tui.counted import counted
 from rlft_tui.datasets.dataset import DatasetCheck
 from rlft_tui.tui.widgets.harmless import harmless, harmless_line
 
@@ -30,11 +31,11 @@ def _head(report: dict[str, Any]) -> Iterator[str]:
         ("model", report["model"]),
         ("rows checked", checked),
         ("max length", f"{report['max_length']} tokens"),
-        ("cut", f"{report['truncated']} rows"),
-        ("left out", f"{report['dropped']} rows, for their length"),
+        ("cut", counted(report["truncated"], "row")),
+        ("left out", f"{counted(report['dropped'], 'row')}, for the length"),
     ]
     if report["method"] not in _ONLINE:
-        unended = f"{report['without_eos']} rows have an answer without {report['eos_token']}"
+        unended = f"{counted(report['without_eos'], 'row')} with an answer that has no {report['eos_token']}"
         facts.append(("without end", unended))
     yield fields([*facts, ("end token", report["eos_token"]), ("padding", report["pad_token"])])
     yield "chat template:\n" + "\n".join(f"  {line}" for line in harmless(report["template"]).splitlines())
@@ -53,7 +54,7 @@ def _row(row: dict[str, Any], method: str) -> str:
     first = next(iter(sides.values()))["tokens"]
     lines = [
         f"{row['file']}.jsonl:{row['row']}",
-        f"  prompt, {row['prompt_tokens']} tokens, not counted by the loss:",
+        f"  prompt, {counted(row['prompt_tokens'], 'token')}, not counted by the loss:",
         f"    {_tokens(first[: row['prompt_tokens']])}",
     ]
     if method in _ONLINE:
@@ -62,7 +63,7 @@ def _row(row: dict[str, Any], method: str) -> str:
         read = "the score is read at the last" if method == "reward" else "counted by the loss"
         behind = answer["tokens"][row["prompt_tokens"] :]
         count = len(behind) if method == "reward" else answer["answer_tokens"]
-        notes = f"{count} tokens, {read}"
+        notes = f"{counted(count, 'token')}, {read}"
         notes += ", ends" if answer["eos"] else ", NO END TOKEN"
         notes += ", CUT" if answer["truncated"] else ""
         lines += [f"  {side}, {notes}:", f"    {_tokens(behind, mark=method != 'reward')}"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from rlft_tui.counted import counted, plural
 from rlft_tui.datasets.dataset import Dataset, DatasetCheck, DatasetKind
 from rlft_tui.datasets.dataset_files import HELDOUT, TRAIN, folder_hash, read_rows
 from rlft_tui.datasets.derive import rows_for
@@ -73,19 +74,27 @@ def check_rows(train: Sequence[Row], heldout: Sequence[Row]) -> DatasetCheck:
     asked = {prompt_key(row) for row in train}
     kept_out = {prompt_key(row) for row in heldout}
     if leaked := kept_out & asked:
-        errors.append(f"{len(leaked)} prompts are in both the training and the held-out rows")
+        errors.append(f"{_are(len(leaked), 'prompt')} in both the training and the held-out rows")
     if near := near_duplicates(kept_out - asked, asked):
         shown = "; ".join(f"{_cut(one)!r} ~ {_cut(other)!r}" for one, other in near[:_SHOWN])
         warnings.append(
             f"{len(near)} of {len(kept_out)} held-out prompts are nearly training prompts: {shown}"
         )
     if 0 < len(train) < FEW_ROWS:
-        warnings.append(f"only {len(train)} training rows")
+        warnings.append(f"only {counted(len(train), 'training row')}")
     if not heldout:
         warnings.append("nothing is held out, so the result cannot be measured")
     warnings += _one_sided(train)
     errors += _one_label(train)
     return DatasetCheck(tuple(errors), tuple(warnings))
+
+
+def _have(count: int, what: str) -> str:
+    return f"{counted(count, what)} {plural(count, 'has', 'have')}"
+
+
+def _are(count: int, what: str) -> str:
+    return f"{counted(count, what)} {plural(count, 'is', 'are')}"
 
 
 def _check_answers(name: str, rows: Sequence[Row]) -> DatasetCheck:
@@ -95,19 +104,19 @@ def _check_answers(name: str, rows: Sequence[Row]) -> DatasetCheck:
     compared = [row for row in rows if isinstance(row, PreferenceRow)]
     single = [row for row in rows if isinstance(row, CompletionRow | JudgedRow | ScoredRow)]
     if count := sum(answer_text(row.chosen) == answer_text(row.rejected) for row in compared):
-        errors.append(f"{count} {name} rows have identical answers")
+        errors.append(f"{_have(count, f'{name} row')} identical answers")
     if count := sum(not answer_text(row.chosen).strip() for row in compared):
-        errors.append(f"{count} {name} rows have an empty chosen answer")
+        errors.append(f"{_have(count, f'{name} row')} an empty chosen answer")
     if count := sum(not answer_text(row.rejected).strip() for row in compared):
-        warnings.append(f"{count} {name} rows have an empty rejected answer")
+        warnings.append(f"{_have(count, f'{name} row')} an empty rejected answer")
     if count := _contradictions(compared):
-        errors.append(f"{count} {name} rows are contradicted by another row")
+        errors.append(f"{_are(count, f'{name} row')} contradicted by another row")
     if count := sum(not answer_text(row.completion).strip() for row in single):
-        errors.append(f"{count} {name} rows have an empty answer")
+        errors.append(f"{_have(count, f'{name} row')} an empty answer")
     if count := _judged_both_ways(rows):
-        warnings.append(f"{count} {name} answers are wanted in one row and unwanted in another")
+        warnings.append(f"{_are(count, f'{name} answer')} wanted in one row and unwanted in another")
     if count := len(rows) - len({repr(_content(row)) for row in rows}):
-        warnings.append(f"{count} {name} rows are repeated")
+        warnings.append(f"{_are(count, f'{name} row')} repeated")
     return DatasetCheck(tuple(errors), tuple(warnings))
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from rlft_tui.counted import counted
 from rlft_tui.database.connection import Database
 from rlft_tui.datasets.dataset import DatasetImport, DatasetSpec
 from rlft_tui.datasets.freeze import check_spec, freeze
@@ -55,7 +56,7 @@ def import_dataset(
     selection = reading.selection(name, path)
     if not selection.rows:
         raise RlftError(
-            f"no row of kind {spec.kind} in {reading.read} lines{reading.first_reason()}",
+            f"no row of kind {spec.kind} in {counted(reading.read, 'line')}{reading.first_reason()}",
             where=PurePath(name).name,
             remedy="Name columns that are called otherwise: --column prompt=question",
         )

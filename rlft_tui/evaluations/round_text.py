@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rlft_tui.counted import counted, plural
 from rlft_tui.evaluations.round_standing import RoundStanding, Score
 
 
@@ -53,11 +54,12 @@ def advice(one: RoundStanding) -> str:
     if one.stage == "no pairs":
         return f"No pairs were asked for: rlft loop pairs {one.round.id}"
     if one.stage == "waiting":
-        return f"{model} and {opponent} are about to answer {one.round.pairs:,} prompts."
+        return f"{model} and {opponent} are about to answer {counted(one.round.pairs, 'prompt')}."
     rate = f"{model} wins {rate_text(one.people)} of {_verdicts(one.people.n)} against {opponent}"
     if one.stage == "generating":
+        judged = f"{one.judged:,} of {counted(one.pairs, 'pair')}"
         return (
-            f"{model} and {opponent} are answering; {one.judged:,} of {one.pairs:,} pairs are judged so far."
+            f"{model} and {opponent} are answering; {judged} {plural(one.pairs, 'is', 'are')} judged so far."
         )
     if one.stage == "told":
         return f"{rate}: {'better, promote it' if one.people.is_ahead else 'worse, reject it'}."

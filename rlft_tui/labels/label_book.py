@@ -15,6 +15,7 @@ from typing import IO, TypeVar
 
 import duckdb
 
+from rlft_tui.counted import counted, plural
 from rlft_tui.database.connection import Database
 from rlft_tui.errors import ConflictError, NotFoundError, UnavailableError
 from rlft_tui.labels import labelers_table, preferences_table
@@ -218,16 +219,19 @@ class LabelBook:
             missing = list(self._journal.read_missing(unseen))
             put_back = preferences_table.insert_operations(connection, missing)
             if put_back:
-                found.append(f"{put_back} labels were missing in the database and came back from the journal")
+                were = f"{counted(put_back, 'label')} {plural(put_back, 'was', 'were')}"
+                found.append(f"{were} missing in the database and came back from the journal")
             unseen -= {operation.id for operation in missing}
             if unseen:
                 self._journal.append(preferences_table.operations_by_id(connection, sorted(unseen)))
                 self._journal.sync()
-                found.append(f"{len(unseen)} labels were missing in the journal and were added to it")
+                were = f"{counted(len(unseen), 'label')} {plural(len(unseen), 'was', 'were')}"
+                found.append(f"{were} missing in the journal and added to it")
             self._labelers = labelers_table.add_missing_labelers(connection)
             orphans = preferences_table.count_orphans(connection)
             if orphans:
-                found.append(f"{orphans} verdicts are on pairs that are not stored: import the pairs again")
+                are = f"{counted(orphans, 'verdict')} {plural(orphans, 'is', 'are')}"
+                found.append(f"{are} on pairs that are not stored: import the pairs again")
         return [*self._journal.warnings, *found]
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import psutil
 
+from rlft_tui.counted import counted
 from rlft_tui.database.connection import Database
 from rlft_tui.datasets.dataset import Dataset
 from rlft_tui.datasets.dataset_files import HELDOUT, TRAIN, read_rows
@@ -84,7 +85,7 @@ class Registry:
         models = spec.models()
         return Origin(
             run_id=run_id,
-            about=f"{run.method} · {run.step:,} steps · {run.status}",
+            about=f"{run.method} · {counted(run.step, 'step')} · {run.status}",
             model=models[0].name if models else "",
             dataset=run.dataset,
             rewards=tuple(rewards),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rich.cells import cell_len
 from textual.content import Content
 
+from rlft_tui.counted import counted
 from rlft_tui.labels.preference import Preference
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.tui.label_session import LabelSession, former_line, progress_line
@@ -131,7 +132,7 @@ def end_text(session: LabelSession, undo: str) -> Content:
         ]
     else:
         progress = session.progress
-        count = _counted(progress.labelled, "verdict") + " stored" if progress is not None else "All stored"
+        count = counted(progress.labelled, "verdict") + " stored" if progress is not None else "All stored"
         lines = [
             ("Every pair is labelled.", "bold"),
             f"\n\n{count}. Next:\n\n    ",
@@ -143,7 +144,3 @@ def end_text(session: LabelSession, undo: str) -> Content:
             f"{'':{max(1, 12 - len(undo))}}take the last one back\n\nNew pairs appear here by themselves.",
         ]
     return Content.assemble(*lines)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"

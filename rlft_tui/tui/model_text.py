@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rlft_tui.counted import counted
 from rlft_tui.datasets.dataset import Dataset
 from rlft_tui.evaluations.round_standing import RoundStanding
 from rlft_tui.evaluations.round_text import judged_text, rate_text, stage_text
@@ -67,7 +68,7 @@ def lineage(model: Model, dataset: Dataset | None, width: int) -> list[str]:
         name = f" {dataset.name}" if dataset and dataset.name else ""
         parts.append(f"data set{name} {model.dataset}")
     if dataset is not None:
-        parts.append(f"{dataset.train_rows + dataset.heldout_rows:,} labels")
+        parts.append(counted(dataset.train_rows + dataset.heldout_rows, "label"))
     lines = [parts[0]]
     for part in parts[1:]:
         if len(lines[-1]) + len(part) + 3 <= width:

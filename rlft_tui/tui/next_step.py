@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rlft_tui.counted import counted, plural
 from rlft_tui.evaluations.round_text import advice
 from rlft_tui.runs.methods import TRAINING_METHODS
 from rlft_tui.runs.run_status import ACTIVE, RunSummary, in_order
@@ -40,12 +41,12 @@ def next_step(home: Home) -> NextStep:
         return _attend(training[0], "is running. Watch its curves and samples.")
     if (step := _round_step(home)) is not None:
         return step
+    wait = f"{counted(home.unlabelled, 'pair')} {plural(home.unlabelled, 'waits', 'wait')}"
     tuned = any(run.method in TRAINING_METHODS and run.status == "finished" for run in home.runs)
     if tuned and not home.labels_since_dataset and not _unused(home):
         return NextStep("Compare the tuned model with its base, blind.", "compare")
     if home.unlabelled and home.labels_since_dataset < ENOUGH_LABELS and not _unused(home):
         missing = ENOUGH_LABELS - home.labels_since_dataset
-        wait = "1 pair waits" if home.unlabelled == 1 else f"{home.unlabelled:,} pairs wait"
         return NextStep(f"{wait} for your verdict; {missing} more make a data set worth building.", "label")
     if home.labels_since_dataset >= ENOUGH_LABELS:
         return NextStep(
@@ -57,7 +58,7 @@ def next_step(home: Home) -> NextStep:
     if tuned:
         return NextStep("Compare the tuned model with its base, blind.", "compare")
     if home.unlabelled:
-        return NextStep(f"{home.unlabelled:,} pairs wait for your verdict.", "label")
+        return NextStep(f"{wait} for your verdict.", "label")
     return NextStep("Every pair is labelled. Generate new ones:", command="rlft pairs generate")
 
 

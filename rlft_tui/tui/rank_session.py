@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from rlft_tui.counted import counted
 from rlft_tui.ids import new_id
 from rlft_tui.labels.ranking import Ranking, RankItem, RankProgress
 from rlft_tui.tui.queue_session import QueueSession
@@ -122,7 +123,7 @@ class RankSession(QueueSession[RankItem, Ranking, RankProgress]):
         if self.progress is not None:
             parts.append(f"{self.progress.ranked:,} ranked")
             parts.append(f"{self.progress.remaining:,} left")
-            parts.append(f"{self.progress.pairs:,} verdicts from rankings")
+            parts.append(f"{counted(self.progress.pairs, 'verdict')} from rankings")
         return " · ".join(parts)
 
 

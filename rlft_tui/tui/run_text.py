@@ -7,6 +7,7 @@ import re
 
 from rich.cells import cell_len, set_cell_size
 
+from rlft_tui.counted import counted as counted
 from rlft_tui.runs.run_event import number
 from rlft_tui.runs.run_status import ACTIVE, RESUMABLE, RunSummary, Status, never_began, status_word
 from rlft_tui.tui.widgets.harmless import harmless_line
@@ -53,11 +54,6 @@ def size(count: int) -> str:
         if count >= 10 * size:
             return f"{count / size:,.0f} {unit}"
     return f"{count / 1024:,.0f} KB"
-
-
-def counted(count: int, what: str) -> str:
-    """``1 row``, ``2,000 rows``."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def cut(text: str, width: int) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rlft_tui.counted import counted, plural
 from rlft_tui.evaluations.stopping_rule import FEWEST, Separation
 from rlft_tui.labels.agreement import Agreement, Kappa, SelfAgreement
 from rlft_tui.labels.bias import Bias, Leaning
@@ -32,8 +33,12 @@ def pace_lines(pace: Pace) -> list[Line]:
     """Rate, time a verdict, what is left, and how both change over a session."""
     if not pace.verdicts:
         return [[("No verdicts with a time yet.", "dim")]]
-    first: Line = [(f"{pace.verdicts:,} verdicts", "bold"), (" in ", ""), (_hours(pace.active_hours), "bold")]
-    first.append((f" of work, {_count(pace.sessions, 'session')}", ""))
+    first: Line = [
+        (counted(pace.verdicts, "verdict"), "bold"),
+        (" in ", ""),
+        (_hours(pace.active_hours), "bold"),
+    ]
+    first.append((f" of work, {counted(pace.sessions, 'session')}", ""))
     speed: Line = [("a verdict takes ", ""), (_seconds(pace.median_seconds), "bold")]
     speed += [(f", one of ten over {_seconds(pace.slow_seconds)}", "")]
     if pace.per_hour is not None:
@@ -51,7 +56,7 @@ def pace_lines(pace: Pace) -> list[Line]:
 def _left(pace: Pace) -> Line:
     if not pace.remaining:
         return [("no pairs left", "")]
-    line: Line = [(_count(pace.remaining, "pair"), "bold"), (" left, repeats not counted", "")]
+    line: Line = [(counted(pace.remaining, "pair"), "bold"), (" left, repeats not counted", "")]
     if pace.seconds_left is not None and pace.recent_per_hour is not None:
         hours = _hours(pace.seconds_left / 3600)
         line += [
@@ -126,7 +131,7 @@ def agreement_lines(agreement: Agreement) -> list[Line]:
     """The matrix of labellers, the figures over all of them, and people against other sources."""
     if not agreement.pairs_judged_twice:
         return [[("No pair has verdicts of two labellers yet.", "dim")]]
-    several = _count(agreement.pairs_judged_twice, "pair")
+    several = counted(agreement.pairs_judged_twice, "pair")
     lines: list[Line] = [[(several, "bold"), (" judged by more than one labeller", "")]]
     lines.append(_share_line("same, ties left out", agreement.decided, ""))
     figures = [("Fleiss κ", agreement.fleiss), ("Krippendorff α", agreement.alpha)]
@@ -224,7 +229,7 @@ def separation_line(one: Separation) -> Line:
         return [*line, (": told apart", "accent")]
     if one.more is None:
         return [*line, (": too close to be told apart", "dim")]
-    return [*line, (f": about {_rounded(one.more)} more verdicts separate them", "warn")]
+    return [*line, (f": about {_rounded(one.more)} more {plural(one.more, 'verdict')} separate them", "warn")]
 
 
 def _share_line(name: str, share: Share, even: str, *, kappa: float | None = None) -> Line:
@@ -240,11 +245,7 @@ def _share_line(name: str, share: Share, even: str, *, kappa: float | None = Non
 
 
 def _more(count: int, name: str) -> list[Line]:
-    return [[(f"and {_count(count, name)} more", "dim")]] if count > 0 else []
-
-
-def _count(count: int, name: str) -> str:
-    return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"
+    return [[(f"and {counted(count, name)} more", "dim")]] if count > 0 else []
 
 
 def _rate(share: Share) -> str:

@@ -128,9 +128,9 @@ def test_what_cannot_be_imported_is_told(rlft: Rlft, here: Workspace, tmp_path: 
     wrong = rlft("pairs", "import", file, "--format", "lmarena")
     assert wrong.out == "0 pairs imported of 1 read, 1 refused\n"
     assert wrong.code == 2
-    assert "nothing was imported: all 1 rows were refused" in wrong.err
+    assert "nothing was imported: the one row was refused" in wrong.err
     right = rlft.well("pairs", "import", file)
-    assert right.out == "1 pairs imported of 1 read, 1 labels came with them\n"
+    assert right.out == "1 pair imported of 1 read, 1 label came with them\n"
     assert "format: trl" in right.err
     if importlib.util.find_spec("datasets") is not None:
         offline = rlft("pairs", "import", "nobody/has-this-data-set")

@@ -322,7 +322,7 @@ def test_a_name_belongs_to_one_data_set(database: Database, place: Workspace) ->
 
 def test_what_is_wrong_with_rows_is_told() -> None:
     good = [row(number, f"prompt {number}") for number in range(20)]
-    assert check_rows(good, good[:1]).errors == ("1 prompts are in both the training and the held-out rows",)
+    assert check_rows(good, good[:1]).errors == ("1 prompt is in both the training and the held-out rows",)
     assert check_rows([], []).errors == ("there is no row to train on",)
     clean = check_rows(good[:17], good[17:])
     assert clean.errors == ()
@@ -336,8 +336,8 @@ def test_what_is_wrong_with_rows_is_told() -> None:
     mirrored.chosen[0]["content"], mirrored.rejected[0]["content"] = "bad", "good"
     found = check_rows([*good, same, empty, mirrored], [row(9, "held out")]).errors
     assert found == (
-        "1 training rows have identical answers",
-        "1 training rows have an empty chosen answer",
+        "1 training row has identical answers",
+        "1 training row has an empty chosen answer",
         "2 training rows are contradicted by another row",
     )
 

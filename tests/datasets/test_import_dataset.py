@@ -188,7 +188,7 @@ def test_rows_that_are_too_long_are_refused(importing: Importing) -> None:
 
 
 def test_a_file_without_a_usable_row_is_one_line(importing: Importing, workspace: Workspace) -> None:
-    with pytest.raises(RlftError, match=r"no row of kind sft in 1 lines \(line 1: has none of completion"):
+    with pytest.raises(RlftError, match=r"no row of kind sft in 1 line \(line 1: has none of completion"):
         importing([{"prompt": "p"}], kind="sft")
     with pytest.raises(RlftError, match="held-out share is 1"):
         importing([{"prompt": "p", "completion": "a"}], kind="sft", heldout_fraction=1.0)

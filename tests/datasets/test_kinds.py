@@ -244,16 +244,16 @@ def test_a_check_says_what_a_method_would_choke_on(database: Database, workspace
         for line in check_rows([judged(n, n % 2 == 0, score=0.7) for n in range(20)], []).warnings
     )
     assert (
-        "1 training answers are wanted in one row and unwanted in another"
+        "1 training answer is wanted in one row and unwanted in another"
         in check_rows([judged(1, True), judged(1, False)], []).warnings
     )
     assert (
         "every margin is 0.5, so it says nothing about single rows"
         in check_rows([preference(n, margin=0.5) for n in range(20)], []).warnings
     )
-    assert "1 training rows are repeated" in check_rows([preference(1), preference(1)], []).warnings
+    assert "1 training row is repeated" in check_rows([preference(1), preference(1)], []).warnings
     assert check_rows([CompletionRow(turn("p"), turn(" ", "assistant"))], []).errors == (
-        "1 training rows have an empty answer",
+        "1 training row has an empty answer",
     )
     dataset = build_dataset(database, workspace, DatasetSpec(kind="prompts"), now=1.0)
     assert check_dataset(dataset, "grpo").errors == ()

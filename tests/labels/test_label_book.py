@@ -246,7 +246,7 @@ def test_a_lost_database_gets_every_verdict_mark_and_undo_back_from_the_journal(
         book = LabelBook(database, PreferenceJournal(workspace.journal))
         warnings = book.reconcile()
         assert any("5 labels were missing in the database" in line for line in warnings)
-        assert any("1 verdicts are on pairs that are not stored" in line for line in warnings)
+        assert any("1 verdict is on pairs that are not stored" in line for line in warnings)
         assert current(database) == stood
         with database.write() as connection:
             assert [one.name for one in list_labelers(connection)] == ["ada"]

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
+from rlft_tui.counted import plural
 from rlft_tui.datasets.exports.tally import Tally
 from rlft_tui.labels.labelled_pair import ExportHead, LabelledPair
 from rlft_tui.labels.preference import STRENGTHS, Choice
@@ -104,8 +105,8 @@ def card(figures: CardFigures, head: ExportHead | None, tally: Tally, *, form: s
     sections = [
         _front(form, file),
         "# Preferences\n\n"
-        f"Written by rlft {VERSION} on {_day(time.time())}, format `{form}`: {tally.rows} rows"
-        + (f" in `{file}`." if file else "."),
+        f"Written by rlft {VERSION} on {_day(time.time())}, format `{form}`: "
+        f"{tally.rows} {plural(tally.rows, 'row')}" + (f" in `{file}`." if file else "."),
         _sampled(figures, head),
         _labelled(figures, tally),
         _agreed(figures),

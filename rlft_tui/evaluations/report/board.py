@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from rlft_tui.counted import counted
 from rlft_tui.evaluations.evaluation import Evaluation, MetricChange
 from rlft_tui.models.model import Rating
 
@@ -169,7 +170,7 @@ def p_text(change: MetricChange | None) -> str:
     if change is None or change.p_holm is None:
         return ""
     p = "p < 0.001" if change.p_holm < 0.001 else f"p {change.p_holm:.3f}"
-    return f"{p} ({change.test}, {change.n:,} items)"
+    return f"{p} ({change.test}, {counted(change.n, 'item')})"
 
 
 def row_title(row: BoardRow) -> str:

@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from rlft_tui.counted import counted
 from rlft_tui.errors import RlftError
 from rlft_tui.prompts.prompt import Prompt
 from rlft_tui.tui import run_text
@@ -98,7 +99,7 @@ class CompareSource(SearchPicker[Source]):
             return
         self._prompts = {each.id: each for each in page.prompts}
         rows = [ListRow(each.id, _line(each)) for each in page.prompts]
-        head = f" {page.total:,} prompts" + (f", the first {SHOWN}" if page.total > SHOWN else "")
+        head = f" {counted(page.total, 'prompt')}" + (f", the first {SHOWN}" if page.total > SHOWN else "")
         pane.show(
             rows,
             Text(head),

@@ -284,7 +284,9 @@ class CompareView(WorkbenchScreen):
         if shown.state == "cancelled":
             return f"cancelled; {again} generates again", ""
         if self.walk is not None and self.walk.current is None:
-            return f"All {len(self.walk.prompts):,} prompts are through · u takes the last verdict back", ""
+            count = len(self.walk.prompts)
+            all_of_them = "The one prompt is" if count == 1 else f"All {count:,} prompts are"
+            return f"{all_of_them} through · u takes the last verdict back", ""
         if not self.models_known:
             return "reading models …", ""
         if not any(self.form.chosen):

@@ -13,6 +13,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
+from rlft_tui.counted import counted
 from rlft_tui.errors import RlftError
 from rlft_tui.runs.run_status import ACTIVE, RunSummary, in_order, status_word
 from rlft_tui.server.answers import Home
@@ -163,11 +164,11 @@ def loop_text(home: Home) -> Content:
     lines = [Content.styled(" → ", "dim").join(steps)]
     about = []
     if home.pairs:
-        about.append(f"{home.unlabelled:,} pairs unlabelled")
+        about.append(f"{counted(home.unlabelled, 'pair')} unlabelled")
     if home.datasets:
         newest = max(home.datasets, key=lambda dataset: dataset.created_at)
         name = run_text.plain(newest.name or newest.hash)
-        about.append(f"{home.labels_since_dataset:,} labels since data set {name}")
+        about.append(f"{counted(home.labels_since_dataset, 'label')} since data set {name}")
     if about:
         lines.append(Content.styled(" · ".join(about), "$text-muted"))
     if home.separation is not None:

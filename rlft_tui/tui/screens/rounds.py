@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
+from rlft_tui.counted import counted
 from rlft_tui.evaluations.round_standing import NextRound, RoundStanding
 from rlft_tui.evaluations.round_text import advice, data_text, judged_text, rate_text, stage_text
 from rlft_tui.tui import run_text
@@ -196,7 +197,7 @@ class RoundsScreen(WatchedListScreen):
         rows = found.dataset.train_rows + found.dataset.heldout_rows
         name = found.dataset.name or found.dataset.hash
         new = "built" if found.is_new else "has the same labels as before"
-        self.notify(run_text.plain(f"Data set {name} {new}: {rows:,} rows"), timeout=6, markup=False)
+        self.notify(run_text.plain(f"Data set {name} {new}: {counted(rows, 'row')}"), timeout=6, markup=False)
         self.bench.show_screen(
             "launch",
             method=found.method,

@@ -313,7 +313,7 @@ class SamplesView(RunView, can_focus=True):
         if (mean := self.book.mean_kl()) is not None:
             parts.append(f"mean of the step {run_text.figure(mean)}")
         if head.tokens:
-            parts.append(f"{head.tokens} tokens")
+            parts.append(run_text.counted(head.tokens, "token"))
         return " · ".join(parts)
 
     def _reward_parts(self) -> str:
