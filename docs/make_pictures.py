@@ -59,7 +59,9 @@ def pictures(run: str, base: str, tuned: str) -> tuple[Picture, ...]:
     return (
         Picture("home", "Where everything stands, and what comes next", "home", "pairs"),
         Picture("label", "Two answers, no names, one key", "label", "left"),
-        Picture("statistics", "Labels: pace, agreement, bias", "statistics", "labels"),
+        Picture(
+            "statistics", "Labels: pace, agreement, bias", "statistics", "Agreement", ("a",), "everybody"
+        ),
         Picture("data", "Prompts, pairs, labels and data sets", "data", "rompt"),
         Picture("launch", "A run: method, preset, settings, checked as they are typed", "launch", "Ready"),
         Picture("runs", "All runs, and the line for the device", "runs", run),

@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
+from rlft_tui.counted import counted
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.jobs.model_check import check_model_folder, check_safetensors_size
 from rlft_tui.jobs.tokenizer_loading import from_pretrained, load_tokenizer
@@ -30,7 +31,7 @@ def device_name(device: str) -> str:
     """What a person calls it: the GPU's name, or CPU with the threads in use."""
     if device == "cuda":
         return str(torch.cuda.get_device_name(0))
-    return f"CPU, {torch.get_num_threads()} threads"
+    return f"CPU, {counted(torch.get_num_threads(), 'thread')}"
 
 
 def choose_dtype(precision: Precision, device: str) -> torch.dtype:
