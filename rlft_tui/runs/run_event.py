@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import struct
 import time
 from array import array
@@ -50,6 +51,16 @@ class RunEvent:
     v: int = FORMAT_VERSION
 
 
+class _RowHead(msgspec.Struct, gc=False, kw_only=True):
+    """What is read of every row beside its values."""
+
+    v: int
+    t: float
+    step: int
+    steps: int | None = None
+    memory_mb: float | None = None
+
+
 class MetricsRow(msgspec.Struct, tag_field="kind", tag="metrics", gc=False):
     """A well-formed ``metrics`` line, decoded straight to what curves and state need of it.
 
@@ -68,11 +79,14 @@ class MetricsRow(msgspec.Struct, tag_field="kind", tag="metrics", gc=False):
 _metrics_row = msgspec.json.Decoder(MetricsRow)
 
 
-class _ValuesOfRow(msgspec.Struct, gc=False):
+class _LikeRow(msgspec.Struct, gc=False):
     values: dict[str, Any]
+    units: dict[str, Any] | None = None
 
 
-_values_of_row = msgspec.json.Decoder(_ValuesOfRow)
+_like_row = msgspec.json.Decoder(_LikeRow)
+_UNITS = re.compile(rb'"units": ?\{[^{}\\]*\}')
+"""As a member of the row: inside a string its quotes would be escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +114,26 @@ class MetricsColumns:
 def metrics_columns(lines: bytes) -> MetricsColumns | None:
     """Complete lines as columns; None unless each of them is a row of the same metrics."""
     try:
-        keys = tuple(_values_of_row.decode(lines[: lines.find(b"\n")]).values)
+        count, first = lines.count(b"\n"), lines[: lines.find(b"\n")]
+        like = _like_row.decode(first)
+        keys = tuple(like.values)
         if len(keys) > _MOST_COLUMNS:
             return None
-        rows = _rows_of(keys).decode_lines(lines)
+        # Nearly always the units are the same text in every row, and then need not be read in each.
+        said = _UNITS.search(first)
+        alike = said is not None and lines.count(said[0]) == count
+        rows = _rows_of(keys, units=not alike).decode_lines(lines)
         # A line that was torn may be whole together with the next one: that is not what it says.
-        if len(rows) != lines.count(b"\n"):
+        if len(rows) != count or not (alike or all(row.units == like.units for row in rows)):
             return None
-        values, units = [row.values for row in rows], [row.units for row in rows]
-        if units.count(units[0]) != len(units):
-            return None
+        values = [row.values for row in rows]
         memory = {row.memory_mb for row in rows} - {None}
         totals = [total for row in rows if (total := row.steps) is not None and total > 0]
         return MetricsColumns(
             steps=packed("q", [row.step for row in rows]),
             times=[row.t for row in rows],
             values={key: packed("d", list(map(attrgetter(f"v{at}"), values))) for at, key in enumerate(keys)},
-            units=units[0] or {},
+            units=like.units or {},
             total=totals[-1] if totals else None,
             memory_mb=max(memory) if memory else None,
         )
@@ -130,8 +147,8 @@ def packed(kind: Literal["q", "d"], numbers: list[Any]) -> array[Any]:
 
 
 @lru_cache(maxsize=64)
-def _rows_of(keys: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
-    """A decoder of rows that log just these metrics, as plain numbers.
+def _rows_of(keys: tuple[str, ...], *, units: bool) -> msgspec.json.Decoder[Any]:
+    """A decoder of rows that log just these metrics, as plain numbers; without ``units`` it skips those.
 
     A type of its own for them: two thirds of the time that a dictionary a row would take.
     """
@@ -144,7 +161,13 @@ def _rows_of(keys: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
         gc=False,
     )
     row = msgspec.defstruct(
-        "Row", [("values", values)], bases=(MetricsRow,), tag="metrics", gc=False, kw_only=True
+        "Row",
+        [("values", values), *([("units", dict[str, Any] | None, None)] if units else [])],
+        bases=(_RowHead,),
+        tag_field="kind",
+        tag="metrics",
+        gc=False,
+        kw_only=True,
     )
     return msgspec.json.Decoder(row)
 
