@@ -34,7 +34,7 @@ PIXELS = {80: 1000, 120: 1320, 200: 2000}
 COLOURS = 64
 """Of a picture: a screen has few, and their edges; half the bytes of all of them."""
 QUESTION = "Why does bread rise?"
-DEADLINE = 180.0
+DEADLINE = 60.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def pictures(run: str, base: str, tuned: str) -> tuple[Picture, ...]:
             *("samples", "What the model wrote at a step, beside the step before", "monitor", "loss"),
             *(("s", "d"), "diff with step", watched),
         ),
-        Picture("output", "What the job printed", "monitor", "loss", ("o",), "KB", watched),
+        Picture("output", "What the job printed", "monitor", "loss", ("o",), "finished after", watched),
         Picture(
             "alerts", "What deserves a look, and the limits", "monitor", "loss", ("a",), "limit", watched
         ),
@@ -162,7 +162,7 @@ def main() -> int:
     workspace = Workspace(root.resolve())
     settings = replace(read_settings(workspace.settings), labeler="ada")
     with connect(workspace) as client:
-        run = next(run for run in client.runs() if run.method == "dpo" and run.status == "finished")
+        *_, run = (one for one in client.runs() if one.method == "dpo" and one.status == "finished")
         tuned = next(model for model in client.models() if model.run_id == run.id)
     all_pictures = pictures(run.id, tuned.base, tuned.name)
     for wanted in all_pictures:

@@ -30,7 +30,7 @@ STYLES: dict[Standing, str] = {
 }
 """Blue and orange are apart for every kind of colour vision; the mark before the figure says it too."""
 SHORT, LONG, BASE = 13, 27, 11
-"""Cells of a model's column, without and with where it comes from, and of the baseline's."""
+"""Cells of a model's column, without and with where it comes from, and of the baseline's at least."""
 _LEAST_TITLE, _MOST_TITLE = 20, 44
 
 
@@ -39,6 +39,8 @@ class Layout:
     """Which models are shown, and how wide."""
 
     title: int
+    base: int
+    """Cells of the baseline's column."""
     column: int
     models: tuple[str, ...]
     """The baseline first, then those from the cursor's page on."""
@@ -58,15 +60,17 @@ def layout(board: Board, width: int, chosen: str) -> Layout:
     at = others.index(chosen) if chosen in others else 0
     first = max(0, min(at - fits + 1, len(others) - fits)) if at >= fits else 0
     shown = others[first : first + fits]
-    title = min(_MOST_TITLE, room - (column + 2) * len(shown))
-    return Layout(title, column, (*base, *shown))
+    room -= (column + 2) * len(shown)
+    title = min(_MOST_TITLE, room)
+    wanted = cell_len(run_text.plain(board.baseline)) + 2 - BASE
+    return Layout(title, BASE + max(0, min(wanted, room - title)), column, (*base, *shown))
 
 
 def head_line(board: Board, at: Layout, chosen: str) -> Text:
     """The names of the columns; the chosen one is marked by brackets."""
     line = Text(" " + "metric".ljust(at.title), no_wrap=True)
     for model in at.models:
-        width = BASE if model == board.baseline else at.column
+        width = at.base if model == board.baseline else at.column
         name = run_text.plain(model)
         name = f"[{run_text.cut(name, width - 2)}]" if model == chosen else run_text.cut(name, width)
         line.append("  " + _padded(name, width), style="reverse" if model == chosen else "none")
@@ -79,7 +83,7 @@ def row_line(board: Board, row: BoardRow, at: Layout) -> Text:
     line = Text(" " + _padded(title, at.title), no_wrap=True)
     for model in at.models:
         cell = row.cell(model)
-        width = BASE if model == board.baseline else at.column
+        width = at.base if model == board.baseline else at.column
         text = "" if cell is None else shown_cell(row, cell, long=at.long)
         style = STYLES[cell.standing] if cell is not None else ""
         line.append("  ")
