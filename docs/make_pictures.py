@@ -34,7 +34,7 @@ PIXELS = {80: 1000, 120: 1320, 200: 2000}
 COLOURS = 64
 """Of a picture: a screen has few, and their edges; half the bytes of all of them."""
 QUESTION = "Why does bread rise?"
-DEADLINE = 60.0
+DEADLINE = 180.0
 
 
 @dataclass(frozen=True)
