@@ -86,7 +86,9 @@ def pictures(run: str, base: str, tuned: str) -> tuple[Picture, ...]:
         Picture("models", "Models and where they come from", "models", tuned),
         Picture("rounds", "Rounds: data, run, win rate, verdict", "rounds", "win"),
         Picture("evaluations", "Models by measures, against a baseline", "evaluations", "baseline"),
-        Picture("studies", "A search for settings and its trials", "studies", "trials", ("enter",), "value"),
+        Picture(
+            "studies", "A search for settings and its trials", "studies", "trials", ("enter",), "complete"
+        ),
         Picture("help", "The keys of a screen", "home", "pairs", ("question_mark",), "Keys"),
     )
 

@@ -177,7 +177,7 @@ def explained(error: Exception) -> tuple[str, str]:
     ):
         return "OutOfMemory", "out of memory. Lower batch_size or max_length, or set precision to bf16"
     if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or "No space left on device" in text:
-        return "DiskFull", "the disk is full. Make room, then resume the run: the last good checkpoint stands"
+        return "DiskFull", "the disk is full. Make room, then resume the run: what it had saved stands"
     return type(error).__name__, f"{type(error).__name__}: {(text.splitlines() or ['no message'])[0]}"
 
 

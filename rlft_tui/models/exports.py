@@ -23,6 +23,11 @@ BITS: dict[str, float] = {"": 32, "f16": 16, "q8_0": 8.5, "q5_1": 6, "q4_1": 5, 
 """Bits a weight of each kind of GGUF takes, scales included."""
 
 
+def draft_of(target: Path, run_id: str) -> Path:
+    """The folder that a run writes before it becomes the export."""
+    return target.parent / f".{target.name}.{run_id}.draft"
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """How an export answers, beside the model that it was made from."""

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rlft_tui.errors import RlftError
+
+LONGEST_NAME = 120
+"""Characters: names become parts of file names, of which most disks take 255 bytes."""
+
 ModelKind = Literal["base", "adapter", "reward"]
 """A reward model writes no text: it is an adapter with a score head on its base, or whole."""
 
@@ -27,6 +32,22 @@ class Model:
     tags: tuple[str, ...] = ()
     current_of: str = ""
     """The policy whose current version it is; empty for none."""
+
+
+def check_new_name(name: str) -> None:
+    """RlftError for a name that could not be used everywhere."""
+    if len(name) > LONGEST_NAME:
+        raise RlftError(
+            f"a name of {len(name)} characters; {LONGEST_NAME} at most",
+            where=f"{name[:40]}…",
+            remedy="Name it shorter: rlft models pull FOLDER --as NAME",
+        )
+    if "@" in name:
+        raise RlftError(
+            "a model's name has no @: settings stand behind it in rlft chat and rlft compare",
+            where=name,
+            remedy="Name it otherwise: rlft models pull FOLDER --as NAME",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,7 @@ def metrics_columns(lines: bytes) -> MetricsColumns | None:
             total=totals[-1] if totals else None,
             memory_mb=max(memory) if memory else None,
         )
-    except (msgspec.MsgspecError, struct.error, UnicodeDecodeError):
+    except (msgspec.MsgspecError, struct.error, ValueError):  # ValueError: names that no field can have
         return None
 
 

@@ -13,7 +13,7 @@ from rlft_tui.errors import RlftError
 from rlft_tui.evaluations.ratings_table import HUMAN
 from rlft_tui.evaluations.win_rate import ratings
 from rlft_tui.models import models_table
-from rlft_tui.models.model import Model, Rating
+from rlft_tui.models.model import Model, Rating, check_new_name
 from rlft_tui.models.same_base import is_moved_base
 from rlft_tui.server.model_sources import resolve_model
 from rlft_tui.server.replies import reply
@@ -41,6 +41,7 @@ def list_models(services: ServicesOf) -> Response:
 
 @router.post("/models", response_model=Model)
 def add_model(services: ServicesOf, model: Model) -> Response:
+    check_new_name(model.name)
     dated = model if model.created_at > 0 else replace(model, created_at=time.time())
     with services.database.reader() as connection:
         known = [one for one in models_table.list_models(connection) if one.name == model.name]

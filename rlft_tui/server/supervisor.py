@@ -8,6 +8,7 @@ answer is never older than the question.
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from rlft_tui.database.connection import Database
 from rlft_tui.datasets.datasets_table import list_datasets
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.evaluations.evaluations_table import remove_evaluations_of_run
+from rlft_tui.models.exports import draft_of
 from rlft_tui.models.model import Model
 from rlft_tui.models.models_table import models_in, remove_model
 from rlft_tui.models.name_hint import name_hint
@@ -34,6 +36,7 @@ from rlft_tui.runs.run_spec import (
     TrainingSpec,
 )
 from rlft_tui.runs.run_status import ACTIVE, Alert, RunSummary, status_word
+from rlft_tui.runs.specs.export import ExportSpec
 from rlft_tui.runs.specs.judge import JudgeSpec
 from rlft_tui.runs.specs.training import PolicySpec
 from rlft_tui.runs.tracker_packages import require_trackers
@@ -262,6 +265,8 @@ class Supervisor:
             self.check_removable(model)
         with run.lock:
             launcher.delete(run.folder)
+            if isinstance(run.spec, ExportSpec):
+                shutil.rmtree(draft_of(Path(run.spec.output), run_id), ignore_errors=True)
             with self._lock:
                 self._runs.pop(run_id, None)
             with self._database.write() as connection:

@@ -48,6 +48,17 @@ def test_what_is_no_model_is_refused_in_one_line(
     assert rlft.well("models", "list", "--json").value == []
 
 
+@pytest.mark.parametrize(("name", "part"), [("x" * 300, "120 at most"), ("a@temperature=0", "no @")])
+def test_a_name_that_could_not_be_used_everywhere_is_refused(
+    rlft: Rlft, here: Workspace, tiny: Path, name: str, part: str
+) -> None:
+    outcome = rlft("models", "pull", tiny, "--as", name)
+    assert outcome.code == 2
+    assert part in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert rlft.well("models", "list", "--json").value == []
+
+
 def test_without_a_workspace_a_model_is_only_fetched(
     rlft: Rlft, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

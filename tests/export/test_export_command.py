@@ -10,7 +10,7 @@ import pytest
 
 from rlft_tui.cli.main import run as rlft
 from rlft_tui.errors import ConflictError, RlftError, UnavailableError
-from rlft_tui.models.exports import export_name, room_needed, weights_bytes
+from rlft_tui.models.exports import draft_of, export_name, room_needed, weights_bytes
 from rlft_tui.server.model_exports import told_settings
 from tests.export.conftest import Place
 
@@ -46,6 +46,11 @@ def test_a_model_is_exported_proven_listed_and_loads_elsewhere(
     assert "tuned  safetensors" in capsys.readouterr().out
     (run,) = [one for one in place.client.runs() if one.method == "export"]
     assert (run.status, run.metrics["proof/greedy_agreement"]) == ("finished", 1.0)
+    # What a killed one left half-written goes with its run; the export itself stays.
+    draft = draft_of(target, run.id)
+    draft.mkdir()
+    assert rlft(["runs", "rm", run.id, "--yes"]) == 0
+    assert (draft.exists(), target.exists()) == (False, True)
 
 
 def test_what_cannot_be_done_is_said_before_a_run_is_started(place: Place, tmp_path: Path) -> None:

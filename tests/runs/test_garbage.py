@@ -157,6 +157,8 @@ def test_columns_say_what_their_rows_say_one_by_one(rows: list[RunEvent], cut: i
         row(1, loss=0.5) + b'{"v":1,"t":2,\n"kind":"metrics","step":1,"values":{"loss":1}}\n',
         row(1, loss=0.5) + encode_event(RunEvent("stage", 1.0, {"name": "x"})),
         row(1, loss=0.5) + row(2**63, loss=0.5),
+        row(1, **{"\x1b[31mloss": 0.5}) + row(2, **{"\x1b[31mloss": 0.4}),
+        row(1, **{'lo"ss\\': 0.5}) + row(2, **{'lo"ss\\': 0.4}),
         b"",
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
 from pathlib import Path
 
@@ -155,6 +156,8 @@ def test_rows_that_cannot_be_read_are_named_and_the_others_are_kept(tmp_path: Pa
     ("name", "content", "said"),
     [
         ("state.json", b"{}", "no log_history"),
+        ("state.json", b'{"log_history": [1, "x"]}', "entry 1 of log_history: no object"),
+        ("steps.csv", b"step,loss\n-1,0.5\n-5,0.4\n", "line 2: step -1 is below 0"),
         ("state.json", b"[" * 200_000 + b"]" * 200_000, "nested too deeply"),
         ("log.csv", b"a,b\nx,y\n", "no numbers"),
         ("log.csv", b'a,b\n1,"' + b"x" * 1_000_000, "not valid CSV: field larger than field limit"),
@@ -171,3 +174,10 @@ def test_what_is_no_log_is_refused_in_one_line(tmp_path: Path, name: str, conten
         read_foreign(path)
     with pytest.raises(RlftError, match="no such file"):
         read_foreign(tmp_path / "none")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "metrics.csv")
+    for path in (tmp_path / "metrics.csv", tmp_path):
+        with pytest.raises(RlftError, match=r"not an ordinary file|no metrics found"):
+            read_foreign(path)

@@ -18,7 +18,7 @@ from pathlib import Path
 from rlft_tui.errors import ConflictError, RlftError, UnavailableError
 from rlft_tui.jobs.job import Job, run_job, say
 from rlft_tui.jobs.training import quiet_libraries
-from rlft_tui.models.exports import PROOF, Export, room_needed, weights_bytes
+from rlft_tui.models.exports import PROOF, Export, draft_of, room_needed, weights_bytes
 from rlft_tui.runs.specs.export import ExportSpec
 
 STEPS = 4
@@ -45,7 +45,7 @@ def export(job: Job, spec: ExportSpec) -> int:
     set_threads(spec.threads)
     device = choose_device(spec.device)
     job.started(spec, STEPS, device_name(device))
-    draft = target.parent / f".{target.name}.{spec.id}.draft"
+    draft = draft_of(target, spec.id)
     clear_drafts(target, draft)
     draft.mkdir(parents=True)
     try:

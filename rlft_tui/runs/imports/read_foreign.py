@@ -19,6 +19,8 @@ def read_foreign(path: Path) -> list[ForeignRun]:
     """
     if not path.exists():
         raise NotFoundError("no such file or folder", where=str(path))
+    if not path.is_dir() and not path.is_file():
+        raise RlftError("not an ordinary file", where=str(path))
     try:
         runs = _folder(path) if path.is_dir() else [_file(path)]
     except OSError as error:
@@ -52,5 +54,5 @@ def _folder(path: Path) -> list[ForeignRun]:
         # Each checkpoint repeats the history so far: the newest one has all of it.
         found.append(read_trainer_state(states[-1]))
     if not found:
-        found += [read_csv(file) for file in sorted(path.glob("*.csv"))]
+        found += [read_csv(file) for file in sorted(path.glob("*.csv")) if file.is_file()]
     return found

@@ -30,7 +30,7 @@ def read_trainer_state(path: Path) -> ForeignRun:
     """The log history of a Hugging Face Trainer; RlftError for a file without one."""
     try:
         state = json.loads(path.read_bytes())
-        history = [dict(entry) for entry in state["log_history"]]
+        history = list(state["log_history"])
         settings = {
             key: value
             for key, value in state.items()
@@ -42,7 +42,13 @@ def read_trainer_state(path: Path) -> ForeignRun:
         raise RlftError("not a trainer_state.json: it has no log_history", where=str(path)) from None
     read = _Rows()
     for at, entry in enumerate(history):
-        read.add(entry, at, f"entry {at + 1} of log_history")
+        where = f"entry {at + 1} of log_history"
+        if isinstance(entry, dict):
+            read.add(entry, at, where)
+        else:
+            read.refused.append(f"{where}: no object")
+    if not read.rows and read.refused:
+        raise RlftError(f"no metrics in its log_history; {read.refused[0]}", where=str(path))
     return ForeignRun(path.parent.name, "trainer_state", tuple(read.rows), settings, tuple(read.refused))
 
 
@@ -113,6 +119,8 @@ def _step(entry: Mapping[str, Any], at: int) -> int:
     step = _value(cell)
     if step is None or not step.is_integer() or abs(step) > _MOST_STEP:
         raise ValueError(f"step {str(cell)[:40]!r} is no whole number below 2**53")
+    if step < 0:
+        raise ValueError(f"step {int(step)} is below 0")
     return int(step)
 
 
