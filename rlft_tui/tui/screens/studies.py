@@ -19,6 +19,8 @@ from rlft_tui.tui.widgets.harmless import harmless_line
 from rlft_tui.tuning.study_view import Study, StudyDetail, StudyTrial
 
 LOOK_SECONDS = 2.0
+WIDE = 100
+"""Columns from which the metric's name has room."""
 READING_TRIALS = "reading trials …"
 COLUMNS: tuple[tuple[str, int], ...] = (
     ("study", 20),
@@ -98,8 +100,9 @@ class StudiesScreen(WatchedListScreen):
 
     def _paint_trials(self, found: StudyDetail) -> None:
         names = list(dict.fromkeys(name for trial in found.trials for name in trial.params))
+        metric = found.study.metric[: 24 if self.size.width >= WIDE else 16]
         columns = (
-            ("trial", 5), ("state", 10), (found.study.metric[:16], 16), ("step", 6),
+            ("trial", 5), ("state", 10), (metric, max(16, len(metric))), ("step", 6),
             *((run_text.plain(name)[:16], min(16, max(8, len(name)))) for name in names), ("run", 20),
         )  # fmt: skip
         shown = fitting(columns, self.size.width)
@@ -108,7 +111,7 @@ class StudiesScreen(WatchedListScreen):
             values = {
                 "trial": (str(trial.number), ""),
                 "state": (f"{GLYPHS[trial.state]} {trial.state}", STYLES[trial.state]),
-                found.study.metric[:16]: (run_text.figure(trial.value), _best_style(found, trial)),
+                metric: (run_text.figure(trial.value), _best_style(found, trial)),
                 "step": (f"{trial.step:,}" if trial.step else "–", "dim"),
                 "run": (trial.run_id, "dim"),
                 **{
