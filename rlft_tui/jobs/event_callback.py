@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 
 from rlft_tui.errors import RlftError
 from rlft_tui.evaluations.results import direction
-from rlft_tui.jobs import heldout, perplexity, sampler
+from rlft_tui.jobs import heldout, sampler
 from rlft_tui.jobs.checkpoints import STATE, Checkpoint, find_best, remove_old, seal
 from rlft_tui.jobs.evaluation.watch import PREFIX, SuiteWatch
 from rlft_tui.jobs.gain import Gain
@@ -30,7 +30,6 @@ from rlft_tui.runs.specs.training import PolicySpec, TrainingSpec
 UNITS = {
     **sampler.UNITS,
     **heldout.UNITS,
-    **perplexity.UNITS,
     "logps/chosen": "nats/sequence",
     "logps/rejected": "nats/sequence",
     "entropy": "nats/token",

@@ -9,8 +9,6 @@ from rlft_tui.datasets.rows import CompletionRow
 from rlft_tui.jobs.conversation_tokens import conversation_tokens
 from rlft_tui.jobs.scoring import Scored, answer_logps
 
-UNITS = {"heldout/loss": "nats/token"}
-
 
 class Perplexity:
     """The held-out answers, tokenised; each of several in one conversation given what comes before it."""

@@ -15,9 +15,12 @@ from rlft_tui.jobs.method import Measurer, Method, Reference, Setup, no_answer_l
 from rlft_tui.jobs.training import run_method
 from rlft_tui.runs.specs.sft import SftSpec
 
+UNITS = {"heldout/loss": "nats/token"}
+
 
 class Sft(Method[SftSpec]):
     spec = SftSpec
+    units = UNITS
 
     def trainer(self, setup: Setup[SftSpec]) -> Any:
         from datasets import Dataset

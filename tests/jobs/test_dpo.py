@@ -205,6 +205,8 @@ def test_an_adapter_is_continued_from_where_it_is(
     assert values(found, "kl/sequence")[0] == 0.0
     assert values(found, "heldout/margin")[0] == 0.0
     assert values(found, "heldout/loss")[0] == pytest.approx(math.log(2))
+    measured = next(row for row in of_kind(found, "metrics") if "heldout/loss" in row["values"])
+    assert measured["units"]["heldout/loss"] == "nats/pair"
     before, after = weights(earlier), weights(folder)
     assert before.keys() == after.keys()
     assert any(not torch.equal(before[name], after[name]) for name in before)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import Key
 from textual.widgets import Input, Select
 
 from rlft_tui.client.workspace_client import WorkspaceClient
@@ -57,6 +58,26 @@ def test_up_and_down_go_from_field_to_field_and_the_hint_goes_along(workspace: W
             await pilot.press("down", "down", "enter")
             choice = screen.query_one("#field-model", Select)
             await until(pilot, lambda: choice.expanded, "the list of models to open")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("onward", "first"), [("down", True), ("tab", True), ("enter", True), ("up", False)])
+@pytest.mark.usefixtures("_dataset")
+def test_keys_typed_ahead_go_into_the_field_that_they_are_meant_for(
+    workspace: Workspace, onward: str, first: bool
+) -> None:
+    async def scenario() -> None:
+        async with workbench(workspace, "launch") as pilot:
+            await shows(pilot, "Ready: ctrl+s")
+            names = ("max_steps", "learning_rate") if first else ("learning_rate", "max_steps")
+            here, there = (front(pilot, LaunchScreen).query_one(f"#field-{name}", Input) for name in names)
+            here.focus()
+            await pilot.pause()
+            # All at once, as a terminal hands on what was typed while it was busy.
+            for key in ("7", onward, "9"):
+                pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+            await until(pilot, lambda: (here.value, there.value) == ("7", "9"), "each key in its field")
 
     asyncio.run(scenario())
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Select, Static
@@ -36,6 +38,14 @@ class CompareForm(Vertical):
     CompareForm #system { width: 1fr; margin-right: 1; }
     CompareForm .label { width: 9; padding-left: 1; color: $text-muted; }
     """
+
+    # With priority it moves on before the next key is given to a field: people type ahead.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "screen.focus_next_pane", "next", show=False, priority=True, id="compare.field",
+                tooltip="Next field"),
+        Binding("shift+tab", "app.focus_previous", "previous", show=False, priority=True,
+                id="compare.field_before", tooltip="Field before"),
+    ]  # fmt: skip
 
     class Changed(Message):
         """A model was chosen, or none any more."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Input, OptionList, Static
 
 from rlft_tui.errors import RlftError
 from rlft_tui.tui import run_text
@@ -50,8 +49,13 @@ class LaunchScreen(LaunchView):
         Binding("ctrl+o", "more", "all settings", id="launch.more", tooltip="All settings, or the first few"),
         Binding("ctrl+t", "edit", "editor", id="launch.edit", tooltip="All settings as TOML in $EDITOR"),
         Binding("ctrl+y", "copy", "copy", id="launch.copy", tooltip="Copy the command"),
-        Binding("down", "next_field", "next", show=False, id="launch.next", tooltip="Next field"),
-        Binding("up", "previous_field", "previous", show=False, id="launch.previous", tooltip="Field before"),
+        # With priority a key moves on before the next one is given to a field: people type ahead.
+        Binding("down,tab", "next_field", "next", show=False, priority=True, id="launch.next",
+                tooltip="Next field"),
+        Binding("up,shift+tab", "previous_field", "previous", show=False, priority=True,
+                id="launch.previous", tooltip="Field before"),
+        Binding("enter", "entered", "next", show=False, priority=True, id="launch.entered",
+                tooltip="What is typed stands; the next field"),
         Binding("escape", "leave", "back", id="launch.back", tooltip="Back to the runs"),
     ]  # fmt: skip
 
@@ -60,7 +64,16 @@ class LaunchScreen(LaunchView):
         self._drafts: dict[str, str] = {}
         """By method: TOML that could not be taken, for the next time in the editor."""
 
-    @on(Input.Submitted)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "entered":
+            return isinstance(self.focused, Input)
+        if action in ("next_field", "previous_field") and isinstance(self.focused, OptionList):
+            return False
+        return super().check_action(action, parameters)
+
+    def action_entered(self) -> None:
+        self.action_next_field()
+
     def action_next_field(self) -> None:
         self.focus_next(FIELDS)
 
