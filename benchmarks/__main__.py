@@ -31,6 +31,9 @@ SLOW = {
     "eight_labellers",
     "import_pairs",
     "million",
+    "long_log",
+    "monitor_peers",
+    "occupations",
     "quick_presets",
     "bare_losses",
 }
