@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from time import process_time
 from typing import Any, ClassVar
 
 from textual import events
@@ -16,6 +17,10 @@ from rlft_tui.tui.screens.base import WorkbenchScreen
 from rlft_tui.tui.server_link import LinkState
 
 RETRY_SECONDS = 1.0
+SHARE = 0.045
+"""Of one core, what watching may take: a look that cost more than usual makes the next one wait."""
+LONGEST_WAIT = 0.75
+"""Seconds up to which it waits for that; a row is to be on screen within a second."""
 SHORT = 16
 """Rows under which the list matters more than what is said of its row."""
 
@@ -52,6 +57,7 @@ class WatchingScreen(WorkbenchScreen):
 
     async def _watch(self) -> None:
         told = ""
+        spent = process_time()
         while True:
             self._again.clear()
             try:
@@ -62,6 +68,9 @@ class WatchingScreen(WorkbenchScreen):
                 if str(error) != told:
                     told = str(error)
                     self.look_failed(error)
+            # With what was painted since the last look.
+            before, spent = spent, process_time()
+            pause = max(pause, min((spent - before) / SHARE, LONGEST_WAIT))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._again.wait(), pause)
 

@@ -29,8 +29,9 @@ from rlft_tui.tui.widgets.chart_axis import (
 )
 from rlft_tui.tui.widgets.chart_colours import MOST_LINES, band_ground, band_style, line_style, raw_style
 from rlft_tui.tui.widgets.chart_heading import as_row, heading
-from rlft_tui.tui.widgets.chart_plot import BELOW, LEFT, Glyph, plot
+from rlft_tui.tui.widgets.chart_plot import BELOW, LEFT, Glyph
 from rlft_tui.tui.widgets.chart_points import Reading, Trace, column_of, reading, trace, value_range
+from rlft_tui.tui.widgets.chart_redraw import Redraw
 from rlft_tui.tui.widgets.chart_scale import STEPS, ChartLook, Clock
 from rlft_tui.tui.widgets.palette import Palette
 from rlft_tui.tui.widgets.span_canvas import SpanCanvas
@@ -115,6 +116,7 @@ class Chart(SpanCanvas, can_focus=True):
         self._drag: tuple[int, int] | None = None
         """Columns where the mouse went down and where it is now."""
         self._painted = 0
+        self._plotted = Redraw()
 
     # What the screens call
 
@@ -381,7 +383,7 @@ class Chart(SpanCanvas, can_focus=True):
             # What was smoothed away stays visible, faintly.
             rough = ChartLook(self._look.x, 0.0, self._look.log)
             raw = [trace(self._series[0], x, self._columns, clock=self._clock(0), look=rough)]
-        glyphs = plot([*traces, *raw], x, y, width, body)
+        glyphs = self._plotted.plot([*traces, *raw], x, y, width, body)
         top = as_row(self._heading(colours, sum(one.hidden for one in traces)), width, colours)
         return [top, *self._coloured(glyphs, traces, x, y, colours)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 LABEL = 8
@@ -28,6 +29,11 @@ class Axis:
         span = self.high / 2 - self.low / 2
         return (value / 2 - self.low / 2) / span if span else 0.5
 
+    def shares(self, values: Sequence[float]) -> list[float]:
+        """``share`` of each."""
+        half, span = self.low / 2, self.high / 2 - self.low / 2
+        return [(value / 2 - half) / span for value in values] if span else [0.5] * len(values)
+
     def holds(self, low: float, high: float) -> bool:
         """Whether the range suits values from ``low`` to ``high``: all in view, and not tiny."""
         if low < self.low or high > self.high:
@@ -42,6 +48,9 @@ class LogAxis(Axis):
     def share(self, value: float) -> float:
         span = math.log10(self.high) - math.log10(self.low)
         return (math.log10(value) - math.log10(self.low)) / span if value > 0 and span else 0.0
+
+    def shares(self, values: Sequence[float]) -> list[float]:
+        return [self.share(value) for value in values]
 
     def holds(self, low: float, high: float) -> bool:
         if low < self.low or high > self.high:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 import sys
 import threading
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
+from math import inf
 from types import ModuleType
 from typing import Any
 
 from rlft_tui.tui.widgets.chart_axis import LABEL, Axis, LogAxis, step_label, tick_label
-from rlft_tui.tui.widgets.chart_points import Trace
+from rlft_tui.tui.widgets.chart_points import Trace, column_of
 
 _LOCK = threading.Lock()
 _COLOUR = re.compile(r"\x1b\[([0-9;]*)m")
@@ -29,6 +31,10 @@ LEFT = LABEL + 1
 
 BELOW = 2
 """Rows below the canvas: axis line and tick labels."""
+
+_INSIDE = 0.0031747182
+"""What plotext keeps free of its outer cells: position ``s`` of ``n`` columns falls into the cell
+``0.5016585662 + s * (n - 1 - _INSIDE)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +49,41 @@ def plot(traces: list[Trace], x: Axis, y: Axis, width: int, height: int) -> list
     """Rows of glyphs, ``height`` of ``width`` each; the canvas is ``width - LEFT`` by ``height - BELOW``."""
     plotext = _plotext()
     with _LOCK:
-        plotext.terminal.limit(False, False)
-        figure = plotext.figure
-        figure.clear.data()
-        figure.clear.settings()
-        figure.theme("colorless")
-        figure.plot_size(width, height)
+        figure = _cleared(plotext, width, height)
         figure.axes(False, axis="x", side="upper")
         figure.axes(False, axis="y", side="right")
         _ticks(figure, x, y, height - BELOW)
         for number, line in reversed(list(enumerate(traces))):  # the first one lies on top
             for run in line.runs:
-                _draw(plotext, figure, run, y, number)
-        text = figure.build().string()
-        figure.clear.data()
-    return _glyphs(text, width, height)
+                _draw(plotext, figure, run, y, number, alone=len(run) == 1)
+        return _built(figure, width, height)
+
+
+def plot_columns(
+    traces: list[Trace], y: Axis, first: int, last: int, columns: int, rows: int
+) -> list[list[Glyph]]:
+    """Columns ``first`` to ``last`` of the canvas that ``plot`` would draw, ``columns`` by ``rows`` in all."""
+    span = columns - 1 - _INSIDE
+    low, high = (first - 1) / span, (last + 2) / span
+    parts: list[tuple[int, list[tuple[float, float]], bool]] = []
+    for number, line in reversed(list(enumerate(traces))):
+        for run in line.runs:
+            # One point more at either end: the line between may cross.
+            begin = max(0, bisect_left(run, (low, -inf)) - 1)
+            if part := run[begin : bisect_left(run, (high, -inf)) + 1]:
+                parts.append((number, part, len(run) == 1))
+    # plotext steps along a line from its first point: cut elsewhere it would hit other dots.
+    start = max(0, min([first, *(column_of(part[0][0], columns) - 1 for _, part, _ in parts)]))
+    width = last - start + 1
+    plotext = _plotext()
+    with _LOCK:
+        figure = _cleared(plotext, width, rows)
+        figure.axes(False)
+        figure.ruler("x").lim(start / span, (start + width - 1 - _INSIDE) / span).frequency(0)
+        figure.ruler("y").lim(0, 1).frequency(0)
+        for number, part, alone in parts:
+            _draw(plotext, figure, part, y, number, alone=alone)
+        return [row[first - start :] for row in _built(figure, width, rows)]
 
 
 def warm() -> None:
@@ -81,6 +107,22 @@ def _plotext() -> Any:
     return plotext
 
 
+def _cleared(plotext: Any, width: int, height: int) -> Any:
+    plotext.terminal.limit(False, False)
+    figure = plotext.figure
+    figure.clear.data()
+    figure.clear.settings()
+    figure.theme("colorless")
+    figure.plot_size(width, height)
+    return figure
+
+
+def _built(figure: Any, width: int, height: int) -> list[list[Glyph]]:
+    text = figure.build().string()
+    figure.clear.data()
+    return _glyphs(text, width, height)
+
+
 def _ticks(figure: Any, x: Axis, y: Axis, rows: int) -> None:
     figure.ruler("x").lim(0, 1)
     figure.ruler("y").lim(0, 1)
@@ -96,14 +138,16 @@ def _ticks(figure: Any, x: Axis, y: Axis, rows: int) -> None:
     figure.ruler("y").ticks([_unit(y.share(mark)) for mark in marks], labels=labels)
 
 
-def _draw(plotext: Any, figure: Any, run: list[tuple[float, float]], y: Axis, number: int) -> None:
+def _draw(
+    plotext: Any, figure: Any, run: list[tuple[float, float]], y: Axis, number: int, *, alone: bool
+) -> None:
     # A point alone is one dot of a Braille cell, which nobody sees.
-    shape = "braille" if len(run) > 1 else ALONE
+    shape = ALONE if alone else "braille"
     marker = plotext.marker(shape, pixel=plotext.pixel(foreground=number + 1))
     signal = figure.signal(
         [_unit(at) for at, _ in run], [_unit(y.share(value)) for _, value in run], marker=marker
     )
-    if len(run) > 1:
+    if not alone:
         signal.lines(True)
     figure.draw(signal)
 

@@ -6,7 +6,8 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import compress
+from itertools import compress, zip_longest
+from math import floor
 
 from rlft_tui.runs.run_status import Series
 from rlft_tui.tui.widgets.chart_axis import Axis
@@ -66,28 +67,23 @@ def trace(
 ) -> Trace:
     """A series down-sampled to two points a column; what lies outside the axis is left out."""
     made = Trace()
-    buckets = columns * 2
-    held: list[float] = []
-    """The bucket being filled: mean position, mean value, count."""
-    bucket = -1
+    band = made.band
+    last, final = columns - 1, columns * 2 - 1
     run: list[tuple[float, float]] = []
-    means = smoothed([finite(mean) for mean in series.mean], look.smoothing)
-
-    def close() -> None:
-        if held:
-            run.append((held[0], held[1]))
-            held.clear()
-
+    bucket, count = -1, 0
+    at = value = 0.0
+    """The bucket being filled: mean position and mean value of so many points."""
     half = (series.bin - 1) / 2
-    for index, step in enumerate(series.steps):
-        share = axis.share(clock.at(step + half))
-        if not 0 <= share <= 1:
+    shares = axis.shares([clock.at(step + half) for step in series.steps])
+    means = smoothed([finite(mean) for mean in series.mean], look.smoothing)
+    for share, mean, low, high, bad in zip_longest(
+        shares, means, map(finite, series.low), map(finite, series.high), series.nonfinite
+    ):
+        if share is None or not 0 <= share <= 1:
             continue
-        column = column_of(share, columns)
-        if _at(series.nonfinite, index):
+        column = floor(share * last + 0.5)
+        if bad:
             made.bad.add(column)
-        mean = _at(means, index)
-        low, high = finite(_at(series.low, index)), finite(_at(series.high, index))
         if look.log and mean is not None:
             low, high = mean if low is None else low, mean if high is None else high
             if low <= 0:
@@ -96,24 +92,33 @@ def trace(
             if mean <= 0:
                 mean = None
         if mean is None:
-            close()
+            if count:
+                run.append((at, value))
+                count = 0
             if run:
                 made.runs.append(run)
                 run = []
             continue
-        _widen(made.band, column, mean if low is None else low, mean if high is None else high)
-        here = min(buckets - 1, int(share * buckets))
-        if here != bucket:
-            close()
-            bucket = here
-        if held:
-            count = held[2] + 1
-            held[0] += (share - held[0]) / count
-            held[1] = held[1] * (held[2] / count) + mean / count  # no sum that could overflow
-            held[2] = count
+        low = mean if low is None else low
+        high = mean if high is None else high
+        if high < low:
+            low, high = high, low
+        before = band.get(column)
+        if before is None:
+            band[column] = (low, high)
+        elif low < before[0] or high > before[1]:
+            band[column] = (min(low, before[0]), max(high, before[1]))
+        here = min(final, int(share * 2 * columns))
+        if here == bucket and count:
+            count += 1
+            at += (share - at) / count
+            value = value * ((count - 1) / count) + mean / count  # no sum that could overflow
         else:
-            held[:] = [share, mean, 1]
-    close()
+            if count:
+                run.append((at, value))
+            bucket, at, value, count = here, share, mean, 1
+    if count:
+        run.append((at, value))
     if run:
         made.runs.append(run)
     return made
@@ -172,10 +177,3 @@ def reading(series: Series, step: float, smoothing: float = 0.0) -> Reading | No
 
 def _at(values: Sequence[float | None], index: int) -> float | None:
     return values[index] if index < len(values) else None
-
-
-def _widen(band: dict[int, tuple[float, float]], column: int, low: float, high: float) -> None:
-    before = band.get(column)
-    if before is not None:
-        low, high = min(low, before[0]), max(high, before[1])
-    band[column] = (min(low, high), max(low, high))
