@@ -62,7 +62,7 @@ def plot(traces: list[Trace], x: Axis, y: Axis, width: int, height: int) -> list
 def plot_columns(
     traces: list[Trace], y: Axis, first: int, last: int, columns: int, rows: int
 ) -> list[list[Glyph]]:
-    """Columns ``first`` to ``last`` of the canvas that ``plot`` would draw, ``columns`` by ``rows`` in all."""
+    """Columns ``first`` to ``last`` of the canvas that ``plot`` draws, ``columns`` by ``rows`` in all."""
     span = columns - 1 - _INSIDE
     low, high = (first - 1) / span, (last + 2) / span
     parts: list[tuple[int, list[tuple[float, float]], bool]] = []
