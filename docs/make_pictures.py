@@ -13,9 +13,10 @@ import io
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 from PIL import Image
 from textual.pilot import Pilot
 
@@ -162,7 +163,7 @@ def main() -> int:
         root = rounds[-1]
     FOLDER.mkdir(exist_ok=True)
     workspace = Workspace(root.resolve())
-    settings = replace(read_settings(workspace.settings), labeler="ada")
+    settings = msgspec.structs.replace(read_settings(workspace.settings), labeler="ada")
     with connect(workspace) as client:
         *_, run = (one for one in client.runs() if one.method == "dpo" and one.status == "finished")
         tuned = next(model for model in client.models() if model.run_id == run.id)

@@ -7,27 +7,26 @@ import getpass
 import json
 import re
 import tomllib
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+from msgspec import field
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.paths import Workspace
 from rlft_tui.providers.settings import ProviderSettings, check_providers
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class TokenPrices:
+class TokenPrices(Record, frozen=True):
     """Of a million tokens."""
 
     prompt: float = 0.0
     answer: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Record, frozen=True):
     """Every setting has a default; the file may name any of them."""
 
     labeler: str = field(default_factory=getpass.getuser)
@@ -86,7 +85,7 @@ def read_settings(path: Path) -> Settings:
         raise RlftError(f"not valid TOML: {error}", where=str(path)) from None
     except ValueError:  # Python parses no integer of more than 4300 digits
         raise RlftError("not valid TOML: a number in it is too long", where=str(path)) from None
-    known = [setting.name for setting in fields(Settings)]
+    known = Settings.__struct_fields__
     for key in values:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
@@ -104,7 +103,7 @@ def read_settings(path: Path) -> Settings:
 
 def _check_provider_keys(tables: object, path: Path) -> None:
     """RlftError for a setting no provider has; a key to an account among them is not repeated."""
-    known = [setting.name for setting in fields(ProviderSettings)]
+    known = ProviderSettings.__struct_fields__
     for name, table in tables.items() if isinstance(tables, dict) else ():
         for key in table if isinstance(table, dict) else ():
             if key not in known:
@@ -280,7 +279,7 @@ def create_workspace(path: Path) -> Workspace:
         for folder in (workspace.runs, workspace.datasets, workspace.models, workspace.backups):
             folder.mkdir(exist_ok=True)
         if not workspace.settings.exists():
-            shown = {setting.name: getattr(Settings(), setting.name) for setting in fields(Settings)}
+            shown = {name: getattr(Settings(), name) for name in Settings.__struct_fields__}
             text = _TEMPLATE.format_map({**shown, "strengths": str(Settings().strengths).lower()})
             partial = workspace.settings.with_suffix(".partial")
             partial.write_text(text, encoding="utf-8")

@@ -7,10 +7,10 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
+from msgspec.structs import replace
 
 from rlft_tui.cli.answer_columns import AnswerColumns, AnswerLines
 from rlft_tui.cli.answer_options import answer_record, failed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ import typer
 
 from rlft_tui.cli.session import Session
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Record, frozen=True):
     """Where the completions go."""
 
     output: Path | None
@@ -24,8 +23,7 @@ class Wanted:
     """Whether a file that is there may go."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prompts:
+class Prompts(Record, frozen=True):
     """Which prompts are completed."""
 
     file: Path | None

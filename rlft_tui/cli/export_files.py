@@ -5,9 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import field
 
 from rlft_tui.cli.import_source import run_dataset_job
 from rlft_tui.cli.label_export import refuse_own_files
@@ -17,6 +18,7 @@ from rlft_tui.datasets.exports.card import CardFigures, card
 from rlft_tui.datasets.exports.registry import FORMATS
 from rlft_tui.datasets.exports.tally import Tally
 from rlft_tui.errors import ConflictError, RlftError, UnavailableError
+from rlft_tui.record import Record
 
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
@@ -28,8 +30,7 @@ _MADE_HERE = "Written by rlft"
 _SAVED = "dataset_info.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
+class Exported(Record, frozen=True):
     """What an export wrote."""
 
     path: str

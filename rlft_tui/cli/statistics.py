@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from rlft_tui.record import Record
 
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from rlft_tui.labels.pace import Pace
 
 
-@dataclass(frozen=True, slots=True)
-class FullStatistics:
+class FullStatistics(Record, frozen=True):
     """What ``--full`` adds."""
 
     pace: Pace

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from rlft_tui.errors import RlftError
 from rlft_tui.paths import Workspace, cache_folder
+from rlft_tui.record import Record
 
 CONNECT_VARIABLE = "RLFT_CONNECT"
 TOKEN_VARIABLE = "RLFT_TOKEN"
 
 
-@dataclass(frozen=True, slots=True)
-class RemotePlace:
+class RemotePlace(Record, frozen=True):
     """Another machine's workspace: where, and the token that opens it."""
 
     url: str

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from rlft_tui.database.migrations import MIGRATIONS, migrate
 from rlft_tui.database.workspace_lock import WorkspaceLock
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.paths import Workspace
+from rlft_tui.record import Record
 
 MANIFEST = "backup.json"
 _FORMAT = 1
@@ -24,8 +24,7 @@ _DAY = 86_400.0
 _BLOCK = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
+class Backup(Record, frozen=True):
     """One finished backup."""
 
     path: Path

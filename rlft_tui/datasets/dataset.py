@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import field
 
 from rlft_tui.errors import RlftError
 from rlft_tui.prompts.import_report import ImportReport
+from rlft_tui.record import Record
 
 DatasetKind = Literal["preference", "sft", "unpaired", "scored", "prompts"]
 KINDS: dict[DatasetKind, str] = {
@@ -19,8 +21,7 @@ KINDS: dict[DatasetKind, str] = {
 """What a row of each kind holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetSpec:
+class DatasetSpec(Record, frozen=True):
     """Which rows go in and how they are split."""
 
     name: str = ""
@@ -44,8 +45,7 @@ class DatasetSpec:
     """Of scored answers: only those for this policy, or given to what its versions wrote; empty for all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dataset:
+class Dataset(Record, frozen=True):
     """A data set as it stands on disk: ``train.jsonl`` and ``heldout.jsonl``."""
 
     hash: str
@@ -62,8 +62,7 @@ class Dataset:
     """Name of the file it was imported from; empty for one built from labels."""
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetImport:
+class DatasetImport(Record, frozen=True):
     """The data set a file became, and what became of its lines."""
 
     dataset: Dataset
@@ -71,8 +70,7 @@ class DatasetImport:
     """Imported are the rows of a new data set; none when these very rows were frozen before."""
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetCheck:
+class DatasetCheck(Record, frozen=True):
     """Errors forbid a run, warnings ask for a yes."""
 
     errors: tuple[str, ...] = ()

@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,7 +28,7 @@ _FORMATS: dict[DatasetKind, str] = {
     "scored": "prompt and completion as TRL has them, with the score that a reward model learns",
     "prompts": "TRL conversational prompt-only: prompt and columns for the rewards",
 }
-_OWN = {field.name for field in fields(PromptRow)} - {"columns"}
+_OWN = set(PromptRow.__struct_fields__) - {"columns"}
 
 
 def content_hash(train: bytes, heldout: bytes) -> str:
@@ -58,7 +57,7 @@ def _encode(row: Row) -> bytes:
     if isinstance(row, PromptRow):
         own = {"prompt": row.prompt, "example_id": row.example_id, "category": row.category}
         return orjson.dumps(own | row.columns)
-    text = orjson.dumps(row)
+    text = orjson.dumps(row, default=msgspec.to_builtins)
     # A file without strengths is the same file, of the same hash, as before there were any.
     for nothing in (b',"margin":null}', b',"score":null}'):
         if text.endswith(nothing):
@@ -148,7 +147,7 @@ def _manifest(dataset: Dataset, spec: DatasetSpec) -> bytes:
         "kind": dataset.kind,
         "format": _FORMATS[dataset.kind],
     }
-    return orjson.dumps(values, option=orjson.OPT_INDENT_2) + b"\n"
+    return orjson.dumps(values, default=msgspec.to_builtins, option=orjson.OPT_INDENT_2) + b"\n"
 
 
 def _write(path: Path, content: bytes) -> None:

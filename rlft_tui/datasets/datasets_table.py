@@ -50,7 +50,7 @@ def add_dataset(connection: duckdb.DuckDBPyConnection, dataset: Dataset, spec: D
             dataset.created_at,
             orjson.dumps(dataset.left_out).decode(),
             dataset.kind,
-            orjson.dumps(spec).decode(),
+            orjson.dumps(msgspec.to_builtins(spec)).decode(),
         ],
     )
     connection.execute(

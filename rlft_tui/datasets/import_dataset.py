@@ -7,9 +7,10 @@ memory until all are read, so a file has to fit there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
+
+from msgspec.structs import replace
 
 from rlft_tui.counted import counted
 from rlft_tui.database.connection import Database

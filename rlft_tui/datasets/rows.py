@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import field
+
 from rlft_tui.datasets.dataset import DatasetKind
+from rlft_tui.record import Record
 
 Conversation = list[dict[str, str]]
 """Messages with role and content, as chat templates take them."""
 
 
-@dataclass(frozen=True, slots=True)
-class PreferenceRow:
+class PreferenceRow(Record, frozen=True):
     """Two answers, one of them preferred."""
 
     prompt: Conversation
@@ -30,8 +31,7 @@ class PreferenceRow:
         return {"prompt": self.prompt, "chosen": self.chosen, "rejected": self.rejected}
 
 
-@dataclass(frozen=True, slots=True)
-class CompletionRow:
+class CompletionRow(Record, frozen=True):
     """An answer to imitate."""
 
     prompt: Conversation
@@ -41,8 +41,7 @@ class CompletionRow:
     category: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedRow:
+class JudgedRow(Record, frozen=True):
     """An answer and whether it is wanted (Ethayarajh et al. 2024)."""
 
     prompt: Conversation
@@ -55,8 +54,7 @@ class JudgedRow:
     """0 to 1, where the label follows from a score; in all rows of a file or in none."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredRow:
+class ScoredRow(Record, frozen=True):
     """An answer and how good it is."""
 
     prompt: Conversation
@@ -68,8 +66,7 @@ class ScoredRow:
     category: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PromptRow:
+class PromptRow(Record, frozen=True):
     """A prompt to be answered while training."""
 
     prompt: Conversation

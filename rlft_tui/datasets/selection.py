@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from rlft_tui.datasets.rows import Row
+from rlft_tui.record import Record
 
 TIE = "tie"
 IDENTICAL = "identical answers"
@@ -26,8 +26,7 @@ REPEATED = "repeated"
 R = TypeVar("R", bound=Row)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection(Generic[R]):
+class Selection(Record, Generic[R], frozen=True):
     """The rows of a data set before they are split."""
 
     rows: tuple[R, ...]

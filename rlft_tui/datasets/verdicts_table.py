@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import duckdb
 
@@ -12,10 +11,10 @@ from rlft_tui.datasets.rows import PromptRow
 from rlft_tui.labels.labeler import JUDGE_PREFIX
 from rlft_tui.prompts.prompt import Message, conversation
 from rlft_tui.prompts.prompts_table import decode_context
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Record, frozen=True):
     """A current preference with the pair it is about."""
 
     example_id: str
@@ -38,8 +37,7 @@ class Verdict:
     """Given with an imported row; else it follows from the strength."""
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenAnswer:
+class WrittenAnswer(Record, frozen=True):
     """A better answer that a labeller wrote, with the pair and their own verdict on it."""
 
     id: str
@@ -56,8 +54,7 @@ class WrittenAnswer:
     """a, b, tie, or empty when the writer has not judged the pair."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredAnswer:
+class ScoredAnswer(Record, frozen=True):
     """A standing score of one answer, with the pair's earlier turns where it is a pair's."""
 
     id: str

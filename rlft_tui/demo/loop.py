@@ -10,10 +10,12 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+import msgspec
 
 from rlft_tui.client.connection import connect
 from rlft_tui.client.workspace_client import WorkspaceClient
@@ -207,7 +209,7 @@ def _stage(result: LoopResult, name: str, report: Report) -> Iterator[None]:
 
 def as_json(result: LoopResult) -> str:
     """The result as one JSON object."""
-    return json.dumps(asdict(result), ensure_ascii=False)
+    return json.dumps(msgspec.to_builtins(result), ensure_ascii=False)
 
 
 def as_table(result: LoopResult, workspace: Path) -> str:

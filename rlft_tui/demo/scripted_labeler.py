@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.ids import new_id
 from rlft_tui.labels.preference import Choice, Preference
 from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.record import Record
 
 RULE = "the shorter answer in words wins; within 10 % it is a tie"
 TIE_SHARE = 0.10
 BATCH = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Record, frozen=True):
     """What the labeller did."""
 
     labelled: int

@@ -13,10 +13,10 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rlft_tui.evaluations.ratings_table import Record
+from rlft_tui.evaluations.ratings_table import HeadToHead
+from rlft_tui.record import Record
 
 if TYPE_CHECKING:
     import numpy
@@ -35,8 +35,7 @@ _MOST_STEPS = 40
 _MOST_NEWTON_STEPS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Strength:
+class Strength(Record, frozen=True):
     """A model's rating in points, with the 95 % bootstrap interval."""
 
     rating: float
@@ -56,7 +55,7 @@ def _import_packages() -> None:
     import scipy.sparse.csgraph  # noqa: F401
 
 
-def strengths(found: Iterable[Record], *, against: str = "") -> dict[str, Strength]:
+def strengths(found: Iterable[HeadToHead], *, against: str = "") -> dict[str, Strength]:
     """Ratings of all models in the records; zero is their mean, or the model ``against``.
 
     Models without any chain of comparisons between them cannot be compared: each such group
@@ -79,7 +78,7 @@ def strengths(found: Iterable[Record], *, against: str = "") -> dict[str, Streng
 
 
 def _rate_group(
-    group: list[str], table: Mapping[tuple[str, str], Record], zero: int | None
+    group: list[str], table: Mapping[tuple[str, str], HeadToHead], zero: int | None
 ) -> list[Strength]:
     import numpy
 
@@ -176,7 +175,7 @@ def _newton(wins: Matrix, tolerance: float) -> Matrix:
     return fitted
 
 
-def _groups(table: Mapping[tuple[str, str], Record]) -> list[list[str]]:
+def _groups(table: Mapping[tuple[str, str], HeadToHead]) -> list[list[str]]:
     """Models that are linked by comparisons, each group by name."""
     links: dict[str, set[str]] = {}
     for model, opponent in table:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import field
+
+from rlft_tui.record import Record
 
 Better = Literal["higher", "lower", ""]
 """Which way a metric gets better; empty where neither is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(Record, frozen=True):
     """One row of ``evaluations``."""
 
     model: str
@@ -41,8 +43,7 @@ class Evaluation:
     """Items that could not be judged; they are in no value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Record, frozen=True):
     """One line of ``items.jsonl``: what a model said to one item, and how that was judged."""
 
     suite: str
@@ -61,16 +62,14 @@ class Item:
     settings: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ItemPage:
+class ItemPage(Record, frozen=True):
     """A window of a run's items, and how many there are in all."""
 
     total: int
     items: tuple[Item, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ItemPair:
+class ItemPair(Record, frozen=True):
     """What two models said to the same item."""
 
     item: str
@@ -78,16 +77,14 @@ class ItemPair:
     baseline: Item
 
 
-@dataclass(frozen=True, slots=True)
-class PairPage:
+class PairPage(Record, frozen=True):
     """A window of the items that two models share, and how many there are in all."""
 
     total: int
     pairs: tuple[ItemPair, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class MetricChange:
+class MetricChange(Record, frozen=True):
     """A model's value of one metric against a baseline's, tested on the items that both answered."""
 
     model: str

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
 from typing import Any
 
 import duckdb
 
 from rlft_tui.evaluations.evaluation import Evaluation
 
-_COLUMNS = tuple(field.name for field in fields(Evaluation))
+_COLUMNS = Evaluation.__struct_fields__
 _LIST = ", ".join(_COLUMNS)
 
 

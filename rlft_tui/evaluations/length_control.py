@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from rlft_tui.evaluations.ratings_table import Played
 from rlft_tui.labels.intervals import Z95
+from rlft_tui.record import Record
 
 ENOUGH = 20
 """Fewer verdicts than this give no length-controlled win rate."""
@@ -30,8 +30,7 @@ _STEPS = 100
 _SMALL = 1e-10
 
 
-@dataclass(frozen=True, slots=True)
-class LengthControlled:
+class LengthControlled(Record, frozen=True):
     """Win rate in percent at equal length, and how much length counts."""
 
     win_rate: float

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import replace
 
 from rlft_tui.evaluations.evaluation import Evaluation, Item, MetricChange
 from rlft_tui.evaluations.results import estimate_of, ratio_parts
 from rlft_tui.evaluations.statistics import RESAMPLES
+from rlft_tui.record import Record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,8 +29,7 @@ PERMUTATIONS = 10_000
 Test = Literal["McNemar's exact test", "paired permutation test", "paired bootstrap"]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Record, frozen=True):
     """A metric's difference between two models over the items that both have."""
 
     value: float | None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rlft_tui.evaluations.round_standing import Score
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyVersion:
+class PolicyVersion(Record, frozen=True):
     """A model that is, was, or could become the current one of its policy."""
 
     policy: str

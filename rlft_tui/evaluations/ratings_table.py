@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import duckdb
 
 from rlft_tui.labels.labeler import JUDGE_PREFIX
 from rlft_tui.labels.preference import Choice
+from rlft_tui.record import Record
 
 HUMAN = "human"
 """Verdicts of whoever is no judge; a mixture would be ruled by the judges, who give thousands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class HeadToHead(Record, frozen=True):
     """One model's results against another over the current verdicts."""
 
     model: str
@@ -25,8 +24,7 @@ class Record:
     ties: int
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
+class Played(Record, frozen=True):
     """Verdicts with one outcome on pairs whose answers differ in length by about the same."""
 
     model_a: str
@@ -65,12 +63,12 @@ def played(connection: duckdb.DuckDBPyConnection, by: str = HUMAN) -> list[Playe
     return [Played(*row) for row in rows]
 
 
-def records(connection: duckdb.DuckDBPyConnection, by: str = HUMAN) -> list[Record]:
+def records(connection: duckdb.DuckDBPyConnection, by: str = HUMAN) -> list[HeadToHead]:
     """Every ordered pair of different models with a verdict between them."""
     return records_of(played(connection, by))
 
 
-def records_of(found: Iterable[Played]) -> list[Record]:
+def records_of(found: Iterable[Played]) -> list[HeadToHead]:
     """The same from rows of ``played``."""
     sums: dict[tuple[str, str], list[int]] = {}
     for one in found:
@@ -80,4 +78,4 @@ def records_of(found: Iterable[Played]) -> list[Record]:
         ):
             counts = sums.setdefault((model, opponent), [0, 0, 0])
             counts[0 if one.choice == own else 1 if one.choice == other else 2] += one.n
-    return [Record(*names, *counts) for names, counts in sorted(sums.items())]
+    return [HeadToHead(*names, *counts) for names, counts in sorted(sums.items())]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from rlft_tui.datasets.dataset import Dataset
 from rlft_tui.evaluations.stopping_rule import State, separation
 from rlft_tui.models.round import Round
+from rlft_tui.record import Record
 
 Stage = Literal["waiting", "generating", "judging", "told", "judged", "no pairs", "promoted", "rejected"]
 """waiting: its pairs are about to be asked for. generating: they are being made. judging: some wait for a
@@ -15,8 +15,7 @@ verdict. told: the two are told apart. judged: every pair has its verdict and th
 were wanted, or none could be made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Record, frozen=True):
     """Verdicts of people, or of judges, seen from the round's model."""
 
     wins: int
@@ -36,8 +35,7 @@ class Score:
         return self.win_rate > 50
 
 
-@dataclass(frozen=True, slots=True)
-class RoundStanding:
+class RoundStanding(Record, frozen=True):
     """A round with everything that a list of rounds shows."""
 
     round: Round
@@ -70,8 +68,7 @@ class RoundStanding:
         return max(self.pairs - self.judged, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class RoundVerdict:
+class RoundVerdict(Record, frozen=True):
     """What somebody decided about a round."""
 
     id: str
@@ -84,8 +81,7 @@ class RoundVerdict:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NextRound:
+class NextRound(Record, frozen=True):
     """With what the next training run begins."""
 
     round_id: str
@@ -102,9 +98,9 @@ class NextRound:
 
 def score(model: str, opponent: str, wins: int, losses: int, ties: int) -> Score:
     """The stopping rule's separation, seen from ``model`` whoever leads."""
-    from rlft_tui.evaluations.ratings_table import Record
+    from rlft_tui.evaluations.ratings_table import HeadToHead
 
-    told = separation(Record(model, opponent, wins, losses, ties))
+    told = separation(HeadToHead(model, opponent, wins, losses, ties))
     low, high = told.ci95
     rate = told.win_rate
     if told.model != model:

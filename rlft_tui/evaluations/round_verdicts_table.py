@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import duckdb
 
 from rlft_tui.labels.labeler import JUDGE_PREFIX
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class RoundVerdicts:
+class RoundVerdicts(Record, frozen=True):
     """Of one round; wins are those of its model. Judges are models that judge."""
 
     pairs: int = 0

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rlft_tui.labels.intervals import Z95, wilson
+from rlft_tui.record import Record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +23,7 @@ BOOTSTRAP_ITEMS = 5000
 Values = Sequence[float]
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Record, frozen=True):
     """A value with how sure it is; low and high bound the 95 % interval."""
 
     value: float | None

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from rlft_tui.record import Record
+
 if TYPE_CHECKING:  # the client knows these results and must not load the database
-    from rlft_tui.evaluations.ratings_table import Record
+    from rlft_tui.evaluations.ratings_table import HeadToHead
 
 State = Literal["not_enough", "open", "separated"]
 FEWEST = 10
@@ -33,8 +34,7 @@ _SHRINK = 4
 """Verdicts of an even score that the estimate is mixed with (Agresti and Coull 1998)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Separation:
+class Separation(Record, frozen=True):
     """How far two models are told apart by the verdicts so far."""
 
     model: str
@@ -51,13 +51,13 @@ class Separation:
     yet, or when it would take more than 100,000."""
 
 
-def separations(found: Iterable[Record]) -> tuple[Separation, ...]:
+def separations(found: Iterable[HeadToHead]) -> tuple[Separation, ...]:
     """One for each two models that met, those with the most verdicts first."""
     once = [separation(record) for record in found if record.model < record.opponent]
     return tuple(sorted(once, key=lambda one: (-one.n, one.model, one.opponent)))
 
 
-def separation(record: Record) -> Separation:
+def separation(record: HeadToHead) -> Separation:
     """Where two models stand, seen from the leading one."""
     n = record.wins + record.losses + record.ties
     score = record.wins + record.ties / 2

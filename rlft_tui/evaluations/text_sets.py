@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import field
+from msgspec.structs import replace
 
 from rlft_tui.errors import RlftError
 from rlft_tui.evaluations.statistics import NOTHING, Estimate, jackknife, mean, ratio, share
 from rlft_tui.evaluations.text_quality import distinct_n, distinct_n_without_each, self_bleu
+from rlft_tui.record import Record
 from rlft_tui.rewards.reward_function import words
 
 
-@dataclass(frozen=True, slots=True)
-class TextRow:
+class TextRow(Record, frozen=True):
     """One text and what is known of it."""
 
     prompt: str
@@ -29,16 +31,14 @@ class TextRow:
     tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class TextSet:
+class TextSet(Record, frozen=True):
     """The texts of one model, or of one way of choosing them."""
 
     name: str
     rows: tuple[TextRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Record, frozen=True):
     """One measure of one set."""
 
     name: str
@@ -51,8 +51,7 @@ class Figure:
     """more, less, or empty where neither is better by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Record, frozen=True):
     """All figures of one set."""
 
     name: str

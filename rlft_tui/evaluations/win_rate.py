@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 
 import duckdb
+from msgspec.structs import replace
 
 from rlft_tui.errors import NotFoundError
 from rlft_tui.evaluations.bradley_terry import import_packages, strengths
 from rlft_tui.evaluations.length_control import length_controlled
-from rlft_tui.evaluations.ratings_table import HUMAN, Record, played, records_of
+from rlft_tui.evaluations.ratings_table import HUMAN, HeadToHead, played, records_of
 from rlft_tui.labels.intervals import wilson
 from rlft_tui.models.model import Rating
 from rlft_tui.models.name_hint import name_hint
@@ -47,7 +47,7 @@ def ratings(
     return tuple(complete)
 
 
-def rate(found: Iterable[Record], *, against: str = "") -> tuple[Rating, ...]:
+def rate(found: Iterable[HeadToHead], *, against: str = "") -> tuple[Rating, ...]:
     """Ratings of records: each verdict counts once for either model."""
     table = list(found)
     if against:

@@ -23,11 +23,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from rlft_tui.datasets.dataset_files import HELDOUT, TRAIN
 from rlft_tui.datasets.derive import METHOD_KINDS

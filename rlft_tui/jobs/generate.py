@@ -13,10 +13,10 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 
 from rlft_tui.errors import NotFoundError, RlftError
@@ -97,7 +97,7 @@ def repair_pairs(path: Path) -> set[str]:
 
 def append_pair(output: Any, pair: ResponsePair) -> None:
     """One line, on disk before the next begins."""
-    output.write(json.dumps(asdict(pair), ensure_ascii=False).encode() + b"\n")
+    output.write(json.dumps(msgspec.to_builtins(pair), ensure_ascii=False).encode() + b"\n")
     output.flush()
     os.fsync(output.fileno())
 

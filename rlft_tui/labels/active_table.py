@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
 from rlft_tui.labels.text_features import MOST_CHARACTERS
+from rlft_tui.record import Record
 
 _SCORE = "try_cast(json_extract_string(settings, '$.score_{side}') as double)"
 _TEXTS = f"""left(response_a, {MOST_CHARACTERS}), left(response_b, {MOST_CHARACTERS}),
@@ -18,8 +18,7 @@ _TEXTS = f"""left(response_a, {MOST_CHARACTERS}), left(response_b, {MOST_CHARACT
 _AT_ONCE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Record, frozen=True):
     """What the preference model looks at: the beginnings of both answers, their lengths, their scores."""
 
     id: str
@@ -32,8 +31,7 @@ class Answers:
     """Given by a judge or reward model when the pair came in (settings ``score_a``), if any."""
 
 
-@dataclass(frozen=True, slots=True)
-class Meeting:
+class Meeting(Record, frozen=True):
     """How verdicts between two models ended."""
 
     model_a: str

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rlft_tui.labels.intervals import Z95, Share, share
+from rlft_tui.record import Record
 
 MISSING_PACKAGE = "Krippendorff's alpha needs a package: pip install 'rlft_tui[agreement]'"
 _NOTHING = 1e-12
 
 
-@dataclass(frozen=True, slots=True)
-class Kappa:
+class Kappa(Record, frozen=True):
     """Agreement of two: as a share, and beyond chance (Cohen 1960)."""
 
     first: str
@@ -27,8 +26,7 @@ class Kappa:
     ci95: tuple[float, float] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
+class Agreement(Record, frozen=True):
     """Agreement between labellers over the pairs that two or more of them judged."""
 
     pairs_judged_twice: int
@@ -46,8 +44,7 @@ class Agreement:
     """Verdicts of people against those of another source, such as a judge."""
 
 
-@dataclass(frozen=True, slots=True)
-class SelfAgreement:
+class SelfAgreement(Record, frozen=True):
     """What the same labellers said when a pair came back with its sides swapped."""
 
     same: Share

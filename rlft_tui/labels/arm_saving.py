@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 import duckdb
+from msgspec.structs import replace
 
 from rlft_tui.labels import reliability_table
 from rlft_tui.labels.reliability import ArmReport

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from rlft_tui.labels.agreement import SelfAgreement
 from rlft_tui.labels.intervals import Z95, Share
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Leaning:
+class Leaning(Record, frozen=True):
     """How one labeller's decided verdicts lean."""
 
     labeler: str
@@ -24,8 +23,7 @@ class Leaning:
     repeats: SelfAgreement
 
 
-@dataclass(frozen=True, slots=True)
-class Bias:
+class Bias(Record, frozen=True):
     """Of all labellers together, and of each, those with the most verdicts first."""
 
     everybody: Leaning

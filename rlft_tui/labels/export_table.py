@@ -123,9 +123,7 @@ def _pages(
             yield rows
 
 
-def _places(
-    connection: duckdb.DuckDBPyConnection, kind: type[Any], labeler: str
-) -> tuple[array[int], array[int]]:
+def _places(connection: duckdb.DuckDBPyConnection, kind: Any, labeler: str) -> tuple[array[int], array[int]]:
     """Row numbers of the pairs and of the current labels, sorted by pair and time."""
     table = OPERATION_COLUMNS[kind][0]
     found = connection.execute(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from rlft_tui.errors import RlftError
 from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.record import Record
 
 FeedbackKind = Literal["score", "thumb", "likert"]
 FEEDBACK_KINDS: tuple[FeedbackKind, ...] = ("score", "thumb", "likert")
@@ -29,8 +29,7 @@ GUIDE: tuple[tuple[float, float, str], ...] = (
 """What a score means: from, to (the lower end counts), in a word."""
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
+class Feedback(Record, frozen=True):
     """One score. Never changed once stored: undoing it appends a ``Revocation``."""
 
     id: str
@@ -52,16 +51,14 @@ class Feedback:
     """The policy that it is for (models/AGENT); empty where it is for none in particular."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeedbackEntry:
+class FeedbackEntry(Record, frozen=True):
     """One earlier score of a labeller."""
 
     feedback: Feedback
     revoked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FeedbackProgress:
+class FeedbackProgress(Record, frozen=True):
     """Where one labeller stands, and whether the scores can teach anything."""
 
     scored: int
@@ -73,8 +70,7 @@ class FeedbackProgress:
     warning: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreItem:
+class ScoreItem(Record, frozen=True):
     """An answer to be scored: one side of a pair, shown alone and without its model's name."""
 
     pair: ResponsePair
@@ -94,8 +90,7 @@ class ScoreItem:
         return self.pair.model_a if self.side == "a" else self.pair.model_b
 
 
-@dataclass(frozen=True, slots=True)
-class ScorePage:
+class ScorePage(Record, frozen=True):
     """The next answers of a labeller and where they stand."""
 
     items: tuple[ScoreItem, ...]

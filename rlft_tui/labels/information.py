@@ -10,10 +10,10 @@ separate term for diversity is needed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from rlft_tui.record import Record
 
 Floats = NDArray[np.float64]
 _NEWTON_STEPS = 8
@@ -21,8 +21,7 @@ _SETTLED = 1e-4
 _LEAST = 1e-9
 
 
-@dataclass(frozen=True)
-class Posterior:
+class Posterior(Record, frozen=True):
     """The weights after the verdicts so far, as a normal distribution (Laplace's approximation)."""
 
     mean: Floats

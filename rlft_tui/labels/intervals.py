@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from rlft_tui.record import Record
 
 Z95 = 1.959963984540054
 """Standard normal quantile at 97.5 %."""
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Record, frozen=True):
     """So many of so many, with Wilson's 95 % interval; all as fractions of one."""
 
     count: int

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, TypeVar
 
 import duckdb
+from msgspec.structs import replace
 
 from rlft_tui.counted import counted, plural
 from rlft_tui.database.connection import Database

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from rlft_tui.labels.labeling_rate import VERDICTS, verdicts_per_hour
 from rlft_tui.labels.preference import Preference, Progress, Side
 from rlft_tui.labels.queue_view import Arm, QueueView
+from rlft_tui.record import Record
 
 if TYPE_CHECKING:  # the client knows queue items and must not load the database
     from rlft_tui.labels.preferences_table import PairState
@@ -45,8 +48,7 @@ def repeat_mark(labeler: str, example_id: str) -> str:
     return hashlib.md5((queue_seed(labeler) + example_id).encode(), usedforsecurity=False).hexdigest()[16:24]
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Record, frozen=True):
     """One pair to be shown."""
 
     example_id: str
@@ -66,16 +68,14 @@ def slot_key(example_id: str, source: str) -> str:
     return f"{example_id}#{REPEAT}" if source == REPEAT else example_id
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record, frozen=True):
     """Why an open pair is in the queue, and who else had judged it when it was read."""
 
     arm: Arm = "random"
     others: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Record, frozen=True):
     """A judged pair that is to come back."""
 
     shown_first: Side

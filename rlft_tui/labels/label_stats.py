@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import field
+
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class LabelStats:
+class LabelStats(Record, frozen=True):
     """Counts over the current verdicts."""
 
     total: int

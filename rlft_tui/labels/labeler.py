@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from rlft_tui.record import Record
 
 JUDGE_PREFIX = "judge:"
 """How the names of models that judge begin; every other name is taken for a person's."""
@@ -13,8 +13,7 @@ def is_judge(labeler: str) -> bool:
     return labeler.startswith(JUDGE_PREFIX)
 
 
-@dataclass(frozen=True, slots=True)
-class Labeler:
+class Labeler(Record, frozen=True):
     """One labeller, and how many labels of theirs stand. Times are unix seconds."""
 
     name: str

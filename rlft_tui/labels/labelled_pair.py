@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rlft_tui.labels.preference import BetterAnswer, Preference
 from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledPair:
+class LabelledPair(Record, frozen=True):
     """A pair and its current verdicts and written answers, of one labeller or of all."""
 
     pair: ResponsePair
@@ -20,8 +18,7 @@ class LabelledPair:
     """Whether somebody flagged the pair as broken and has not taken it back."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExportHead:
+class ExportHead(Record, frozen=True):
     """What an export needs to know before its first row."""
 
     pairs: int

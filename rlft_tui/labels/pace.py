@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from rlft_tui.labels.intervals import Z95, Share
+from rlft_tui.record import Record
 
 BREAK_SECONDS = 1800.0
 """A longer gap between two verdicts ends a session."""
@@ -14,8 +14,7 @@ BINS: tuple[float, ...] = (0.0, 15.0, 30.0, 60.0, 120.0)
 _ENOUGH = 20
 
 
-@dataclass(frozen=True, slots=True)
-class SessionPart:
+class SessionPart(Record, frozen=True):
     """Verdicts given between two moments of their sessions."""
 
     from_minutes: float
@@ -28,16 +27,14 @@ class SessionPart:
     """Hidden repeats judged as before; see ``SelfAgreement``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trend:
+class Trend(Record, frozen=True):
     """By how many percent the time a verdict takes changes with each hour of a session."""
 
     percent_per_hour: float
     ci95: tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Record, frozen=True):
     """The times of the verdicts that were given here; imported ones have none.
 
     Gaps of more than five minutes are breaks and no work; after half an hour a new session begins.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from rlft_tui.record import Record
 
 Side = Literal["a", "b"]
 Choice = Literal["a", "b", "tie"]
@@ -13,8 +14,7 @@ STRENGTHS = {1: "negligibly", 2: "slightly", 3: "better", 4: "significantly"}
 """How much better the winner is, as in Llama 2's four steps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Preference:
+class Preference(Record, frozen=True):
     """One verdict. Never changed once stored: undoing it appends a ``Revocation``."""
 
     id: str
@@ -41,8 +41,7 @@ class Preference:
     """Why the queue had shown the pair (see queue_view.Arm); empty where no queue had."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Record, frozen=True):
     """A pair set aside without a verdict: skipped, or flagged as broken."""
 
     id: str
@@ -53,8 +52,7 @@ class Mark:
     created_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class BetterAnswer:
+class BetterAnswer(Record, frozen=True):
     """An answer the labeller wrote because neither was as good; their latest on a pair stands.
 
     It leaves the pair where it is in the queue: it is no verdict.
@@ -67,8 +65,7 @@ class BetterAnswer:
     created_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Revocation:
+class Revocation(Record, frozen=True):
     """Takes back the verdict, mark or written answer it names; the row itself stays."""
 
     id: str
@@ -82,8 +79,7 @@ Recorded = Preference | Mark | BetterAnswer
 LabelOperation = Recorded | Revocation
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class HistoryEntry(Record, frozen=True):
     """One earlier operation of a labeller, newest first in lists."""
 
     operation: Recorded
@@ -93,8 +89,7 @@ class HistoryEntry:
     """A later one of the labeller on the same pair stands in its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedLabel:
+class ListedLabel(Record, frozen=True):
     """A current verdict as one row of a table."""
 
     verdict: Preference
@@ -102,8 +97,7 @@ class ListedLabel:
     """Its first characters; empty when the pair is not stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Record, frozen=True):
     """Where one labeller stands in the queue."""
 
     labelled: int

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rlft_tui.labels.label_queue import slot_key
 from rlft_tui.labels.preference import Progress, Side
 from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class QueueItem:
+class QueueItem(Record, frozen=True):
     """A pair to be judged, with the side that goes on the left (random, the same each time)."""
 
     pair: ResponsePair
@@ -26,8 +24,7 @@ class QueueItem:
         return slot_key(self.pair.id, self.source)
 
 
-@dataclass(frozen=True, slots=True)
-class QueuePage:
+class QueuePage(Record, frozen=True):
     """The next pairs of a labeller and where they stand."""
 
     items: tuple[QueueItem, ...]

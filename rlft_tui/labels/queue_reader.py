@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 
 import duckdb
+from msgspec.structs import replace
 
 from rlft_tui.labels import queue_table
 from rlft_tui.labels.label_queue import (
@@ -22,6 +22,7 @@ from rlft_tui.labels.label_queue import (
 from rlft_tui.labels.labeling_rate import VERDICTS
 from rlft_tui.labels.queue_table import Judged, OpenPair, OpenPairs
 from rlft_tui.labels.queue_view import Order
+from rlft_tui.record import Record
 
 REFILL = 2000
 """Pairs fetched by one scan."""
@@ -36,8 +37,7 @@ _LOOK_BACK = 10 * REPEAT_GAP
 ACTIVE: tuple[Order, ...] = ("active", "ranking")
 
 
-@dataclass(frozen=True, slots=True)
-class Shares:
+class Shares(Record, frozen=True):
     """How much of the queue measures instead of collecting."""
 
     repeat: float = 0.05

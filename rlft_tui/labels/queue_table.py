@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
 from rlft_tui.labels.preference import Side
 from rlft_tui.labels.queue_view import QueueChoices, QueueView
+from rlft_tui.record import Record
 
 GOLD = 200
 """Gold pairs looked at by one scan."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenPair:
+class OpenPair(Record, frozen=True):
     """A pair that is neither judged nor set aside."""
 
     id: str
@@ -26,8 +25,7 @@ class OpenPair:
     """Who judged it; only read where pairs are shared out."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenPairs:
+class OpenPairs(Record, frozen=True):
     """The start of a labeller's queue, and how many pairs stand where."""
 
     labelled: int
@@ -41,8 +39,7 @@ class OpenPairs:
     """Open ones whose right answer is known, in random order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Record, frozen=True):
     """One of the labeller's latest verdicts."""
 
     example_id: str

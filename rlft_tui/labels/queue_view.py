@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from rlft_tui.errors import RlftError
+from rlft_tui.record import Record
 
 Order = Literal["random", "least", "oldest", "active", "ranking"]
 Arm = Literal["", "random", "least", "oldest", "active", "ranking", "gold", "again"]
@@ -21,8 +21,7 @@ ORDERS: dict[Order, str] = {
 """Every order, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueueView:
+class QueueView(Record, frozen=True):
     """Filters, order and sharing of one queue; the defaults are every pair, in random order."""
 
     category: str = ""
@@ -61,8 +60,7 @@ class QueueView:
         return " · ".join(part for part in parts if part)
 
 
-@dataclass(frozen=True, slots=True)
-class QueueChoices:
+class QueueChoices(Record, frozen=True):
     """What a queue can be filtered by, by name."""
 
     categories: tuple[str, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ from rlft_tui.ids import derived_id
 from rlft_tui.labels.preference import Quality
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Message
+from rlft_tui.record import Record
 
 FEWEST, MOST = 3, 8
 """Answers in one ranking."""
@@ -19,8 +19,7 @@ RANKING_SOURCE = "ranking:"
 """Begins the source of what a ranking made; its id follows."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerSet:
+class AnswerSet(Record, frozen=True):
     """Three to eight answers to one prompt, to be put in order."""
 
     id: str
@@ -34,8 +33,7 @@ class AnswerSet:
     created_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
+class Ranking(Record, frozen=True):
     """One order. Never changed once stored: undoing it appends a ``Revocation``."""
 
     id: str
@@ -71,16 +69,14 @@ _CONTENT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RankingEntry:
+class RankingEntry(Record, frozen=True):
     """One earlier ranking of a labeller."""
 
     ranking: Ranking
     revoked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RankProgress:
+class RankProgress(Record, frozen=True):
     """Where one labeller stands."""
 
     ranked: int
@@ -90,8 +86,7 @@ class RankProgress:
     """Verdicts on pairs that the labeller's standing rankings gave."""
 
 
-@dataclass(frozen=True, slots=True)
-class RankItem:
+class RankItem(Record, frozen=True):
     """A set to be ranked, with the order in which its answers are shown: random, the same each time."""
 
     answers: AnswerSet
@@ -103,16 +98,14 @@ class RankItem:
         return self.answers.id
 
 
-@dataclass(frozen=True, slots=True)
-class RankPage:
+class RankPage(Record, frozen=True):
     """The next sets of a labeller and where they stand."""
 
     items: tuple[RankItem, ...]
     progress: RankProgress
 
 
-@dataclass(frozen=True, slots=True)
-class RankedPair:
+class RankedPair(Record, frozen=True):
     """A pair of one ranking's answers and which of them stood higher."""
 
     pair: ResponsePair

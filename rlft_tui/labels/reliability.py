@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from rlft_tui.record import Record
 
-@dataclass(frozen=True, slots=True)
-class GoldAnswer:
+
+class GoldAnswer(Record, frozen=True):
     """Somebody said what the right verdict on a pair is; of several the latest stands."""
 
     id: str
@@ -20,8 +20,7 @@ class GoldAnswer:
     """Unix seconds; 0 lets the server fill it in."""
 
 
-@dataclass(frozen=True, slots=True)
-class GoldPair:
+class GoldPair(Record, frozen=True):
     """A pair whose right answer is known; labellers see it like any other."""
 
     example_id: str
@@ -30,8 +29,7 @@ class GoldPair:
     created_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Reliability:
+class Reliability(Record, frozen=True):
     """One labeller measured. Rates are shares of 1, None before there is anything to count."""
 
     labeler: str
@@ -52,8 +50,7 @@ class Reliability:
     who always takes the left."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArmReport:
+class ArmReport(Record, frozen=True):
     """What one way of choosing pairs has given."""
 
     arm: str

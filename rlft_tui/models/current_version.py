@@ -10,19 +10,20 @@ import contextlib
 import json
 import os
 import re
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec.structs import asdict
 
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.models.model import Model
+from rlft_tui.record import Record
 
 NAME = "current.json"
 LINK = "current"
 _POLICY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
+class Pointer(Record, frozen=True):
     """What stands in ``current.json``."""
 
     policy: str

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
+
+from rlft_tui.record import Record
 
 Form = Literal["safetensors", "gguf", "onnx", "adapter"]
 Quant = Literal["", "f16", "q8_0", "q5_1", "q4_1", "q4_0", "q4_k_m"]
@@ -28,8 +30,7 @@ def draft_of(target: Path, run_id: str) -> Path:
     return target.parent / f".{target.name}.{run_id}.draft"
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Record, frozen=True):
     """How an export answers, beside the model that it was made from."""
 
     engine: str
@@ -59,8 +60,7 @@ class Proof:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Record, frozen=True):
     """One exported model."""
 
     model: str

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec.structs import replace
 
 from rlft_tui.datasets.dataset import Dataset
 from rlft_tui.models.model import Model
+from rlft_tui.record import Record
 
 NodeKind = Literal["model", "run", "dataset", "labels", "file", "gone"]
 DEEPEST = 40
 """Rounds that are followed back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Record, frozen=True):
     """One thing in the tree; its children are what it was made from."""
 
     kind: NodeKind
@@ -28,8 +29,7 @@ class Node:
     children: tuple[Node, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Record, frozen=True):
     """What a run says of the model it made."""
 
     run_id: str
@@ -44,8 +44,7 @@ class Origin:
     """The run it was cloned from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
+class Records(Record, frozen=True):
     """What the tree is made from."""
 
     models: Mapping[str, Model]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from rlft_tui.errors import RlftError
+from rlft_tui.record import Record
 
 LONGEST_NAME = 120
 """Characters: names become parts of file names, of which most disks take 255 bytes."""
@@ -14,8 +14,7 @@ ModelKind = Literal["base", "adapter", "reward"]
 """A reward model writes no text: it is an adapter with a score head on its base, or whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Record, frozen=True):
     """One row of ``models``; ``path`` is a folder or a hub id."""
 
     name: str
@@ -50,8 +49,7 @@ def check_new_name(name: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Rating:
+class Rating(Record, frozen=True):
     """Wins and losses of one model over the current verdicts; win_rate in percent."""
 
     model: str

@@ -10,11 +10,11 @@ import json
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
 from rlft_tui.models.model import Model
+from rlft_tui.record import Record
 
 _LONGEST_HEADER = 100 << 20
 """Bytes of a safetensors header that are read; real ones have some hundred kilobytes."""
@@ -22,8 +22,7 @@ _RUNTIME_BYTES = 500 << 20
 """What torch and transformers take before there is a model."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelUse:
+class ModelUse(Record, frozen=True):
     """Of one model, in bytes."""
 
     name: str
@@ -42,8 +41,7 @@ class ModelUse:
     """Whether that is free now; None when not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class DiskUse:
+class DiskUse(Record, frozen=True):
     """All models together."""
 
     models: tuple[ModelUse, ...]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import duckdb
+from msgspec.structs import replace
 
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError
 from rlft_tui.models.model import Model

@@ -12,18 +12,20 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import field
+from msgspec.structs import asdict
+
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError
 from rlft_tui.models.reward_head import write_reward_model
+from rlft_tui.record import Record
 
 RESULTS = "training_results.json"
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingResults:
+class TrainingResults(Record, frozen=True):
     """What stands in ``training_results.json``."""
 
     agent: str

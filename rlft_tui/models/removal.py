@@ -7,17 +7,16 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from rlft_tui.errors import UnavailableError
 from rlft_tui.models.model import Model
+from rlft_tui.record import Record
 
 _MARK = ".deleted-"
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(Record, frozen=True):
     """What the removal of a model would do."""
 
     name: str

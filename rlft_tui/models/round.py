@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from rlft_tui.record import Record
 
 RoundKind = Literal["round", "ab"]
 """round: a training run's result against what it would replace. ab: any two models, asked for by hand."""
 Verb = Literal["promoted", "rejected"]
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(Record, frozen=True):
     """One row of ``rounds``. Its pairs are made by generate runs of its own."""
 
     id: str
@@ -33,8 +33,7 @@ class Round:
     created_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Record, frozen=True):
     """One row of ``decisions``; of a round the last one counts, and so it does of a policy."""
 
     id: str
@@ -47,8 +46,7 @@ class Decision:
     created_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class CurrentVersion:
+class CurrentVersion(Record, frozen=True):
     """The model that a policy is now."""
 
     policy: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from rlft_tui.pairs.pairs_table import add_pairs, store_pairs
 from rlft_tui.pairs.read_pairs import PairReader, read_pairs
 from rlft_tui.prompts.batches import batches
 from rlft_tui.prompts.import_report import ImportReport, LineReport
+from rlft_tui.record import Record
 
 __all__ = ["ImportedVerdict", "LabelSink", "PairImport", "import_pairs", "read_pairs"]
 
@@ -23,8 +23,7 @@ MOST_REPORTS = 10_000
 """Lines of each sort that a report lists; the others are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedVerdict:
+class ImportedVerdict(Record, frozen=True):
     """A verdict that came with a row, and the pair it is about."""
 
     example_id: str
@@ -64,8 +63,7 @@ class _Kept:
         return 0, [LineReport(operation.line, "labels are not taken here") for operation in operations]
 
 
-@dataclass(frozen=True, slots=True)
-class PairImport:
+class PairImport(Record, frozen=True):
     """An import's report, and the verdicts if no sink took them."""
 
     report: ImportReport

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from msgspec import field
+from msgspec.structs import replace
 
 from rlft_tui.pairs.pairs_table import pair_digest
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.messages import RowError, checked_text, parse_messages
 from rlft_tui.prompts.prompt import Message
 from rlft_tui.prompts.prompts_table import content_bytes
+from rlft_tui.record import Record
 
 Side = Literal["a", "b"]
 Choice = Literal["a", "b", "tie"]
@@ -18,8 +21,7 @@ Quality = Literal["", "both_good", "both_bad"]
 _NO_MODELS = ("", "")
 
 
-@dataclass(frozen=True, slots=True)
-class RowVerdict:
+class RowVerdict(Record, frozen=True):
     """A verdict that a row brings; times are unix seconds, 0 where the row tells none."""
 
     choice: Choice
@@ -34,8 +36,7 @@ class RowVerdict:
     created_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class PairRow:
+class PairRow(Record, frozen=True):
     """A pair in an imported file."""
 
     line: int
@@ -52,16 +53,14 @@ class PairRow:
         return self.verdicts[0].choice if self.verdicts else None
 
 
-@dataclass(frozen=True, slots=True)
-class OperationRow:
+class OperationRow(Record, frozen=True):
     """A label operation in an archive, as plain values with their ``kind``."""
 
     line: int
     values: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Record, frozen=True):
     """What all rows of one import have in common."""
 
     source: str

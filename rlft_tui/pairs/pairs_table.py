@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -14,6 +13,7 @@ from rlft_tui.errors import NotFoundError
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Message
 from rlft_tui.prompts.prompts_table import content_digest, decode_context, encode_context
+from rlft_tui.record import Record
 
 PAIR_COLUMNS = (
     "id, prompt, response_a, response_b, model_a, model_b, category, source, context, settings, created_at"
@@ -24,8 +24,7 @@ _MATCH = """($search = '' or contains(lower(prompt), lower($search))
     and ($category = '' or category = $category)"""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPairs:
+class StoredPairs(Record, frozen=True):
     """Where rows given to ``store_pairs`` ended up."""
 
     ids: tuple[str, ...]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import field
+
 from rlft_tui.prompts.prompt import Message
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class ResponsePair:
+class ResponsePair(Record, frozen=True):
     """One row of ``examples``. Sides a and b are as stored, never as shown."""
 
     id: str

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rlft_tui.errors import RlftError
 from rlft_tui.ids import new_run_id
 from rlft_tui.policies.training_config import TrainingConfig, ppo_values, reward_values
+from rlft_tui.record import Record
 from rlft_tui.runs.specs.base import ModelSource
 
 LEAST_FEEDBACK = 10
@@ -21,8 +21,7 @@ _HELD_OUT = 0.2
 """Share of the prompts whose scores the reward model is measured on."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreSummary:
+class ScoreSummary(Record, frozen=True):
     """The scores that a policy would be trained on."""
 
     count: int
@@ -38,8 +37,7 @@ class ScoreSummary:
         return ScoreSummary(len(scores), statistics.fmean(scores), statistics.pstdev(scores))
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Record, frozen=True):
     """What to launch, in this order; plain values as a launch takes them."""
 
     reward: dict[str, Any]

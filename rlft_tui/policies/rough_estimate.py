@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rlft_tui.policies.training_config import TrainingConfig, ppo_values, reward_values
+from rlft_tui.record import Record
 from rlft_tui.runs.run_status import RunSummary
 
 CPU_CORE_FLOPS = 20e9
@@ -28,8 +28,7 @@ ANSWER_TOKENS = 60
 _BYTES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "I8": 1, "U8": 1}
 
 
-@dataclass(frozen=True, slots=True)
-class PastRun:
+class PastRun(Record, frozen=True):
     """A PPO run that has finished."""
 
     summary: RunSummary

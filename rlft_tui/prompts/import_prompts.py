@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -21,13 +20,13 @@ from rlft_tui.prompts.messages import (
 from rlft_tui.prompts.prompt import Message, Prompt
 from rlft_tui.prompts.prompts_table import prompt_digest, store_prompts
 from rlft_tui.prompts.row_reader import read_rows
+from rlft_tui.record import Record
 
 COLUMNS = ("prompt", "instruction", "question", "messages")
 """Where the question is looked for, in this order."""
 
 
-@dataclass(frozen=True, slots=True)
-class PromptRow:
+class PromptRow(Record, frozen=True):
     """A good row and the line it stood on."""
 
     line: int

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class LineReport:
+class LineReport(Record, frozen=True):
     """One line of an imported file, and why it was refused or doubted."""
 
     line: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ImportReport:
+class ImportReport(Record, frozen=True):
     """What became of an imported file. The good rows are stored in one transaction."""
 
     read: int

@@ -8,7 +8,6 @@ import io
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, Any, cast
 
@@ -16,6 +15,7 @@ import orjson
 
 from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.prompts.import_report import LineReport
+from rlft_tui.record import Record
 
 MAX_LINE_BYTES = 16 * 2**20
 """A longer line is refused: it bounds the memory an import needs."""
@@ -39,8 +39,7 @@ _STRUCTURE = re.compile(rb'[][{}",]')
 _IN_TEXT = re.compile(rb'[\\\\"]')
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRow:
+class SourceRow(Record, frozen=True):
     """One record of a file: column to value, or the line itself (``{"prompt": line}``) of a text file."""
 
     line: int

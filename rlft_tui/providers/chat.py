@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from msgspec import field
+
 from rlft_tui.errors import UnavailableError
+from rlft_tui.record import Record
 
 Ended = Literal["eos", "length", "stop", "other"]
 """Why an answer ended: by itself, cut at its most tokens, at a stop text, or refused and the like."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ChatRequest(Record, frozen=True):
     """A conversation that ends with the user's turn, and how the answer is drawn."""
 
     messages: Sequence[Mapping[str, str]]
@@ -33,16 +34,14 @@ class ChatRequest:
     """Put into the request as it stands, such as response_format."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Record, frozen=True):
     """Tokens as the provider counted them; None where it did not say."""
 
     prompt_tokens: int | None = None
     answer_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Record, frozen=True):
     """One token and how likely it was, with the likeliest at its place."""
 
     text: str
@@ -50,8 +49,7 @@ class Token:
     top: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ChatAnswer:
+class ChatAnswer(Record, frozen=True):
     """A whole answer."""
 
     text: str
@@ -62,8 +60,7 @@ class ChatAnswer:
     tokens: tuple[Token, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ChatPiece:
+class ChatPiece(Record, frozen=True):
     """The next piece of a streamed answer. The last one has ``ended``; usage may come in any."""
 
     text: str = ""

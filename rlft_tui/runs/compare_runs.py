@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from rlft_tui.record import Record
 
 _NEVER_ALIKE = ("id",)
 _EXAMPLES = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Record, frozen=True):
     """One setting that is not the same in all runs."""
 
     setting: str
@@ -23,8 +23,7 @@ class Difference:
     """One a run; empty where a run has no such setting."""
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedApart:
+class JudgedApart(Record, frozen=True):
     """An example that is in both data sets and judged differently."""
 
     prompt: str
@@ -32,8 +31,7 @@ class JudgedApart:
     second: str
 
 
-@dataclass(frozen=True, slots=True)
-class DataDifference:
+class DataDifference(Record, frozen=True):
     """A run's training data beside that of the first run, row by row."""
 
     run_id: str
@@ -48,8 +46,7 @@ class DataDifference:
     """Some of those judged differently."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunComparison:
+class RunComparison(Record, frozen=True):
     """Two runs or more; everything is set beside the first."""
 
     runs: tuple[str, ...]
@@ -82,8 +79,7 @@ def differing_settings(specs: Sequence[Mapping[str, Any]]) -> tuple[Difference, 
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Example:
+class _Example(Record, frozen=True):
     prompt: str
     verdict: str
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from msgspec import field
 
+from rlft_tui.record import Record
 from rlft_tui.runs.run_event import decode_event
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_status import RunSummary
@@ -15,8 +16,7 @@ NAME = "estimate.json"
 """In the run's folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Record, frozen=True):
     """What the whole run is expected to take."""
 
     steps: int
@@ -47,8 +47,7 @@ class Estimate:
     """Settings that were changed until the steps could be taken; empty when the run fits as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Record, frozen=True):
     """Estimate and actual, side by side."""
 
     estimate: Estimate

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlft_tui.record import Record
 from rlft_tui.runs.hung_reward import called_reward, hung_reward
 from rlft_tui.runs.run_event import EventReader, RunEvent
 from rlft_tui.runs.run_folder import RunFolder
@@ -19,8 +19,7 @@ _EVENTS_BYTES = 1 << 20
 _LINE_LENGTH = 400
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryKills:
+class MemoryKills(Record, frozen=True):
     """How many processes the kernel has killed for want of memory, so far."""
 
     group: int

@@ -14,9 +14,9 @@ import math
 import shutil
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from rlft_tui.record import Record
 from rlft_tui.runs.estimate import NAME, Estimate, folder_bytes
 from rlft_tui.runs.run_event import RunEvent
 from rlft_tui.runs.run_folder import RunFolder
@@ -43,8 +43,7 @@ ROW_SECONDS = 0.002
 """To tokenise a row, roughly: too little of the short run to be told apart from loading."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Record, frozen=True):
     """What the short run took, in seconds and bytes."""
 
     steps: tuple[float, ...]

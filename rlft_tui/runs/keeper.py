@@ -20,9 +20,10 @@ import sys
 import threading
 import time
 import tomllib
-from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
+
+from msgspec.structs import asdict, replace
 
 from rlft_tui.runs.exit_reason import MemoryKills, describe_end
 from rlft_tui.runs.hung_reward import hung_reward

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from rlft_tui.errors import RlftError
+from rlft_tui.record import Record
 from rlft_tui.runs.terminal_text import plain_text
 
 LogLevel = Literal["", "warnings", "errors", "tracebacks"]
@@ -24,8 +24,7 @@ _ERROR = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Test:
+class _Test(Record, frozen=True):
     """A line passes where ``pattern`` matches; ``words`` are what it cannot match without.
 
     Looking for words is ten times as fast as the expression, so lines are picked by them first.
@@ -59,8 +58,7 @@ _LONGEST_LINE = 400
 """Characters of a matching line that are handed out."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Record, frozen=True):
     """One matching line, harmless."""
 
     start: int
@@ -68,8 +66,7 @@ class LogLine:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogMatches:
+class LogMatches(Record, frozen=True):
     """Matching lines in the order of the file, and how far the search came."""
 
     lines: tuple[LogLine, ...]

@@ -6,14 +6,14 @@ Whether a package works is only known by using it; what is not there is known at
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from rlft_tui.record import Record
 
 _LOOKED_FOR = ("torch", "bitsandbytes", "unsloth", "vllm", "tensorboard", "wandb", "trackio")
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Record, frozen=True):
     """GPUs by name, and the versions of the packages that a setting may need."""
 
     gpus: tuple[str, ...] = ()

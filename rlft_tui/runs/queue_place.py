@@ -7,11 +7,11 @@ attempt record that the keeper writes takes the run out of the line, whatever el
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class QueuePlace:
+class QueuePlace(Record, frozen=True):
     """One run's place."""
 
     order: float

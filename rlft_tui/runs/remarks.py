@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import msgspec
+from msgspec import field
+from msgspec.structs import asdict, replace
 
 from rlft_tui.errors import RlftError
+from rlft_tui.record import Record
 from rlft_tui.runs.exit_reason import one_line
 
 REMARKS_NAME = "remarks.json"
 _LONGEST_TAG, _MOST_TAGS, _LONGEST_NOTE = 40, 20, 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Remarks:
+class Remarks(Record, frozen=True):
     """Everything about a run that is not measured."""
 
     tags: tuple[str, ...] = ()
@@ -53,7 +54,7 @@ def read_remarks(folder: Path) -> Remarks:
 
 def change_remarks(folder: Path, changes: dict[str, object]) -> Remarks:
     """Change the fields named; RlftError for one that is unknown or too long."""
-    known = set(Remarks.__dataclass_fields__)
+    known = set(Remarks.__struct_fields__)
     if unknown := sorted(changes.keys() - known):
         raise RlftError(f"no remark {unknown[0]!r}", remedy=f"There are: {', '.join(sorted(known))}")
     try:

@@ -14,7 +14,6 @@ import struct
 import time
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
@@ -22,6 +21,9 @@ from typing import Any, BinaryIO, Literal
 
 import msgspec
 import orjson
+from msgspec import field
+
+from rlft_tui.record import Record
 
 FORMAT_VERSION = 1
 Kind = Literal["start", "stage", "metrics", "sample", "checkpoint", "alert", "control", "error", "end"]
@@ -33,8 +35,7 @@ _MOST_COLUMNS = 256
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-@dataclass(frozen=True, slots=True)
-class RunEvent:
+class RunEvent(Record, frozen=True):
     """One line: format version, unix seconds, kind, and the kind's own fields.
 
     start: method, attempt, versions, host, device, steps, pid ·
@@ -89,8 +90,7 @@ _UNITS = re.compile(rb'"units": ?\{[^{}\\]*\}')
 """As a member of the row: inside a string its quotes would be escaped."""
 
 
-@dataclass(frozen=True, slots=True)
-class MetricsColumns:
+class MetricsColumns(Record, frozen=True):
     """Neighbouring rows that log the same metrics as plain numbers, column by column.
 
     A long log is nearly all such rows, and curves take a column at a time.

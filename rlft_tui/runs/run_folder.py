@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import asdict
 
 from rlft_tui.errors import UnavailableError
+from rlft_tui.record import Record
 from rlft_tui.runs.queue_place import QueuePlace
 from rlft_tui.runs.run_status import Exit
 
@@ -18,8 +19,7 @@ T = TypeVar("T")
 CALLING = ".calling"
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Record, frozen=True):
     """Who keeps and who does the work: enough to find both again after a restart."""
 
     number: int
@@ -32,8 +32,7 @@ class Attempt:
     """Which boot of the machine; empty where it is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunFolder:
+class RunFolder(Record, frozen=True):
     """Paths below ``runs/<id>`` and the small files that keeper and server exchange."""
 
     root: Path

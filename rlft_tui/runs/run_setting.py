@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class RunSetting:
+class RunSetting(Record, frozen=True):
     """One setting that may change."""
 
     name: str

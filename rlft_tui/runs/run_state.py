@@ -21,13 +21,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isfinite
 from operator import lt
 from typing import Any
 
 import msgspec
 
+from rlft_tui.record import Record
 from rlft_tui.runs.exit_reason import error_line, one_line
 from rlft_tui.runs.queue_place import QueuePlace
 from rlft_tui.runs.run_event import (
@@ -49,8 +49,7 @@ _ALERTS_KEPT = 100
 _STOPS = ("stop", "pause", "SIGTERM", "SIGINT")
 
 
-@dataclass(frozen=True, slots=True)
-class Processes:
+class Processes(Record, frozen=True):
     """What else there is to know besides the event log."""
 
     attempt: Attempt | None

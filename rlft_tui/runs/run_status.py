@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import field
+
+from rlft_tui.record import Record
 
 Status = Literal[
     "queued", "starting", "running", "stopping", "paused", "finished", "stopped", "failed", "killed", "lost"
@@ -21,8 +24,7 @@ PAUSABLE: frozenset[Status] = frozenset({"queued", "starting", "running"})
 KILLABLE: frozenset[Status] = frozenset({"starting", "running", "stopping"})
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Record, frozen=True):
     """How a job ended, as its keeper saw it."""
 
     code: int | None
@@ -37,8 +39,7 @@ class Exit:
     """The keeper had been asked to stop the job."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Record, frozen=True):
     """Something in the run that deserves a look."""
 
     step: int
@@ -52,8 +53,7 @@ class Alert:
     """What the run did about it: notify, pause or stop."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunSummary:
+class RunSummary(Record, frozen=True):
     """One run, from its folder alone."""
 
     id: str
@@ -128,8 +128,7 @@ def in_order(runs: Sequence[RunSummary]) -> list[RunSummary]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Record, frozen=True):
     """One metric over steps, down-sampled to fixed power-of-two bins of steps.
 
     A NaN or infinite value is counted in ``nonfinite`` at its bin, never drawn over.
@@ -154,8 +153,7 @@ BEST, WORST = 1000, 1001
 """Index of the best and the worst of the answers that a step was learnt from; fixed prompts come below."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Record, frozen=True):
     """One generation logged during training."""
 
     run_id: str
@@ -172,8 +170,7 @@ class Sample:
     """What the reward is made of, by the name of each part."""
 
 
-@dataclass(frozen=True, slots=True)
-class SampleHead:
+class SampleHead(Record, frozen=True):
     """What a list says of a sample: all but its texts."""
 
     step: int
@@ -183,8 +180,7 @@ class SampleHead:
     tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LogPage:
+class LogPage(Record, frozen=True):
     """A piece of output.log, escape sequences made harmless."""
 
     text: str

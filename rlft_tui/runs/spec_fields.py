@@ -9,13 +9,13 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from rlft_tui.record import Record
 from rlft_tui.runs.specs.base import ModelSource
 
 Kind = Literal["integer", "number", "text", "choice", "switch", "names", "numbers", "model", "dataset"]
@@ -62,8 +62,7 @@ THEMES: dict[str, tuple[str, ...]] = {
 """Heading → names of settings or of whole parts, in the order in which people are shown them."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpecField:
+class SpecField(Record, frozen=True):
     """One setting."""
 
     path: tuple[str, ...]

@@ -10,10 +10,10 @@ import subprocess
 import threading
 import time
 import urllib.request
-from dataclasses import dataclass
 
 from rlft_tui.config import alarm_address, alarm_words
 from rlft_tui.errors import RlftError
+from rlft_tui.record import Record
 from rlft_tui.runs.remarks import alarm_key
 from rlft_tui.runs.run_status import ACTIVE, RunSummary
 
@@ -24,8 +24,7 @@ _PATIENCE = 20.0
 _MOST_WAITING = 100
 
 
-@dataclass(frozen=True, slots=True)
-class _Notice:
+class _Notice(Record, frozen=True):
     run: str
     kind: str
     """The alarm's name, or the state in which the run ended."""

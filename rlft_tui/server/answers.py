@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from typing import Literal
 
 from rlft_tui.datasets.dataset import Dataset
@@ -12,11 +11,11 @@ from rlft_tui.evaluations.stopping_rule import Separation
 from rlft_tui.models.model import Model
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Prompt
+from rlft_tui.record import Record
 from rlft_tui.runs.run_status import RunSummary
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Record, frozen=True):
     """The server's answer to who it is."""
 
     pid: int
@@ -29,8 +28,7 @@ class Health:
     active_runs: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Record, frozen=True):
     """A window of a list and how many rows there are in all."""
 
     total: int
@@ -38,8 +36,7 @@ class Page:
     prompts: tuple[Prompt, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(Record, frozen=True):
     """What the first screen needs, in one answer."""
 
     pairs: int
@@ -63,8 +60,7 @@ class Home:
 MOST_SIDES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class AskedSide:
+class AskedSide(Record, frozen=True):
     """One answer of a request: a model and how it is to draw. None: as the request says."""
 
     model: str
@@ -82,8 +78,7 @@ class AskedSide:
     """System prompt of this side alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class GenerateRequest:
+class GenerateRequest(Record, frozen=True):
     """One conversation and who answers it: one to four sides, which stream at the same time.
 
     Sides are given as ``sides``, or as ``models`` when all draw alike. The same model may come twice.
@@ -129,8 +124,7 @@ def seed_of_side(seed: int, number: int) -> int:
     return seed if number == 0 else zlib.crc32(f"{seed} side {number}".encode())
 
 
-@dataclass(frozen=True, slots=True)
-class TokenProbability:
+class TokenProbability(Record, frozen=True):
     """One token of an answer and what the model held of it, before temperature and top_p."""
 
     text: str
@@ -140,8 +134,7 @@ class TokenProbability:
     """The five likeliest tokens with their probabilities, the likeliest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamedText:
+class StreamedText(Record, frozen=True):
     """A piece of an answer. kind: loading, text, done or error."""
 
     kind: Literal["loading", "text", "done", "error"]
@@ -166,8 +159,7 @@ class StreamedText:
     """With ``error``: the worker died, and the next request starts another."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderModel:
+class ProviderModel(Record, frozen=True):
     """A provider as it can be asked, by its ``name`` or as NAME:MODEL."""
 
     name: str
@@ -181,8 +173,7 @@ class ProviderModel:
     """Why it is not ready."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteState:
+class RemoteState(Record, frozen=True):
     """Whether the workspace is served on a TCP port as well, and where."""
 
     listening: bool

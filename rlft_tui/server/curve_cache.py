@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from array import array
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import msgspec
 
 from rlft_tui.metrics.curve import Curve
 from rlft_tui.metrics.series import RunCurves
+from rlft_tui.record import Record
 from rlft_tui.runs.run_event import EventReader
 from rlft_tui.runs.run_state import RunState
 from rlft_tui.runs.run_status import Sample
@@ -30,8 +30,7 @@ _PROOF = 256
 """Bytes at the start and before the end of what was read that must be the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class _StoredCurve:
+class _StoredCurve(Record, frozen=True):
     key: str
     unit: str
     steps: bytes
@@ -40,8 +39,7 @@ class _StoredCurve:
     """Native doubles."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Log:
+class _Log(Record, frozen=True):
     """Which bytes of which log were read."""
 
     end: int
@@ -51,8 +49,7 @@ class _Log:
     """Modification time (ns) when the log ended there; 0 while it grew on."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
+class _Stored(Record, frozen=True):
     format: int
     byte_order: str
     log: _Log

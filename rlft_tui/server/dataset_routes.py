@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
+from msgspec.structs import asdict
 
 from rlft_tui.datasets import datasets_table
 from rlft_tui.datasets.build_dataset import build_dataset
 from rlft_tui.datasets.dataset import Dataset, DatasetCheck, DatasetImport, DatasetSpec
 from rlft_tui.datasets.derive import METHOD_OF
 from rlft_tui.datasets.import_dataset import import_dataset
+from rlft_tui.record import Record
 from rlft_tui.runs.machine import look_at_machine
 from rlft_tui.server.launch_check import check_data, check_launch
-from rlft_tui.server.replies import decode, reply
+from rlft_tui.server.replies import Sent, decode, reply
 from rlft_tui.server.services import ServicesOf
 from rlft_tui.server.uploads import Upload
 
 router = APIRouter()
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Record, frozen=True):
     """What ``rlft data check`` asks."""
 
     dataset: str
@@ -41,7 +41,7 @@ class Question:
 
 
 @router.post("/datasets", response_model=Dataset)
-def build(services: ServicesOf, spec: DatasetSpec) -> Response:
+def build(services: ServicesOf, spec: Sent[DatasetSpec]) -> Response:
     return reply(build_dataset(services.database, services.workspace, spec, now=time.time()))
 
 
@@ -53,7 +53,7 @@ def import_file(services: ServicesOf, upload: Upload, name: str, spec: str) -> R
 
 
 @router.post("/datasets/check", response_model=DatasetCheck)
-def check(services: ServicesOf, question: Question) -> Response:
+def check(services: ServicesOf, question: Sent[Question]) -> Response:
     """What is wrong with a data set for a method, and what the trainer will see."""
     asked = asdict(question)
     if not asked["method"]:

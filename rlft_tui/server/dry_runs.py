@@ -10,11 +10,11 @@ import shutil
 import signal
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from rlft_tui.config import Settings
 from rlft_tui.database.connection import Database

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fastapi import APIRouter
 from fastapi.responses import Response
 
@@ -15,16 +13,16 @@ from rlft_tui.evaluations.paired import changes
 from rlft_tui.evaluations.suites.read_suite import list_suites
 from rlft_tui.evaluations.suites.suite_info import SuiteInfo
 from rlft_tui.models.name_hint import name_hint
+from rlft_tui.record import Record
 from rlft_tui.server.paging import Offset, PageLimit
-from rlft_tui.server.replies import reply
+from rlft_tui.server.replies import Sent, reply
 from rlft_tui.server.services import Services, ServicesOf
 from rlft_tui.server.short_job import answer_of
 
 router = APIRouter()
 
 
-@dataclass(frozen=True, slots=True)
-class ToWeigh:
+class ToWeigh(Record, frozen=True):
     """Answers whose surprise is asked for."""
 
     model: str
@@ -95,7 +93,7 @@ def items(
 
 
 @router.post("/models/nats", response_model=list[tuple[float, int]])
-def answer_nats(services: ServicesOf, asked: ToWeigh) -> Response:
+def answer_nats(services: ServicesOf, asked: Sent[ToWeigh]) -> Response:
     """-log p of each answer under a model, in nats, and its tokens."""
     import json
 

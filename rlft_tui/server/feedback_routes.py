@@ -9,14 +9,14 @@ from rlft_tui.labels.feedback import Feedback, FeedbackEntry, FeedbackProgress, 
 from rlft_tui.labels.feedback_table import feedback_history, list_feedback
 from rlft_tui.labels.preference import Revocation
 from rlft_tui.server.paging import HistoryLimit, ListLimit, NextRequest, Offset
-from rlft_tui.server.replies import decode, reply
+from rlft_tui.server.replies import Sent, decode, reply
 from rlft_tui.server.services import Content, ServicesOf
 
 router = APIRouter()
 
 
 @router.post("/feedback/queue", response_model=ScorePage)
-def queue(services: ServicesOf, wanted: NextRequest) -> Response:
+def queue(services: ServicesOf, wanted: Sent[NextRequest]) -> Response:
     return reply(services.scores.next(wanted.labeler, wanted.checked_limit(), wanted.exclude))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from rlft_tui.metrics.series import RunCurves
+from rlft_tui.record import Record
 from rlft_tui.runs.launcher import is_active
 from rlft_tui.runs.run_event import EventReader, MetricsColumns
 from rlft_tui.runs.run_folder import RunFolder
@@ -29,8 +30,7 @@ _BLOCK_BYTES = 1 << 18
 _CACHE_GROWTH = 1.5
 
 
-@dataclass(frozen=True, slots=True)
-class _StoredSummary:
+class _StoredSummary(Record, frozen=True):
     """The summary of an ended run, so that a server's start need not read its whole log."""
 
     events_size: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from rlft_tui.evaluations.judge.rubric import find_rubric
 from rlft_tui.models.models_table import list_models
 from rlft_tui.paths import Workspace
 from rlft_tui.providers.settings import key_of
+from rlft_tui.record import Record
 from rlft_tui.runs.run_spec import parse_spec
 from rlft_tui.runs.specs.judge import JudgeSpec
 from rlft_tui.server.launch_request import LaunchRequest
@@ -27,8 +27,7 @@ from rlft_tui.server.supervisor import Supervisor
 COMPLETIONS = "completions.jsonl"
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeLauncher:
+class JudgeLauncher(Record, frozen=True):
     """Resolves requests against one workspace."""
 
     workspace: Workspace

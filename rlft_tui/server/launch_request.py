@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import field
 from pydantic import ValidationError
 
 from rlft_tui.config import Settings
@@ -16,6 +16,7 @@ from rlft_tui.datasets.datasets_table import dataset_for
 from rlft_tui.errors import ConflictError, RlftError
 from rlft_tui.models.models_table import list_models
 from rlft_tui.paths import Workspace
+from rlft_tui.record import Record
 from rlft_tui.runs.run_spec import (
     OTHER_SPECS,
     SPECS,
@@ -32,8 +33,7 @@ from rlft_tui.server.model_sources import resolve_model
 from rlft_tui.server.reward_sources import with_reward_models
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchRequest:
+class LaunchRequest(Record, frozen=True):
     """A run that could be started."""
 
     spec: RunSpec

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from rlft_tui.models.exports import Export
 from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.server.model_exports import ExportRequest, exports, start_export
-from rlft_tui.server.replies import reply
+from rlft_tui.server.replies import Sent, reply
 from rlft_tui.server.services import ServicesOf
 
 router = APIRouter()
@@ -21,6 +21,6 @@ def list_exports(services: ServicesOf) -> Response:
 
 
 @router.post("/exports", response_model=RunSummary)
-def start(services: ServicesOf, asked: ExportRequest) -> Response:
+def start(services: ServicesOf, asked: Sent[ExportRequest]) -> Response:
     """Starts a run that writes the model and proves that it answers like the original."""
     return reply(start_export(services, asked))

@@ -6,7 +6,6 @@ import importlib.util
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from rlft_tui.models.exports import (
 )
 from rlft_tui.models.model import Model
 from rlft_tui.models.models_table import list_models
+from rlft_tui.record import Record
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import read_spec
 from rlft_tui.runs.run_status import RunSummary
@@ -45,8 +45,7 @@ _LICENCE = re.compile(r"^license:\s*['\"]?([\w.\-+ ]+)", re.MULTILINE)
 _LONGEST_CHAIN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class ExportRequest:
+class ExportRequest(Record, frozen=True):
     """A model to be written out."""
 
     model: str

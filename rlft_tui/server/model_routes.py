@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
 
 from fastapi import APIRouter
 from fastapi.responses import Response
+from msgspec.structs import replace
 
 from rlft_tui.errors import RlftError
 from rlft_tui.evaluations.ratings_table import HUMAN
@@ -15,16 +15,16 @@ from rlft_tui.evaluations.win_rate import ratings
 from rlft_tui.models import models_table
 from rlft_tui.models.model import Model, Rating, check_new_name
 from rlft_tui.models.same_base import is_moved_base
+from rlft_tui.record import Record
 from rlft_tui.server.model_sources import resolve_model
-from rlft_tui.server.replies import reply
+from rlft_tui.server.replies import Sent, reply
 from rlft_tui.server.services import ServicesOf
 from rlft_tui.server.short_job import answer_of
 
 router = APIRouter()
 
 
-@dataclass(frozen=True, slots=True)
-class ToScore:
+class ToScore(Record, frozen=True):
     """Answers for a reward model."""
 
     model: str
@@ -40,7 +40,7 @@ def list_models(services: ServicesOf) -> Response:
 
 
 @router.post("/models", response_model=Model)
-def add_model(services: ServicesOf, model: Model) -> Response:
+def add_model(services: ServicesOf, model: Sent[Model]) -> Response:
     check_new_name(model.name)
     dated = model if model.created_at > 0 else replace(model, created_at=time.time())
     with services.database.reader() as connection:
@@ -53,7 +53,7 @@ def add_model(services: ServicesOf, model: Model) -> Response:
 
 
 @router.post("/models/score", response_model=list[float])
-def score(services: ServicesOf, asked: ToScore) -> Response:
+def score(services: ServicesOf, asked: Sent[ToScore]) -> Response:
     """The reward model's score of each conversation's last answer."""
     with services.database.reader() as connection:
         known = models_table.model_by_name(connection, asked.model)

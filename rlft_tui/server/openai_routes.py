@@ -6,13 +6,13 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
+from msgspec.structs import replace
 
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.models import models_table

@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
+from rlft_tui.record import Record
 from rlft_tui.server.answers import MOST_SIDES, AskedSide, GenerateRequest, TokenProbability
 
 MOST_TOKENS = 8192
@@ -48,8 +48,7 @@ class AskedBody(msgspec.Struct):
     response_format: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Record, frozen=True):
     """A request as it is answered."""
 
     request: GenerateRequest

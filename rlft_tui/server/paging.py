@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Query
 
 from rlft_tui.errors import RlftError
+from rlft_tui.record import Record
 
 _MOST_QUEUED = 200
 
@@ -21,8 +21,7 @@ HistoryLimit = Annotated[int, Query(ge=1, le=100_000)]
 """What one labeller did, at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class NextRequest:
+class NextRequest(Record, frozen=True):
     """Whose queue, how many of it, and which the client has already."""
 
     labeler: str

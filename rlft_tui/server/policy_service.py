@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from rlft_tui.datasets.build_dataset import build_dataset
@@ -19,6 +18,7 @@ from rlft_tui.models.policy_versions import TrainingResults, read_versions
 from rlft_tui.policies.chain import Chain, ScoreSummary, chain, check_agent, check_count, held_out_share
 from rlft_tui.policies.rough_estimate import PastRun, estimated_minutes
 from rlft_tui.policies.training_config import TrainingConfig, training_config
+from rlft_tui.record import Record
 from rlft_tui.runs.machine import look_at_machine
 from rlft_tui.runs.run_spec import ModelSource
 from rlft_tui.runs.run_status import ACTIVE, RunSummary, status_word
@@ -41,8 +41,7 @@ _NOT_FROM_OUTSIDE = ("trackers",)
 _PAST_RUNS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
+class Training(Record, frozen=True):
     """A chain of runs that was launched."""
 
     agent: str

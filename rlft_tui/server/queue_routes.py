@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -16,15 +15,15 @@ from rlft_tui.labels.queue_item import QueueItem, QueuePage
 from rlft_tui.labels.queue_view import Order, QueueChoices, QueueView
 from rlft_tui.labels.reliability import ArmReport, GoldAnswer, GoldPair, Reliability
 from rlft_tui.pairs.pairs_table import pairs_by_ids
-from rlft_tui.server.replies import reply
+from rlft_tui.record import Record
+from rlft_tui.server.replies import Sent, reply
 from rlft_tui.server.services import ServicesOf
 
 router = APIRouter()
 _MOST_PAIRS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class QueueRequest:
+class QueueRequest(Record, frozen=True):
     """Whose queue, how many pairs of it, and which the client has already; then the view of it."""
 
     labeler: str
@@ -56,7 +55,7 @@ class QueueRequest:
 
 
 @router.post("/queue", response_model=QueuePage)
-def queue(services: ServicesOf, wanted: QueueRequest) -> Response:
+def queue(services: ServicesOf, wanted: Sent[QueueRequest]) -> Response:
     if not wanted.labeler:
         raise RlftError("a queue needs a labeler")
     limit = max(0, min(wanted.limit, _MOST_PAIRS))
@@ -79,8 +78,7 @@ def choices(services: ServicesOf) -> Response:
         return reply(queue_table.queue_choices(connection))
 
 
-@dataclass(frozen=True, slots=True)
-class GoldRequest:
+class GoldRequest(Record, frozen=True):
     """The right answer of a pair, empty to forget it, and who says so."""
 
     pair_id: str
@@ -89,7 +87,7 @@ class GoldRequest:
 
 
 @router.post("/labels/gold")
-def set_gold(services: ServicesOf, wanted: GoldRequest) -> dict[str, Any]:
+def set_gold(services: ServicesOf, wanted: Sent[GoldRequest]) -> dict[str, Any]:
     services.labels.set_gold(GoldAnswer(new_id(), wanted.pair_id, wanted.labeler, wanted.choice))
     return {}
 

@@ -13,7 +13,7 @@ from rlft_tui.labels.ranking import Ranking, RankingEntry, RankPage, RankProgres
 from rlft_tui.labels.rankings_table import list_rankings, ranking_history
 from rlft_tui.prompts.import_report import ImportReport
 from rlft_tui.server.paging import HistoryLimit, ListLimit, NextRequest, Offset
-from rlft_tui.server.replies import decode, reply
+from rlft_tui.server.replies import Sent, decode, reply
 from rlft_tui.server.services import Content, ServicesOf
 from rlft_tui.server.uploads import Upload
 
@@ -21,7 +21,7 @@ router = APIRouter()
 
 
 @router.post("/rankings/queue", response_model=RankPage)
-def queue(services: ServicesOf, wanted: NextRequest) -> Response:
+def queue(services: ServicesOf, wanted: Sent[NextRequest]) -> Response:
     return reply(services.rankings.next(wanted.labeler, wanted.checked_limit(), wanted.exclude))
 
 

@@ -5,8 +5,6 @@ A model is named in the query, for a hub id has a slash in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fastapi import APIRouter
 from fastapi.responses import Response
 
@@ -17,14 +15,14 @@ from rlft_tui.models.model_files import DiskUse
 from rlft_tui.models.models_table import model_by_name
 from rlft_tui.models.remarks_table import set_remarks
 from rlft_tui.models.removal import Removal
-from rlft_tui.server.replies import reply
+from rlft_tui.record import Record
+from rlft_tui.server.replies import Sent, reply
 from rlft_tui.server.services import ServicesOf
 
 router = APIRouter(prefix="/registry")
 
 
-@dataclass(frozen=True, slots=True)
-class Remarks:
+class Remarks(Record, frozen=True):
     """What is to be said of a model; None leaves the note as it is."""
 
     name: str
@@ -41,7 +39,7 @@ def lineage(services: ServicesOf, name: str) -> Response:
 
 
 @router.post("/remarks", response_model=Model)
-def remark(services: ServicesOf, remarks: Remarks) -> Response:
+def remark(services: ServicesOf, remarks: Sent[Remarks]) -> Response:
     with services.database.write() as connection:
         model_by_name(connection, remarks.name)
         set_remarks(connection, remarks.name, note=remarks.note, add=remarks.add_tags, drop=remarks.drop_tags)

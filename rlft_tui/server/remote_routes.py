@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from rlft_tui.errors import UnavailableError
+from rlft_tui.record import Record
 from rlft_tui.server.answers import RemoteState
 from rlft_tui.server.remote_listener import RemoteListener
-from rlft_tui.server.replies import reply
+from rlft_tui.server.replies import Sent, reply
 from rlft_tui.server.services import Services, ServicesOf
 
 router = APIRouter()
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteRequest:
+class RemoteRequest(Record, frozen=True):
     """Where to listen."""
 
     host: str
@@ -31,7 +29,7 @@ async def state(services: ServicesOf) -> Response:
 
 
 @router.post("/remote", response_model=RemoteState)
-async def start(services: ServicesOf, wanted: RemoteRequest) -> Response:
+async def start(services: ServicesOf, wanted: Sent[RemoteRequest]) -> Response:
     return reply(await _listener(services).start(wanted.host, wanted.port, openai=wanted.openai))
 
 

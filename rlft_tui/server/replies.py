@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from fastapi import FastAPI, Request
+from fastapi import Body, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
@@ -15,6 +15,8 @@ from rlft_tui.server.openai_shapes import error_body
 from rlft_tui.server.remote_access import OPENAI
 
 T = TypeVar("T")
+Sent = Annotated[T, Body()]
+"""A record that is the body of a request: FastAPI knows by itself only its own and dataclasses."""
 DETAILED = "/api/policies/"
 """Below it an error is ``{"detail"}``."""
 _STATUS: dict[type[RlftError], int] = {NotFoundError: 404, ConflictError: 409, UnavailableError: 503}

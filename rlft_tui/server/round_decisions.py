@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from rlft_tui.config import Settings
 from rlft_tui.database.connection import Database

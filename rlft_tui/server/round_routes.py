@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
+from msgspec import field
 
 from rlft_tui.evaluations.round_standing import NextRound, RoundStanding, RoundVerdict
 from rlft_tui.models.current_version import Pointer
 from rlft_tui.models.round import Round
-from rlft_tui.server.replies import reply
+from rlft_tui.record import Record
+from rlft_tui.server.replies import Sent, reply
 from rlft_tui.server.services import ServicesOf
 
 router = APIRouter()
 
 
-@dataclass(frozen=True, slots=True)
-class AbTest:
+class AbTest(Record, frozen=True):
     """Two models that are to answer the same prompts."""
 
     id: str
@@ -58,7 +58,7 @@ def more_pairs(services: ServicesOf, round_id: str, count: int) -> Response:
 
 
 @router.post("/rounds/{round_id:path}/decision", response_model=RoundStanding)
-def decide(services: ServicesOf, round_id: str, verdict: RoundVerdict) -> Response:
+def decide(services: ServicesOf, round_id: str, verdict: Sent[RoundVerdict]) -> Response:
     one = services.round_view.standing(round_id)
     services.round_decisions.decide(one.round.id, verdict)
     return reply(services.round_view.standing(one.round.id))
@@ -71,7 +71,7 @@ def next_round(services: ServicesOf, round_id: str = "", name: str = "") -> Resp
 
 
 @router.post("/ab-tests", response_model=RoundStanding)
-def begin_test(services: ServicesOf, asked: AbTest) -> Response:
+def begin_test(services: ServicesOf, asked: Sent[AbTest]) -> Response:
     one = Round(asked.id, "ab", asked.model, asked.opponent, created_at=time.time())
     services.round_pairs.compare(one, asked.prompt_rows, asked.pairs, asked.sampling)
     return reply(services.round_view.standing(one.id))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import duckdb
+from msgspec.structs import replace
 
 from rlft_tui.database.connection import Database
 from rlft_tui.datasets.datasets_table import list_datasets

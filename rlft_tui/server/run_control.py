@@ -6,8 +6,9 @@ Every request and what was done about it goes into the run's event log.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Literal, get_args
+
+from msgspec.structs import replace
 
 from rlft_tui.errors import ConflictError, RlftError
 from rlft_tui.runs import launcher

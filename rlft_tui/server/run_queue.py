@@ -10,7 +10,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.runs import launcher

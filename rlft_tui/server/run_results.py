@@ -6,10 +6,10 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from rlft_tui.database.connection import Database
 from rlft_tui.errors import ConflictError

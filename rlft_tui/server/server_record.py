@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import asdict
 
 from rlft_tui.paths import Workspace
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class ServerRecord:
+class ServerRecord(Record, frozen=True):
     """server.json in the workspace: who serves it, for clients with another runtime folder."""
 
     pid: int

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import duckdb
 
 from rlft_tui.database.connection import Database
 from rlft_tui.labels.preferences_table import label_state
+from rlft_tui.record import Record
 
 T = TypeVar("T")
 PATIENCE = 30.0
@@ -19,8 +19,7 @@ PATIENCE = 30.0
 _MOST = 200
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Record, frozen=True):
     state: tuple[int, ...]
     answer: Any
     made: float

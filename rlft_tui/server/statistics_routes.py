@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import duckdb
 from fastapi import APIRouter
 from fastapi.responses import Response
+from msgspec.structs import replace
 
 from rlft_tui.evaluations.ratings_table import records
 from rlft_tui.evaluations.stopping_rule import Separation, separations

@@ -11,9 +11,10 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+from msgspec.structs import replace
 
 from rlft_tui.config import Settings
 from rlft_tui.database.connection import Database

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
+from msgspec import field
 
+from rlft_tui.record import Record
 from rlft_tui.server.replies import decode, reply
 from rlft_tui.server.services import Content, ServicesOf
 from rlft_tui.tuning.study_view import Study, StudyDetail
@@ -15,8 +16,7 @@ from rlft_tui.tuning.study_view import Study, StudyDetail
 router = APIRouter(prefix="/studies")
 
 
-@dataclass(frozen=True, slots=True)
-class ToStudy:
+class ToStudy(Record, frozen=True):
     """A study's file."""
 
     values: dict[str, Any] = field(default_factory=dict)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError
 from rlft_tui.models.name_hint import name_hint

@@ -6,9 +6,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from rlft_tui.record import Record
 from rlft_tui.runs.run_status import Series
 from rlft_tui.runs.usage import UsageMeter, unit_of
 
@@ -19,8 +19,7 @@ _ASKED_SECONDS = 60.0
 """Readings go on for so long after somebody looked, with nothing running."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Record, frozen=True):
     t: float
     values: dict[str, float]
 

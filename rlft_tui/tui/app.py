@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+import msgspec
 from rich.text import Text
 from textual import events
 from textual._context import active_message_pump
@@ -351,7 +352,7 @@ class RlftApp(App[int]):
         from rlft_tui.config import keep_setting
 
         merged = {**getattr(self.settings, name), **value} if isinstance(value, dict) else value
-        self.settings = dataclasses.replace(self.settings, **{name: merged})  # type: ignore[arg-type]
+        self.settings = msgspec.structs.replace(self.settings, **{name: merged})
         try:
             keep_setting(self.workspace.settings, name, value)
         except RlftError as error:
@@ -469,7 +470,7 @@ def run_app(
     settings = read_settings(workspace.settings) if here else Settings()
     app = RlftApp(
         workspace,
-        dataclasses.replace(settings, labeler=labeler or settings.labeler),
+        msgspec.structs.replace(settings, labeler=labeler or settings.labeler),
         connect=partial(connect_there, remote) if remote is not None else None,
         screen=screen,
         view=view,

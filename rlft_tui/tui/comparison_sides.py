@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from msgspec.structs import asdict, replace
+
 from rlft_tui.errors import RlftError
+from rlft_tui.record import Record
 from rlft_tui.server.answers import MOST_SIDES, AskedSide, GenerateRequest
 
 FEWEST_SIDES = 2
@@ -17,8 +19,7 @@ WORDS = {"temperature": "temperature", "top_p": "top p", "max_new_tokens": "max 
 _USUAL = {"top_k": 0, "repetition_penalty": 1.0, "system": None}
 
 
-@dataclass(frozen=True, slots=True)
-class SideText:
+class SideText(Record, frozen=True):
     """One side as it was typed; an empty setting is the first side's."""
 
     model: str

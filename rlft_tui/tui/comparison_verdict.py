@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from rlft_tui.errors import RlftError
 from rlft_tui.ids import new_id
 from rlft_tui.labels.preference import STRENGTHS, Choice, Preference, Quality, Revocation, Side
 from rlft_tui.labels.ranking import Ranking, answers_id, decompose
 from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.record import Record
 from rlft_tui.tui.comparison import Comparison
 from rlft_tui.tui.comparison_sides import stored_settings
 
@@ -24,8 +26,7 @@ Groups = tuple[tuple[int, ...], ...]
 """Places on screen, best first; equally good ones in one group."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Record, frozen=True):
     """What was pressed: who is how good, and what goes with it."""
 
     groups: Groups
@@ -56,8 +57,7 @@ class Decision:
         return f"{line} > the rest" if self.open_end else line
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Record, frozen=True):
     """Everything that one decision stores. Storing it again changes nothing."""
 
     pairs: tuple[ResponsePair, ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from rlft_tui.datasets.dataset import KINDS, Dataset
@@ -12,6 +11,7 @@ from rlft_tui.datasets.derive import METHOD_KINDS
 from rlft_tui.labels.preference import ListedLabel
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Message, Prompt
+from rlft_tui.record import Record
 from rlft_tui.tui.run_text import ago, counted, plain
 from rlft_tui.tui.widgets.row_window import Column, Row
 
@@ -23,8 +23,7 @@ ViewName = Literal["prompts", "pairs", "labels", "datasets"]
 Item = Prompt | ResponsePair | ListedLabel | Dataset
 
 
-@dataclass(frozen=True, slots=True)
-class DataView:
+class DataView(Record, frozen=True):
     """One table of the data screen."""
 
     title: str

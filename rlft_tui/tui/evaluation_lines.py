@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.cells import cell_len
 from rich.text import Text
 
@@ -20,6 +18,7 @@ from rlft_tui.evaluations.report.board import (
     p_text,
     row_title,
 )
+from rlft_tui.record import Record
 from rlft_tui.tui import run_text
 
 STYLES: dict[Standing, str] = {
@@ -34,8 +33,7 @@ SHORT, LONG, BASE = 13, 27, 11
 _LEAST_TITLE, _MOST_TITLE = 20, 44
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Record, frozen=True):
     """Which models are shown, and how wide."""
 
     title: int

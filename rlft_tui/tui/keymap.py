@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
+from rlft_tui.record import Record
 
-@dataclass(frozen=True, slots=True)
-class CheckedKeymap:
+
+class CheckedKeymap(Record, frozen=True):
     """The overrides that can be used, and one line for each that cannot."""
 
     usable: dict[str, str]

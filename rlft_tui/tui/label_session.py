@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from rlft_tui.ids import new_id
@@ -29,6 +28,7 @@ from rlft_tui.labels.preference import (
 )
 from rlft_tui.labels.queue_item import QueueItem
 from rlft_tui.pairs.response_pair import ResponsePair
+from rlft_tui.record import Record
 from rlft_tui.tui.queue_walk import QueueWalk
 
 Place = Literal["left", "right", "tie"]
@@ -68,8 +68,7 @@ class ReadingClock:
         return round(self._spent * 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Record, frozen=True):
     """The pair on screen."""
 
     pair: ResponsePair

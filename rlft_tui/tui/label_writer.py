@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rlft_tui.errors import RlftError
 from rlft_tui.labels.preference import LabelOperation, Progress
+from rlft_tui.record import Record
 from rlft_tui.tui.server_link import ServerLink
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class _Write:
+class _Write(Record, frozen=True):
     call: Callable[[WorkspaceClient], Any]
     stored: Callable[[Any], None]
     refused: Callable[[RlftError], None]

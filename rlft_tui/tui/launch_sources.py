@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rlft_tui.errors import RlftError
+from rlft_tui.record import Record
 from rlft_tui.tui import run_text
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ _WIDTH = 22
 """Cells of a name in a list of the form."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Record, frozen=True):
     """As the server told them when the form was opened."""
 
     models: tuple[Model, ...] = ()

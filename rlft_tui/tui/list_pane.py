@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from rlft_tui.record import Record
 from rlft_tui.tui import run_text
 
 Columns = tuple[tuple[str, int], ...]
@@ -24,8 +25,7 @@ Columns = tuple[tuple[str, int], ...]
 GAP = 2
 
 
-@dataclass(frozen=True, slots=True)
-class ListRow:
+class ListRow(Record, frozen=True):
     """One line; ``key`` finds the cursor again when rows come and go."""
 
     key: str

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rlft_tui.counted import counted, plural
 from rlft_tui.evaluations.round_text import advice
+from rlft_tui.record import Record
 from rlft_tui.runs.methods import TRAINING_METHODS
 from rlft_tui.runs.run_status import ACTIVE, RunSummary, in_order
 from rlft_tui.server.answers import Home
@@ -15,8 +14,7 @@ ENOUGH_LABELS = 20
 BROKEN = frozenset({"failed", "killed", "lost"})
 
 
-@dataclass(frozen=True, slots=True)
-class NextStep:
+class NextStep(Record, frozen=True):
     """``screen`` is a key of the registry, or empty when ``command`` is to be typed in a shell."""
 
     sentence: str

@@ -11,6 +11,7 @@ from pathlib import Path
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.labels.intervals import wilson
 from rlft_tui.prompts.prompt import Prompt
+from rlft_tui.record import Record
 from rlft_tui.tui.comparison import Comparison
 from rlft_tui.tui.comparison_verdict import Decision, Verdict
 from rlft_tui.tui.run_text import counted, plain
@@ -42,8 +43,7 @@ def prompts_of_file(path: Path) -> tuple[tuple[Prompt, ...], int]:
     return tuple(prompts), refused
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Record, frozen=True):
     """One round that is stored: everything needed to put it up again."""
 
     at: int

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import isnan
 
+from rlft_tui.record import Record
 from rlft_tui.runs.run_event import number
 from rlft_tui.runs.run_status import RunSummary, in_order
 
@@ -26,8 +27,7 @@ def data_name(run: RunSummary) -> str:
     return run.dataset_name or run.dataset
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Record, frozen=True):
     """Runs that have something in common; ``name`` is empty where nothing is grouped."""
 
     name: str

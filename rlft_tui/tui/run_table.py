@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rich.text import Text
 
+from rlft_tui.record import Record
 from rlft_tui.runs.run_status import ACTIVE, RunSummary, Series
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import Columns, table_line
@@ -32,8 +32,7 @@ def columns_for(metric: str) -> Columns:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(Record, frozen=True):
     """One metric of a run in a few cells: its course, and its best value."""
 
     spark: str

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
+
+from rlft_tui.record import Record
 
 if TYPE_CHECKING:
     from rlft_tui.tui.screens.base import WorkbenchScreen
 
 
-@dataclass(frozen=True, slots=True)
-class ScreenEntry:
+class ScreenEntry(Record, frozen=True):
     """One screen: its number key (empty for one reached from another screen), title and class."""
 
     digit: str

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
 from rlft_tui.errors import ConflictError, NotFoundError, UnavailableError
+from rlft_tui.record import Record
 from rlft_tui.runs.spec_toml import read_toml
 from rlft_tui.tuning.study_spec import Choice, StudySpec, is_whole, parse_study, spaces
 from rlft_tui.tuning.study_view import Study, StudyDetail, StudyStatus, StudyTrial, TrialState
@@ -34,8 +34,7 @@ _STATES: dict[str, TrialState] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class OpenTrial:
+class OpenTrial(Record, frozen=True):
     """A trial that is under way."""
 
     number: int

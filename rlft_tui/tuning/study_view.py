@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import field
+
+from rlft_tui.record import Record
 
 StudyStatus = Literal["running", "stopped", "finished", "failed"]
 TrialState = Literal["queued", "running", "complete", "pruned", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class StudyTrial:
+class StudyTrial(Record, frozen=True):
     """One trial and its run."""
 
     number: int
@@ -27,8 +29,7 @@ class StudyTrial:
     ended: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Study:
+class Study(Record, frozen=True):
     """A search and where it stands."""
 
     name: str
@@ -49,8 +50,7 @@ class Study:
     """Why it cannot go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class StudyDetail:
+class StudyDetail(Record, frozen=True):
     """A study with its trials, the newest last, and what its settings matter."""
 
     study: Study

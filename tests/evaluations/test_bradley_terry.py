@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlft_tui.evaluations.bradley_terry import POINTS, strengths
-from rlft_tui.evaluations.ratings_table import Record
+from rlft_tui.evaluations.ratings_table import HeadToHead
 
 
-def both(model: str, opponent: str, wins: int, losses: int, ties: int = 0) -> list[Record]:
-    return [Record(model, opponent, wins, losses, ties), Record(opponent, model, losses, wins, ties)]
+def both(model: str, opponent: str, wins: int, losses: int, ties: int = 0) -> list[HeadToHead]:
+    return [HeadToHead(model, opponent, wins, losses, ties), HeadToHead(opponent, model, losses, wins, ties)]
 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 200))
@@ -41,7 +41,7 @@ def test_a_ring_of_models_that_won_all_of_thousands_of_comparisons_is_rated() ->
     # Some draws of the bootstrap are linked by single verdicts the whole way round: their maximum
     # lies so far out that the spectral iteration does not get there.
     names = [f"m{number}" for number in range(6)]
-    found: list[Record] = []
+    found: list[HeadToHead] = []
     for number, one in enumerate(names):
         won = 16_667 if number % 3 == 0 else 0
         found += both(one, names[(number + 1) % 6], won, 16_667 - won)
@@ -129,7 +129,7 @@ def test_with_few_verdicts_on_many_models_the_interval_still_holds_the_truth() -
     truth -= truth.mean()
     held = total = 0
     for _ in range(15):
-        found: list[Record] = []
+        found: list[HeadToHead] = []
         for i in range(12):
             for j in range(i):
                 n = int(random.poisson(4))

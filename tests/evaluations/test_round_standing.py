@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import duckdb
 import pytest
+from msgspec.structs import replace
 
 from rlft_tui.evaluations.round_standing import RoundStanding, Stage, score, stage_of
 from rlft_tui.evaluations.round_text import advice, judged_text, rate_text, stage_text

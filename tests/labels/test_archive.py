@@ -55,7 +55,7 @@ def fill(book: LabelBook) -> None:
     with book.transaction() as writing:
         pairs = make_pairs(5)
         # Two pairs of the same content under ids of their own stay two.
-        twin = {**{name: getattr(pairs[0], name) for name in pairs[0].__slots__}, "id": "twin"}
+        twin = {**{name: getattr(pairs[0], name) for name in pairs[0].__struct_fields__}, "id": "twin"}
         rich = {
             **twin,
             "id": "rich",

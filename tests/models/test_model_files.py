@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import struct
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 from rlft_tui.models.current_version import read_pointer, write_pointer

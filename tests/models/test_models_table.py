@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import duckdb
 import pytest
+from msgspec.structs import replace
 
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError
 from rlft_tui.models.model import Model

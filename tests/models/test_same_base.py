@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
+from msgspec.structs import replace
 
 from rlft_tui.models.model import Model
 from rlft_tui.models.models_table import add_model, model_by_name, move_base

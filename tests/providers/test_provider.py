@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Literal
 
 import pytest
+from msgspec.structs import replace
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.providers import retry

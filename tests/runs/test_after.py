@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from rlft_tui.runs.run_folder import RunFolder
 from tests.runs.scripted import FINISHING, TRAINING

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rlft_tui.runs.run_event import RunEvent
 from rlft_tui.runs.run_folder import Attempt

@@ -8,10 +8,10 @@ import socket
 import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rlft_tui.client import connection
 from rlft_tui.client.connection import connect

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
+from msgspec.structs import replace
 from textual.app import App
 
 from rlft_tui.runs.run_status import RunSummary

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.datasets.dataset import Dataset
-from rlft_tui.evaluations.ratings_table import Record
+from rlft_tui.evaluations.ratings_table import HeadToHead
 from rlft_tui.evaluations.stopping_rule import separation
 from rlft_tui.ids import new_id
 from rlft_tui.labels.preference import Preference
@@ -120,7 +119,7 @@ def test_names_with_line_breaks_and_control_codes_take_the_lines_that_plain_name
         run = replace(a_run(name, "running"), model=name, stage=name, alerts=(Alert(3, 1.0, "a", name),))
         evaluated = replace(a_run(name, "finished", method="evaluate"), model=name)
         failed = replace(a_run(name, "failed"), error=f"no model {name}", dataset=name)
-        apart = separation(Record(name, f"{name}2", 30, 1, 0))
+        apart = separation(HeadToHead(name, f"{name}2", 30, 1, 0))
         data = replace(DATASET, name=name)
         home = a_home(
             pairs=60, runs=(run, evaluated, failed), datasets=(data,), separation=apart, warnings=(name,)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
+from msgspec.structs import replace
 from textual.widgets import Input
 
 from rlft_tui.client.workspace_client import WorkspaceClient

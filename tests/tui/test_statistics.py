@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from textual.widgets import Static
 
 from rlft_tui.client.workspace_client import WorkspaceClient
-from rlft_tui.evaluations.ratings_table import Record
+from rlft_tui.evaluations.ratings_table import HeadToHead
 from rlft_tui.evaluations.stopping_rule import separation
 from rlft_tui.labels.agreement import Agreement, cohen, self_agreement
 from rlft_tui.labels.bias import Bias, Leaning
@@ -25,7 +25,7 @@ from tests.tui.workbench import SIZES, drive, shows, text_of, until, workbench
 
 
 def told(wins: int, losses: int, ties: int = 0) -> str:
-    return plain(separation_line(separation(Record("new", "old", wins, losses, ties))))
+    return plain(separation_line(separation(HeadToHead("new", "old", wins, losses, ties))))
 
 
 def test_the_stopping_rule_in_words() -> None:
@@ -55,7 +55,7 @@ def test_what_a_name_hides_never_reaches_the_terminal() -> None:
         *statistics_text.bias_lines(Bias(leaning, (leaning, leaning))),
         *statistics_text.agreement_lines(agreement),
         *statistics_text.rating_lines([Rating(evil, 1, 0, 0, 1, 100.0, 0.0, (20.0, 100.0))], 75),
-        separation_line(separation(Record(evil, "b", 1, 0, 0))),
+        separation_line(separation(HeadToHead(evil, "b", 1, 0, 0))),
     ]
     shown = "\n".join(plain(line) for line in lines)
     assert not any(character in shown for character in "\x1b\x9b")

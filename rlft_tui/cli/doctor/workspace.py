@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from rlft_tui.cli.doctor.check import Check, size
 from rlft_tui.cli.session import find_server
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.paths import Workspace, cache_folder, find_workspace, runtime_folder
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class ServerFacts:
+class ServerFacts(Record, frozen=True):
     """Who serves the workspace; None where there is nobody."""
 
     pid: int | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -11,6 +10,7 @@ import orjson
 from rlft_tui.datasets.exports import kto, reward, sft, table, trl
 from rlft_tui.datasets.exports.tally import Tally
 from rlft_tui.labels.labelled_pair import LabelledPair
+from rlft_tui.record import Record
 
 Lines = Callable[[LabelledPair, Tally], Iterator[bytes]]
 
@@ -19,8 +19,7 @@ def _nothing() -> bytes:
     return b""
 
 
-@dataclass(frozen=True, slots=True)
-class ExportFormat:
+class ExportFormat(Record, frozen=True):
     """How labelled pairs are written down."""
 
     name: str

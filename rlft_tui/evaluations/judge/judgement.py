@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from msgspec import field
 
 from rlft_tui.labels.preference import Side
+from rlft_tui.record import Record
 
 Status = Literal["parsed", "unparsable", "refused"]
 """refused: the endpoint will not answer this very call, however often it is asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeItem:
+class JudgeItem(Record, frozen=True):
     """What is judged: a pair of answers, or one answer (``response_a``)."""
 
     id: str
@@ -33,8 +33,7 @@ class JudgeItem:
     category: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Record, frozen=True):
     """One line of ``judgements.jsonl``; written once the call has been answered, never changed."""
 
     id: str
@@ -62,8 +61,7 @@ class Judgement:
     created_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Record, frozen=True):
     """What has come of a run's calls so far."""
 
     calls: int = 0
@@ -97,7 +95,7 @@ class Tally:
 
 def encode_line(value: Judgement | JudgeItem) -> bytes:
     """As one line of JSON, newline included; half a surrogate pair is escaped."""
-    plain: dict[str, Any] = asdict(value)
+    plain: dict[str, Any] = msgspec.to_builtins(value)
     return json.dumps(plain, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
 
 

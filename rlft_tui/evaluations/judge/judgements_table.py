@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import duckdb
@@ -18,7 +17,7 @@ from rlft_tui.ids import derived_id
 from rlft_tui.labels.labeler import JUDGE_PREFIX
 from rlft_tui.prompts.prompts_table import decode_context
 
-_COLUMNS = tuple(field.name for field in fields(Judgement))
+_COLUMNS = Judgement.__struct_fields__
 _LIST = ", ".join(_COLUMNS)
 _NO_LIMIT = 1 << 60
 

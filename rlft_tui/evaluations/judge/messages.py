@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from rlft_tui.evaluations.judge.judgement import JudgeItem
 from rlft_tui.evaluations.judge.rubric import Mode, filled
 from rlft_tui.ids import derived_id
 from rlft_tui.labels.preference import Side
+from rlft_tui.record import Record
 
 _TAGS = re.compile(r"<(/?\s*(?:answer|answer_a|answer_b|conversation|criteria)\s*)>", re.I)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Record, frozen=True):
     """One question: an item, and which of its answers is shown as A."""
 
     id: str

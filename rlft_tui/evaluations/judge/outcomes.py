@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from rlft_tui.evaluations.judge.judgement import JudgeItem, Judgement
 from rlft_tui.evaluations.judge.messages import calls_for
@@ -19,6 +18,7 @@ from rlft_tui.evaluations.judge.verdict import (
 from rlft_tui.ids import derived_id
 from rlft_tui.labels.feedback import LIKERT_STEPS, Feedback
 from rlft_tui.labels.preference import Preference
+from rlft_tui.record import Record
 from rlft_tui.runs.specs.judge import JudgeSpec
 
 SOURCE = "judge"
@@ -27,8 +27,7 @@ MOST_REASON = 4000
 """Characters of a reason that is kept with a label; the whole answer stays with the call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Record, frozen=True):
     """An item all of whose calls were answered."""
 
     item: JudgeItem

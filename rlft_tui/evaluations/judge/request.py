@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import field
 
 from rlft_tui.evaluations.judge.judgement import Judgement, Tally
 from rlft_tui.evaluations.judge.rubric import DEFAULT, Mode
 from rlft_tui.labels.agreement import Kappa
 from rlft_tui.labels.intervals import Share
+from rlft_tui.record import Record
 
 ANYBODY = "*"
 """In place of a labeller's name: whoever is no judge."""
 NOTHING = Share(0, 0, None, 0.0, 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeRequest:
+class JudgeRequest(Record, frozen=True):
     """A judge run before it is one: who judges what, by which rubric."""
 
     id: str
@@ -57,8 +58,7 @@ class JudgeRequest:
     """Start beside what is on the device; None: only where the judge needs no device of this machine."""
 
 
-@dataclass(frozen=True, slots=True)
-class RubricEntry:
+class RubricEntry(Record, frozen=True):
     """One line in the list of rubrics."""
 
     name: str
@@ -70,8 +70,7 @@ class RubricEntry:
     """Why it cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeRun:
+class JudgeRun(Record, frozen=True):
     """A judge's run and what has come of it so far."""
 
     id: str
@@ -89,16 +88,14 @@ class JudgeRun:
     created: float
 
 
-@dataclass(frozen=True, slots=True)
-class JudgementPage:
+class JudgementPage(Record, frozen=True):
     """A window of a run's calls, and how many there are in all."""
 
     total: int
     judgements: tuple[Judgement, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RatingsMet:
+class RatingsMet(Record, frozen=True):
     """A judge's ratings beside a person's scores of the same answers."""
 
     n: int
@@ -111,8 +108,7 @@ class RatingsMet:
 NO_RATINGS = RatingsMet(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(Record, frozen=True):
     """A judge measured against a person's verdicts on the same pairs, and against itself."""
 
     judge: str

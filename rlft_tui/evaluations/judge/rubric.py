@@ -13,11 +13,11 @@ import hashlib
 import json
 import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from rlft_tui.errors import NotFoundError, RlftError
+from rlft_tui.record import Record
 
 Mode = Literal["pair", "rating"]
 ENDINGS = (".md", ".toml")
@@ -79,8 +79,7 @@ _PLACE = re.compile(r"\{([a-z_]+)\}")
 _KEYS = ("title", "criteria", "system", "pair", "rating")
 
 
-@dataclass(frozen=True, slots=True)
-class Rubric:
+class Rubric(Record, frozen=True):
     """One rubric, ready for either kind of judging."""
 
     name: str

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from rlft_tui.evaluations.judge.rubric import Mode
 from rlft_tui.labels.preference import Choice, Side
+from rlft_tui.record import Record
 
 LABELS: dict[Mode, tuple[str, ...]] = {"pair": ("A", "B", "tie"), "rating": ("1", "2", "3", "4", "5")}
 """What a judge may answer; A is the answer shown first."""
@@ -71,8 +71,7 @@ def choice_of(label: str, first: Side) -> Choice:
     return first if label == "A" else other
 
 
-@dataclass(frozen=True, slots=True)
-class OneOrder:
+class OneOrder(Record, frozen=True):
     """A parsed answer in one order."""
 
     first: Side
@@ -81,8 +80,7 @@ class OneOrder:
     """Probability of each label, where the judge is a model whose probabilities are read."""
 
 
-@dataclass(frozen=True, slots=True)
-class PairVerdict:
+class PairVerdict(Record, frozen=True):
     """What the orders say together."""
 
     choice: Choice

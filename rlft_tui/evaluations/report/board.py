@@ -8,12 +8,12 @@ that counts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from rlft_tui.counted import counted
 from rlft_tui.evaluations.evaluation import Evaluation, MetricChange
 from rlft_tui.models.model import Rating
+from rlft_tui.record import Record
 
 Standing = Literal["better", "worse", "undecided", "none"]
 """better, worse: surely so. undecided: it could be chance. none: there is nothing to compare with."""
@@ -24,8 +24,7 @@ _NO_SHARES = ("perplexity", "distinct", "bleu", "reward", "nats", "rating", "wor
 _RATES = ("win_rate", "lc_win_rate")
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Record, frozen=True):
     """One model's figure of one metric."""
 
     model: str
@@ -42,8 +41,7 @@ class Cell:
         return self.evaluation.value if self.evaluation is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class BoardRow:
+class BoardRow(Record, frozen=True):
     """One metric of one task, over all models."""
 
     suite: str
@@ -65,8 +63,7 @@ class BoardRow:
         return next((cell for cell in self.cells if cell.model == model), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
+class Board(Record, frozen=True):
     """What the dashboard and every report show."""
 
     baseline: str

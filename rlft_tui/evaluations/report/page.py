@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from html import escape
+
+from msgspec import field
 
 from rlft_tui.evaluations.evaluation import Item, ItemPair
 from rlft_tui.evaluations.judge.request import Calibration
@@ -23,6 +24,7 @@ from rlft_tui.evaluations.report.picture import intervals_svg
 from rlft_tui.evaluations.report.tables import LEGEND, correction
 from rlft_tui.evaluations.report.visible import visible
 from rlft_tui.labels.intervals import Share
+from rlft_tui.record import Record
 
 MOST_TEXT = 2000
 """Characters of a prompt or answer that are shown."""
@@ -53,8 +55,7 @@ figcaption { font-weight: bold }
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Record, frozen=True):
     """What goes into the page."""
 
     title: str

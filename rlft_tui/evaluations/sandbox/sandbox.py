@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from msgspec.structs import asdict
+
 from rlft_tui.errors import RlftError, UnavailableError
+from rlft_tui.record import Record
 
 End = Literal["passed", "error", "exit", "time", "memory", "killed"]
 """passed its tests · an exception · ended before its tests did · too long · too much memory · by a signal."""
@@ -24,8 +26,7 @@ NOT_KEPT_OUT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Record, frozen=True):
     """What one program may use."""
 
     seconds: float = 10.0
@@ -37,8 +38,7 @@ class Limits:
     """Processes and threads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Record, frozen=True):
     """How one program ended."""
 
     end: End
@@ -53,7 +53,10 @@ class Outcome:
         return self.end == "passed"
 
 
-def run_program(program: str, limits: Limits = Limits()) -> Outcome:
+_USUAL = Limits()
+
+
+def run_program(program: str, limits: Limits = _USUAL) -> Outcome:
     """Run a program with its tests at its end; it passes when it reaches its end.
 
     UnavailableError where this machine gives no namespaces: nothing was run then.
@@ -85,7 +88,7 @@ def run_program(program: str, limits: Limits = Limits()) -> Outcome:
 
 def run_programs(
     programs: Sequence[str],
-    limits: Limits = Limits(),
+    limits: Limits = _USUAL,
     *,
     parallel: int = 0,
     done: Callable[[], None] = lambda: None,

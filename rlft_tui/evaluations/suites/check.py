@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ from rlft_tui.evaluations.suites.prompts import (
 )
 from rlft_tui.evaluations.suites.score import blank, limits_of, score_accuracy, score_code
 from rlft_tui.evaluations.suites.tasks import AccuracyTask, AnswerTask, ChoiceTask, CodeTask, SafetyTask
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Record, frozen=True):
     """One task's references."""
 
     task: str

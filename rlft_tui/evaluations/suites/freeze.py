@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from rlft_tui.evaluations.suites.read_suite import find_suite, parse_suite, read
 from rlft_tui.evaluations.suites.tasks import HarnessTask, PerplexityTask, Suite, Task
 from rlft_tui.prompts.import_report import LineReport
 from rlft_tui.prompts.row_reader import read_rows
+from rlft_tui.record import Record
 
 SUITE = "suite"
 """The folder in a run's own."""
@@ -32,8 +32,7 @@ MOST_ITEMS = 200_000
 _MOST_FOLDER_MB = 64
 
 
-@dataclass(frozen=True, slots=True)
-class FrozenTask:
+class FrozenTask(Record, frozen=True):
     """One task of a run's own copy."""
 
     spec: Task

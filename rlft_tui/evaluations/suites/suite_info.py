@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from rlft_tui.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class SuiteInfo:
+class SuiteInfo(Record, frozen=True):
     """A suite as people are shown it."""
 
     name: str

@@ -12,8 +12,9 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
+
+import msgspec
 
 from rlft_tui.errors import ConflictError, RlftError, UnavailableError
 from rlft_tui.jobs.job import Job, run_job, say
@@ -136,7 +137,7 @@ def finish(spec: ExportSpec, draft: Path, export: Export) -> Export:
     done = replace(export, bytes=size, files=(*files, "README.md", PROOF))
     (draft / "README.md").write_text(model_card(spec, done), encoding="utf-8")
     (draft / PROOF).write_text(
-        json.dumps(asdict(done), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+        json.dumps(msgspec.to_builtins(done), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
     )
     return done
 

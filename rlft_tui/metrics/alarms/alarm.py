@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from rlft_tui.record import Record
 from rlft_tui.runs.specs.alarms import AlarmAction
 
 Severity = Literal["warning", "critical"]
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
+class Alarm(Record, frozen=True):
     """Something in the numbers of a run that deserves a look, and what may be done about it."""
 
     name: str

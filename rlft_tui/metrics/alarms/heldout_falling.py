@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from rlft_tui.metrics.alarms.alarm import Alarm, Recent
+from rlft_tui.record import Record
 from rlft_tui.runs.specs.alarms import AlarmAction
 
 TRAINED: tuple[tuple[str, int], ...] = (
@@ -27,8 +27,7 @@ HELD_OUT: tuple[tuple[str, int], ...] = (
 ROWS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Best:
+class _Best(Record, frozen=True):
     held_out: float
     trained: float
     """What the trained measure was then, its sign turned so that more is better."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
+
+from msgspec.structs import replace
 
 from rlft_tui.pairs.formats.values import verdict_word
 from rlft_tui.pairs.pair_row import Choice, Origin, PairRow, Quality, RowVerdict, answer_text, make_row
 from rlft_tui.prompts.messages import RowError, checked_text, parse_messages, split_prompt
 from rlft_tui.prompts.prompt import Message
+from rlft_tui.record import Record
 
 MOST_ANSWERS = 8
 _PROMPTS = ("prompt", "instruction", "question", "input", "query", "messages", "conversation")
@@ -21,8 +23,7 @@ _ANSWER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidates(Record, frozen=True):
     """One prompt and its answers by field name."""
 
     context: tuple[Message, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from rlft_tui.errors import NotFoundError
@@ -23,6 +22,7 @@ from rlft_tui.pairs.formats import (
 )
 from rlft_tui.pairs.pair_row import OperationRow, Origin, PairRow
 from rlft_tui.prompts.import_report import LineReport
+from rlft_tui.record import Record
 
 Parsed = PairRow | OperationRow | LineReport
 AUTO = "auto"
@@ -32,8 +32,7 @@ def _nothing_left(origin: Origin) -> Iterator[Parsed]:
     return iter(())
 
 
-@dataclass(frozen=True, slots=True)
-class PairFormat:
+class PairFormat(Record, frozen=True):
     """One way to write pairs down."""
 
     name: str

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import field
+
+from rlft_tui.record import Record
 from rlft_tui.runs.run_event import RunEvent, encode_event
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedRow:
+class LoggedRow(Record, frozen=True):
     """What was logged at one step."""
 
     step: int
@@ -19,8 +20,7 @@ class LoggedRow:
     values: dict[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignRun:
+class ForeignRun(Record, frozen=True):
     """One run of another program."""
 
     name: str

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from rlft_tui.errors import NotFoundError
+from rlft_tui.record import Record
 from rlft_tui.runs.run_spec import SPECS
 from rlft_tui.runs.spec_fields import get_value, laid_over, set_value, spec_fields
 
 PRESETS = ("quick", "production", "low-memory", "high-performance")
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
+class Preset(Record, frozen=True):
     """A named beginning for one method."""
 
     name: str

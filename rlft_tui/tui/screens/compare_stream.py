@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from rlft_tui.errors import RlftError
 from rlft_tui.prompts.prompt import Message, Prompt

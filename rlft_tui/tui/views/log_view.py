@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from rich.text import Text
@@ -13,6 +12,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from rlft_tui.errors import RlftError
+from rlft_tui.record import Record
 from rlft_tui.runs.log_search import LogLevel, LogLine, LogMatches
 from rlft_tui.runs.run_status import LogPage, RunSummary
 from rlft_tui.tui import run_text
@@ -31,8 +31,7 @@ MOST_LINES = 500
 FILTERS: tuple[LogLevel, ...] = ("", "warnings", "errors")
 
 
-@dataclass(frozen=True, slots=True)
-class _Jump:
+class _Jump(Record, frozen=True):
     """A search that has been asked for: from ``start``, onward or backwards."""
 
     text: str
@@ -43,8 +42,7 @@ class _Jump:
     """When there is nothing, look from the end of the output too."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Turn:
+class _Turn(Record, frozen=True):
     """Another page: the one from ``start``, or the one that ends there."""
 
     start: int

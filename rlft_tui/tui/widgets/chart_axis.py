@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from rlft_tui.record import Record
 
 LABEL = 8
 """Cells of a tick label: fixed, so that the canvas never shifts sideways."""
@@ -14,8 +15,7 @@ _SHRINK = 0.35
 """A range is kept until its values fill less than this share of it."""
 
 
-@dataclass(frozen=True)
-class Axis:
+class Axis(Record, frozen=True):
     """A range and its ticks."""
 
     low: float
@@ -41,8 +41,7 @@ class Axis:
         return high == low or (high / 2 - low / 2) >= _SHRINK * (self.high / 2 - self.low / 2)
 
 
-@dataclass(frozen=True)
-class LogAxis(Axis):
+class LogAxis(Axis, frozen=True):
     """A logarithmic range; both ends are above 0."""
 
     def share(self, value: float) -> float:

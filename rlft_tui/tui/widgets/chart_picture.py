@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+from msgspec import field
+
 from rlft_tui.errors import RlftError
+from rlft_tui.record import Record
 from rlft_tui.runs.run_status import Series
 from rlft_tui.tui.widgets.chart_axis import (
     Axis,
@@ -31,8 +33,7 @@ _FONT = "DejaVu Sans, Helvetica, Arial, sans-serif"
 _X_NAMES = {"step": "step", "time": "time of training", "tokens": "tokens"}
 
 
-@dataclass(frozen=True, slots=True)
-class ChartDrawing:
+class ChartDrawing(Record, frozen=True):
     """What a picture shows: one metric of one run or several."""
 
     title: str

@@ -11,12 +11,12 @@ import re
 import sys
 import threading
 from bisect import bisect_left
-from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
 from types import ModuleType
 from typing import Any
 
+from rlft_tui.record import Record
 from rlft_tui.tui.widgets.chart_axis import LABEL, Axis, LogAxis, step_label, tick_label
 from rlft_tui.tui.widgets.chart_points import Trace, column_of
 
@@ -37,8 +37,7 @@ _INSIDE = 0.0031747182
 ``0.5016585662 + s * (n - 1 - _INSIDE)``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Glyph:
+class Glyph(Record, frozen=True):
     """One character of a plot; ``line`` is the number of the trace it belongs to, or -1."""
 
     character: str

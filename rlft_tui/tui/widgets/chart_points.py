@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import compress, zip_longest
 from math import floor
 
+from rlft_tui.record import Record
 from rlft_tui.runs.run_status import Series
 from rlft_tui.tui.widgets.chart_axis import Axis
 from rlft_tui.tui.widgets.chart_scale import STEPS, ChartLook, Clock, smoothed
@@ -28,8 +29,7 @@ class Trace:
     """Points within the x axis that a logarithmic value axis cannot show."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Record, frozen=True):
     """What a series holds around one step."""
 
     step: int

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from rlft_tui.record import Record
 from rlft_tui.runs.run_status import Series
 
 XAxis = Literal["step", "time", "tokens"]
@@ -15,8 +15,7 @@ WEIGHTS = (0.0, 0.6, 0.9, 0.97)
 """Smoothing offered, from none to strong."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChartLook:
+class ChartLook(Record, frozen=True):
     """What a chart's lines are drawn against, and how."""
 
     x: XAxis = "step"

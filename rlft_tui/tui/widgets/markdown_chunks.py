@@ -7,8 +7,9 @@ too long; an overlong fence is then opened again in the next piece.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from rlft_tui.record import Record
 
 USUAL = 1_500
 """Characters after which the next good place ends a piece."""
@@ -23,8 +24,7 @@ _FENCE = re.compile(
 _ITEM = re.compile(r"[ ]{0,3}(?:[-*+]|(?P<number>\d{1,9})[.)])(?:[ ]|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Record, frozen=True):
     """One piece: ``text`` is what to parse, ``end`` where its source ends in the whole text."""
 
     text: str

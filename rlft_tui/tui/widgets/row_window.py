@@ -10,7 +10,6 @@ import asyncio
 import inspect
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, cast
 
 from rich.segment import Segment
@@ -22,6 +21,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from rlft_tui.record import Record
 from rlft_tui.tui.widgets.cells import cell_width, fit
 from rlft_tui.tui.widgets.harmless import harmless_line
 from rlft_tui.tui.widgets.palette import Palette
@@ -47,8 +47,7 @@ Fetch = Callable[[int, int], Page] | Callable[[int, int], Awaitable[Page]]
 """(offset, limit) → (rows, total). A plain function runs in a thread, so it may block."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Record, frozen=True):
     """A column's title and room."""
 
     title: str

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from rlft_tui.record import Record
 
 RUNS = (8, 4, 2, 1)
 """Words of an anchor, longest first."""
@@ -28,8 +29,7 @@ _WORK = 1_500
 _TOKEN = re.compile(r"\s+|[\w'’]+|[^\w\s]", re.UNICODE)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Record, frozen=True):
     """A stretch of one text: characters ``start`` to ``end``, found in the other text too or not."""
 
     start: int
@@ -176,8 +176,7 @@ def _spans(words: list[tuple[int, str]], shared: bytearray, length: int) -> Mark
     return tuple(spans)
 
 
-@dataclass(frozen=True, slots=True)
-class MarkedPiece:
+class MarkedPiece(Record, frozen=True):
     """A piece of what is shown: ``kind`` is same, changed or fold (words that are left out)."""
 
     text: str
