@@ -6,12 +6,10 @@ None (Textual crashes on that under NO_COLOR) and no cell lets another widget th
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import lru_cache
 
-from msgspec import field
 from rich.style import Style
-
-from rlft_tui.record import Record
 
 STRONG, EMPHASIS, STRIKE, CODE, LINK, FAINT, MATHS, UNDERLINE, REVERSE = 1, 2, 4, 8, 16, 32, 64, 128, 256
 """Inline marks; add them up."""
@@ -60,14 +58,15 @@ _ANSI = {
 }
 
 
-class Palette(Record, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Palette:
     """Named styles on one background."""
 
     foreground: str
     background: str
     dark: bool
     ansi: bool
-    _styles: dict[tuple[str, int], Style] = field(default_factory=dict)
+    _styles: dict[tuple[str, int], Style] = field(default_factory=dict, compare=False, repr=False)
 
     def style(self, name: str = "text", marks: int = 0) -> Style:
         """The style called ``name`` (text, heading1…6, code, keyword …) with inline marks."""
