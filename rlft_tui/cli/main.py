@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from rlft_tui.cli.command import WorkspaceOption
+from rlft_tui.cli.lean_typer import typer
 from rlft_tui.cli.session import BROKEN_PIPE, Session, mute_stdout
 from rlft_tui.errors import RlftError
 
