@@ -16,6 +16,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import set_seed
 
+from rlft_tui.jobs.grouped_attention import use_grouped_attention
 from rlft_tui.jobs.method import Rewarded
 from rlft_tui.jobs.ppo.answers import Answer
 from rlft_tui.jobs.ppo.building import build_policy
@@ -54,6 +55,7 @@ def main() -> None:
     tokenizer = load_tokenizer(task["model"])
     policy = build_policy(spec, task["pad_id"], dtype, "cpu", Path(task["output"]))
     reward = load_model(task["reward"], "score", dtype, "cpu", "none").eval()
+    use_grouped_attention(reward)
     reward.config.pad_token_id = task["pad_id"]
     rollout = Rollout(policy, tokenizer, max_new_tokens=task["tokens"], rows=task["answers"], seed=spec.seed)
     # Every answer is as long as the other side's.

@@ -8,10 +8,14 @@ are never copied for each of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -19,6 +23,8 @@ from transformers.masking_utils import sdpa_mask
 NAME = "rlft_grouped"
 LONGEST = 256
 """Tokens; above that the probabilities kept for the backward pass weigh more than they save."""
+
+_AFTER: ContextVar[tuple[int, int] | None] = ContextVar("rows_after", default=None)
 
 
 def use_grouped_attention(model: Any) -> None:
@@ -51,6 +57,41 @@ def grouped_attention(
     return (weights @ value).view(b, heads, q, -1)
 
 
+@contextmanager
+def rows_after(shared: int, rows: int) -> Iterator[None]:
+    """Inside, a pass is one row of tokens: ``shared`` ones, then so many rows of which each follows those."""
+    token = _AFTER.set((shared, rows))
+    try:
+        yield
+    finally:
+        _AFTER.reset(token)
+
+
+def branching_attention(
+    query: Tensor, key: Tensor, value: Tensor, scale: float, shared: int, rows: int
+) -> Tensor:
+    """Causal attention of (1, heads or groups, shared + rows L, d): a row sees the shared tokens and its own.
+
+    The outputs, (1, heads, shared + rows L, d), are those of rows each read behind a copy of what is shared.
+    """
+    first_q, first_k, first_v = (tensor[:, :, :shared] for tensor in (query, key, value))
+    q, k, v = (
+        tensor[0, :, shared:].unflatten(1, (rows, -1)).transpose(0, 1) for tensor in (query, key, value)
+    )
+    k = torch.cat([first_k.expand(rows, -1, -1, -1), k], 2)
+    v = torch.cat([first_v.expand(rows, -1, -1, -1), v], 2)
+    seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=query.device).tril(shared)
+    if k.shape[2] > LONGEST:
+        first = scaled_dot_product_attention(
+            first_q, first_k, first_v, is_causal=True, scale=scale, enable_gqa=True
+        )
+        then = scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=scale, enable_gqa=True)
+    else:
+        first = grouped_attention(first_q, first_k, first_v, None, scale, causal=True)
+        then = grouped_attention(q, k, v, seen[None, None], scale, causal=False)
+    return torch.cat([first, then.transpose(0, 1).flatten(1, 2)[None]], 2)
+
+
 def _attend(
     module: Any,
     query: Tensor,
@@ -63,10 +104,12 @@ def _attend(
 ) -> tuple[Tensor, None]:
     """Transformers' interface; what this is not made for goes to torch's kernel as before."""
     q, k = query.shape[2], key.shape[2]
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    if (after := _AFTER.get()) is not None:
+        return branching_attention(query, key, value, scale, *after).transpose(1, 2), None
     if dropout or more.get("is_causal") is False or (q > 1 and k > LONGEST):
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **more
         )
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     out = grouped_attention(query, key, value, attention_mask, scale, causal=q > 1)
     return out.transpose(1, 2), None

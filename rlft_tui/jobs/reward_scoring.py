@@ -11,8 +11,9 @@ from transformers.modeling_layers import GenericForSequenceClassification
 from rlft_tui.datasets.rows import Conversation
 from rlft_tui.errors import RlftError
 from rlft_tui.jobs.batch_decoding import takes_slots
+from rlft_tui.jobs.grouped_attention import use_grouped_attention
 from rlft_tui.jobs.model_loading import check_adapter_folder, first_line
-from rlft_tui.jobs.shared_prefix import after_shared, shared_length
+from rlft_tui.jobs.shared_prefix import last_states, shared_length
 from rlft_tui.jobs.tokenizer_loading import load_tokenizer
 from rlft_tui.jobs.trainable import load_model
 
@@ -35,6 +36,7 @@ class RewardModel:
             if adapter:
                 self.model = _with_adapter(self.model, folder)
         self.model.eval()
+        use_grouped_attention(self.model)
         set_scoring_padding(self.tokenizer)
         self.model.config.get_text_config().pad_token_id = self.tokenizer.pad_token_id
         self.longest: int = getattr(self.model.config.get_text_config(), "max_position_embeddings", 1 << 20)
@@ -84,14 +86,15 @@ def scores_of(model: Any, ids: list[list[int]], pad_id: int, batch_size: int) ->
         width = max(len(ids[index]) for index in batch)
         common = shared_length([ids[index] for index in batch]) if shares else 0
         padded = [ids[index][common:] + [pad_id] * (width - len(ids[index])) for index in batch]
-        mask = [[1] * len(ids[index]) + [0] * (width - len(ids[index])) for index in batch]
-        beginning = torch.tensor([ids[batch[0]][:common]], dtype=torch.int64, device=model.device)
-        logits = model(
-            input_ids=torch.tensor(padded, device=model.device),
-            attention_mask=torch.tensor(mask, device=model.device),
-            past_key_values=after_shared(model, beginning, len(batch)) if common else None,
-            use_cache=bool(common),
-        ).logits
+        tokens = torch.tensor(padded, device=model.device)
+        if common:
+            beginning = torch.tensor([ids[batch[0]][:common]], dtype=torch.int64, device=model.device)
+            states = last_states(base.base_model, beginning, tokens)
+            ends = torch.tensor([len(ids[index]) - common - 1 for index in batch], device=model.device)
+            logits = base.score(states[torch.arange(len(batch), device=model.device), ends])
+        else:
+            mask = [[1] * len(ids[index]) + [0] * (width - len(ids[index])) for index in batch]
+            logits = model(input_ids=tokens, attention_mask=torch.tensor(mask, device=model.device)).logits
         for index, value in zip(batch, logits[:, 0].float().tolist(), strict=True):
             scores[index] = value
     return scores

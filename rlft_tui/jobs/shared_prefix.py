@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import DynamicCache
+
+from rlft_tui.jobs.grouped_attention import NAME as GROUPED
+from rlft_tui.jobs.grouped_attention import rows_after
 
 SHARED_AT_LEAST = 8
 """Tokens that are worth a pass of their own through every layer."""
@@ -40,3 +44,31 @@ def after_shared(model: Any, ids: Tensor, rows: int) -> DynamicCache:
         layer.keys = layer.keys.expand(rows, -1, -1, -1)
         layer.values = layer.values.expand(rows, -1, -1, -1)
     return cache
+
+
+def last_states(trunk: Any, shared: Tensor, ids: Tensor) -> Tensor:
+    """Last hidden states (b, L, hidden) of token ids (b, L) that follow the shared ones (1, P); P may be 0.
+
+    What the rows share is read once, and each attends to its keys and values; its gradient is the sum
+    of theirs. With our attention all tokens are one row of one pass: laying out weights for a product
+    of 29 tokens takes as long as for one of 500.
+    """
+    rows, length = ids.shape
+    common = shared.numel()
+    if not common:
+        plain: Tensor = trunk(input_ids=ids, use_cache=False).last_hidden_state
+        return plain
+    if trunk.config.get_text_config()._attn_implementation != GROUPED:
+        cache = after_shared(trunk, shared, rows)
+        behind: Tensor = trunk(input_ids=ids, past_key_values=cache, use_cache=True).last_hidden_state
+        return behind
+    places = torch.arange(common + length, device=ids.device)
+    with rows_after(common, rows):
+        states: Tensor = trunk(
+            input_ids=torch.cat([shared, ids.reshape(1, -1)], 1),
+            position_ids=torch.cat([places[:common], places[common:].repeat(rows)])[None],
+            # Of four dimensions, so that no mask is made: the attention knows what each token sees.
+            attention_mask=ids.new_ones(1, 1, 1, 1, dtype=torch.bool),
+            use_cache=False,
+        ).last_hidden_state
+    return states[0, common:].view(rows, length, -1)

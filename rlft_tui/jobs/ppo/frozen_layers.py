@@ -142,10 +142,11 @@ def _is_rms_norm(module: Any) -> bool:
 
 @torch.no_grad()
 def _same(module: Any) -> bool:
-    """Whether it computes what ``_RmsNorm`` does: some add one to their weights."""
+    """Whether it computes what ``_RmsNorm`` does, but for rounding: some add one to their weights."""
     x = torch.linspace(-3, 2, 4 * len(module.weight), device=module.weight.device).view(4, -1)
     x = x.to(module.weight.dtype)
-    return torch.equal(module(x), _rms_norm(module, x))
+    rounding = 2 * torch.finfo(x.dtype).eps
+    return torch.allclose(module(x), _rms_norm(module, x), rtol=rounding, atol=rounding)
 
 
 def _rms_norm(module: Any, x: Tensor) -> Tensor:
@@ -158,7 +159,9 @@ def _rms_norm(module: Any, x: Tensor) -> Tensor:
 def _normed(x: Tensor, weight: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
     """The normalised x, and what each token was scaled by."""
     wide = x.float()
-    scale = torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + epsilon)
+    # One pass without a copy; a mean of squares takes twice as long.
+    length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
+    scale = length.square_().div_(x.shape[-1]).add_(epsilon).rsqrt_()
     return weight * (wide.mul_(scale).to(x.dtype) if wide is not x else wide * scale), scale
 
 
@@ -176,6 +179,6 @@ class _RmsNorm(torch.autograd.Function):
         x, weight, scale = ctx.saved_tensors
         normed = x.float() * scale
         d_normed = (grads[0] * weight).float()
-        along = torch.linalg.vecdot(d_normed, normed).unsqueeze(-1) / x.shape[-1]
-        d_x = d_normed.sub_(normed.mul_(along)).mul_(scale)
+        along = (d_normed * normed) @ normed.new_full((x.shape[-1], 1), 1 / x.shape[-1])
+        d_x = d_normed.addcmul_(normed, along, value=-1).mul_(scale)
         return d_x.to(x.dtype), None, None

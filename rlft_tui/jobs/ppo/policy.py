@@ -20,9 +20,10 @@ from rlft_tui.errors import RlftError
 from rlft_tui.jobs.batch_decoding import takes_slots
 from rlft_tui.jobs.ppo.adapters import REFERENCE, VALUE, Adapters
 from rlft_tui.jobs.ppo.answers import Answer, Layout, lay_out
+from rlft_tui.jobs.ppo.gradient_checkpointing import checkpointed, training
 from rlft_tui.jobs.ppo.logprobs import OutputLayer, token_logprobs
-from rlft_tui.jobs.ppo.trunk import checkpointed, last_states, training
 from rlft_tui.jobs.ppo.value_head import ValueHead
+from rlft_tui.jobs.shared_prefix import last_states
 
 
 @dataclass(frozen=True, slots=True)

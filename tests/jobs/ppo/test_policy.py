@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rlft_tui.errors import RlftError
+from rlft_tui.jobs import grouped_attention
 from rlft_tui.jobs.ppo.answers import Answer, lay_out
 from rlft_tui.jobs.ppo.logprobs import OutputLayer
 from rlft_tui.jobs.ppo.policy import _check_output_layer
@@ -187,8 +188,15 @@ def test_what_prompts_begin_with_stands_in_a_pass_once() -> None:
         assert lay_out(alone, pad_id=0, share=True).shared.numel() == 0
 
 
-def test_a_shared_beginning_changes_neither_scores_nor_gradients(tiny_model: Path) -> None:
+@pytest.mark.parametrize("attention", ["in one pass", "in one pass, long", "torch's"])
+def test_a_shared_beginning_changes_neither_scores_nor_gradients(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, attention: str
+) -> None:
+    if attention == "in one pass, long":
+        monkeypatch.setattr(grouped_attention, "LONGEST", 20)
     policy, _ = policy_of(spec_of(tiny_model))
+    if attention == "torch's":
+        policy.model.set_attn_implementation("sdpa")
     make_far(policy)
     found = []
     for shares in (False, True):

@@ -106,7 +106,7 @@ def test_what_a_batch_begins_with_changes_no_score(tiny_model: Path) -> None:
     model.config.pad_token_id = 0
     beginning = list(range(1, 21))
     ids = [[*beginning, 30, 31], beginning, [*beginning, 0, 9, 40]]
-    with patch.object(reward_scoring, "after_shared", wraps=reward_scoring.after_shared) as read:
+    with patch.object(reward_scoring, "last_states", wraps=reward_scoring.last_states) as read:
         together = scores_of(model, ids, 0, 3)
     assert read.call_args.args[1].tolist() == [beginning[:-1]]
     assert together == pytest.approx([scores_of(model, [one], 0, 1)[0] for one in ids], abs=1e-5)

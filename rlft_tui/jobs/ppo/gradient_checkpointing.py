@@ -1,4 +1,4 @@
-"""One pass through a model's layers, up to the states that output layer and value head read."""
+"""Layers that compute again for the backward pass what they did not keep."""
 
 from __future__ import annotations
 
@@ -7,23 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
 from transformers.modeling_layers import GradientCheckpointingLayer
-
-from rlft_tui.jobs.shared_prefix import after_shared
-
-
-def last_states(trunk: Any, shared: Tensor, ids: Tensor) -> Tensor:
-    """Last hidden states (b, L, hidden) of token ids (b, L) that follow the shared ones (1, P); P may be 0.
-
-    What the rows share is read once, and each attends to its keys and values; its gradient is the sum
-    of theirs.
-    """
-    cache = after_shared(trunk, shared, len(ids)) if shared.numel() else None
-    hidden: Tensor = trunk(
-        input_ids=ids, past_key_values=cache, use_cache=cache is not None
-    ).last_hidden_state
-    return hidden
 
 
 def checkpointed(trunk: Any) -> list[Any]:
