@@ -6,10 +6,10 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from rlft_tui.errors import NotFoundError, RlftError
-from rlft_tui.record import Record
 
 PACKAGE = Path(__file__).parent
 """Where the program itself lies."""
@@ -19,7 +19,8 @@ MODELS_VARIABLE = "MODELS_DIR"
 """Where versions of policies go instead of a workspace's own folder."""
 
 
-class Workspace(Record, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Workspace:
     """The folder of one project; every path in it is derived from its root."""
 
     root: Path

@@ -118,7 +118,6 @@ def export(
     """Write the standing scores to a file, which appears whole or not at all."""
     import csv
     import io
-    from dataclasses import fields
 
     import msgspec
 
@@ -133,7 +132,7 @@ def export(
     if form is ExportFormat.JSONL:
         content = b"".join(msgspec.json.encode(one) + b"\n" for one in found)
     else:
-        names = [field.name for field in fields(Feedback)]
+        names = Feedback.__struct_fields__
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(names)

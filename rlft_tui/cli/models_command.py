@@ -49,7 +49,7 @@ def pull(
     ] = "",
 ) -> None:
     """Fetch a base model into this user's cache and register it in the workspace, if there is one."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from rlft_tui.models.pull import pull_model
 

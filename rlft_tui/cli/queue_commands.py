@@ -104,7 +104,7 @@ def queue(
     labeler: Labeler = None,
 ) -> None:
     """Show which pairs would come next on the Label screen, and why each was chosen."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     view = queue_view(session, order, category, model, source, search, overlap)
     with session.connect() as client:

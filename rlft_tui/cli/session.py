@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ import typer
 
 from rlft_tui.errors import RlftError, UnavailableError
 from rlft_tui.paths import Workspace, find_workspace
-from rlft_tui.record import Record
 
 if TYPE_CHECKING:
     from rlft_tui.client.remote_place import RemotePlace
@@ -26,7 +26,8 @@ BROKEN_PIPE = 141
 """Exit code when the reader of stdout has gone: 128 + SIGPIPE, as the shell counts it."""
 
 
-class Session(Record, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Session:
     """One command's surroundings. Results go to stdout, talk to stderr."""
 
     folder: Path | None = None

@@ -25,7 +25,7 @@ class FullStatistics(Record, frozen=True):
 
     def added_to(self, counted: LabelStats) -> dict[str, Any]:
         """The counts as they are without ``--full``, and a key for each section."""
-        from dataclasses import asdict
+        from msgspec.structs import asdict
 
         sections = ("pace", "bias", "agreement", "separations")
         return {**asdict(counted), **{name: getattr(self, name) for name in sections}}

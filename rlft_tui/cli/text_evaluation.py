@@ -102,7 +102,7 @@ def _number(value: Any) -> float | None:
 
 def _rewarded(session: Session, one: TextSet, reward: str, threshold: float | None) -> TextSet:
     """The set with each text's reward, and the constraints that the reward is made of."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from rlft_tui.rewards.built_in import build
     from rlft_tui.rewards.occupational import OccupationalReward
@@ -150,7 +150,7 @@ def _conversation(prompt: str, text: str) -> list[dict[str, str]]:
 
 def _weighed(client: WorkspaceClient, one: TextSet, model: str) -> TextSet:
     """The set with -log p and tokens of each text under the model."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     asked = [([{"role": "user", "content": row.prompt}], row.text) for row in one.rows]
     weighed = client.answer_nats(model, asked)

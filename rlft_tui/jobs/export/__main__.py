@@ -127,7 +127,7 @@ def clear_drafts(target: Path, own: Path) -> None:
 
 def finish(spec: ExportSpec, draft: Path, export: Export) -> Export:
     """Script, card and proof beside the weights; the size is that of all of them but the proof itself."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from rlft_tui.jobs.export.card import model_card
 
