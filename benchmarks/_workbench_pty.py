@@ -82,6 +82,26 @@ class Workbench(PtyProcess):
         self._interpret()
         return last
 
+    def settled(self, *texts: str, silence: float = 0.4) -> float:
+        """When the last byte came of a screen with these texts, after which nothing came for ``silence``.
+
+        Bytes are taken as fast as they come, as a terminal takes them: interpreting them in between,
+        which pyte needs longer for than the workbench for all its work, would hold the workbench up.
+        """
+        wanted = [text.encode() for text in texts]
+        seen, last = b"", self.started
+        deadline = time.monotonic() + DEADLINE
+        while not all(text in seen for text in wanted):
+            at = self.take(1.0)
+            if at is not None:
+                last, seen = at, b"".join(self._raw)
+            elif time.monotonic() > deadline:
+                raise TimeoutError(f"{texts} never came")
+        while (at := self.take(silence)) is not None:
+            last = at
+        self._interpret()
+        return last
+
     def _interpret(self) -> None:
         self._stream.feed(b"".join(self._raw))
         self._raw.clear()

@@ -88,8 +88,7 @@ def first_plot(name: str, log: Path, count: int, *, columns: int, rows: int) -> 
         times = []
         for again in range(1 + AGAIN):
             with Workbench(workspace, command=("runs", "watch"), columns=columns, rows=rows) as bench:
-                bench.wait_for("● ")
-                times.append(bench.frame(0.4) - bench.started)
+                times.append(bench.settled("● ") - bench.started)
                 if not again:
                     print(f"| {name}: first settled plot, nothing read yet | {times[0]:.2f} s |")
                     memory(bench, client)
@@ -108,9 +107,7 @@ def overlaid(
             bench.press(" ")
             bench.quiet(0.05)
         began = bench.press("\r")
-        bench.read(5.0)
-        bench.wait_for("● ", "▲ ")
-        print(f"| {name}: Enter to the last byte | {bench.frame(0.5) - began:.2f} s |")
+        print(f"| {name}: Enter to the last byte | {bench.settled('● ', '▲ ', silence=0.5) - began:.2f} s |")
         memory(bench, client)
 
 
