@@ -5,7 +5,9 @@ Whether a package works is only known by using it; what is not there is known at
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from shutil import which
 from typing import Any
 
 from rlft_tui.record import Record
@@ -62,6 +64,13 @@ def _vllm(value: Any, machine: Machine) -> str:
     return "" if machine.has("vllm") else "not installed: pip install 'trl[vllm]', or take false"
 
 
+def _rollouts(value: Any, machine: Machine) -> str:
+    program = os.environ.get("RLFT_VLLM", "vllm")
+    if value != "vllm" or which(program):
+        return ""
+    return f"no program {program}: install vLLM in an environment apart, name it in RLFT_VLLM, or take own"
+
+
 def _quantization(value: Any, machine: Machine) -> str:
     missing = value != "none" and not machine.has("bitsandbytes")
     return "bitsandbytes is not installed: pip install 'rlft_tui[train]', or take none" if missing else ""
@@ -91,6 +100,7 @@ def _trackers(value: Any, machine: Machine) -> str:
 _RULES: dict[str, Callable[[Any, Machine], str]] = {
     "backend": _backend,
     "vllm": _vllm,
+    "rollouts": _rollouts,
     "quantization": _quantization,
     "optimizer": _optimizer,
     "precision": _precision,

@@ -48,7 +48,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     ),
     "Weights and memory": (
         "adaptation", "lora", "quantization", "gradient_checkpointing", "backend", "precision",
-        "share_reward_base", "vllm", "vllm_memory",
+        "share_reward_base", "rollouts", "vllm", "vllm_memory", "importance_cap",
     ),
     "Measures and samples": (
         "evaluate", "evaluate_every", "evaluate_suite", "evaluate_items", "evaluate_prompts",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rlft_tui.jobs.pull import main
 from rlft_tui.runs.run_event import RunEvent
 from rlft_tui.runs.run_folder import RunFolder
 from tests.conftest import wait_for
@@ -31,6 +34,17 @@ class Ended:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pulled now, unless a cache is named that has it."""
+    if shutil.disk_usage("/tmp").free < 2 << 30:
+        pytest.skip("needs 2 GB of disk")
+    cache = os.environ.get("RLFT_TEST_CACHE")
+    folder = Path(cache) / "rlft" if cache else tmp_path_factory.mktemp("pulled")
+    assert main(["smollm2-135m", str(folder / "smollm2-135m")]) == 0
+    return folder / "smollm2-135m"
 
 
 @pytest.fixture(scope="session")

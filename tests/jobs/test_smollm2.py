@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-from rlft_tui.jobs.pull import main
 from rlft_tui.runs.run_spec import Sampling
 from tests.jobs.job_process import dpo_folder, events, finish, generate_folder, of_kind, start, values
-
-
-@pytest.fixture(scope="module")
-def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pulled now, unless a cache is named that has it."""
-    if shutil.disk_usage("/tmp").free < 2 << 30:
-        pytest.skip("needs 2 GB of disk")
-    cache = os.environ.get("RLFT_TEST_CACHE")
-    folder = Path(cache) / "rlft" if cache else tmp_path_factory.mktemp("pulled")
-    assert main(["smollm2-135m", str(folder / "smollm2-135m")]) == 0
-    return folder / "smollm2-135m"
 
 
 @pytest.mark.slow

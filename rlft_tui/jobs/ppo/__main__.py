@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 from rlft_tui.errors import RlftError
@@ -22,17 +23,20 @@ from rlft_tui.jobs.ppo.processes import joined
 from rlft_tui.jobs.ppo.ranks import Ranks
 from rlft_tui.jobs.reward_functions import try_rewards
 from rlft_tui.jobs.training import MERGED, quiet_libraries, save_result
+from rlft_tui.jobs.vllm_server import vllm_program
 from rlft_tui.runs.specs.ppo import PpoSpec
 
 
 def train(job: Job, spec: PpoSpec) -> int:
-    with joined(spec.processes, job.folder.root) as ranks:
-        return _train(job, spec, ranks)
+    with joined(spec.processes, job.folder.root) as ranks, ExitStack() as held:
+        return _train(job, spec, ranks, held)
 
 
-def _train(job: Job, spec: PpoSpec, ranks: Ranks) -> int:
+def _train(job: Job, spec: PpoSpec, ranks: Ranks, held: ExitStack) -> int:
     # -- data: read and checked before anything slow is imported
     rows, heldout_rows = method_rows(job.folder.dataset, spec.method)
+    if spec.rollouts == "vllm":
+        vllm_program()
     if ranks.first:
         try_rewards(spec.rewards, job.folder.rewards, rows, spec.reward_seconds)
 
@@ -48,9 +52,9 @@ def _train(job: Job, spec: PpoSpec, ranks: Ranks) -> int:
     from rlft_tui.jobs.ppo.building import build_policy
     from rlft_tui.jobs.ppo.checkpoint import load_checkpoint
     from rlft_tui.jobs.ppo.judging import RewardJudge
-    from rlft_tui.jobs.ppo.rollout import Rollout
     from rlft_tui.jobs.ppo.shared_reward import reward_loader
     from rlft_tui.jobs.ppo.trainer import Trainer
+    from rlft_tui.jobs.ppo.vllm_rollout import rollouts
     from rlft_tui.jobs.ppo.watching import Watch, where_to_go_on
     from rlft_tui.jobs.tokenizer_loading import load_tokenizer
 
@@ -71,16 +75,9 @@ def _train(job: Job, spec: PpoSpec, ranks: Ranks) -> int:
     job.stage("tokenising", detail=f"{len(rows)} prompts")
     rows = fitting(setup)
     judge = RewardJudge(setup, rows, reward_loader(setup, policy)) if ranks.first else None
-    rollout = Rollout(
-        policy,
-        tokenizer,
-        max_new_tokens=spec.max_new_tokens,
-        rows=spec.generation_batch_size,
-        seed=spec.seed,
-    )
-    trainer = Trainer(
-        policy, rollout, judge, [prompt_ids(tokenizer, row.prompt) for row in rows], spec, updates, ranks
-    )
+    prompts = [prompt_ids(tokenizer, row.prompt) for row in rows]
+    rollout = held.enter_context(rollouts(setup, policy, longest=max(map(len, prompts))))
+    trainer = Trainer(policy, rollout, judge, prompts, spec, updates, ranks)
     if checkpoint:
         load_checkpoint(trainer, checkpoint)
     if judge is None:

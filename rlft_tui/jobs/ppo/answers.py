@@ -33,6 +33,8 @@ class Answer:
     """The response as text, special tokens left out."""
     place: int = 0
     """Place of the prompt in the list of prompts."""
+    drawn: tuple[float, ...] = ()
+    """Log-probability of each token of the response, nats, where another program than the policy drew it."""
 
     @property
     def length(self) -> int:

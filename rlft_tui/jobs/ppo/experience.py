@@ -7,6 +7,7 @@ scores the advantages.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from rlft_tui.jobs.ppo.advantages import gae, masked_mean, per_token_rewards, whiten
 from rlft_tui.jobs.ppo.answers import Answer
 from rlft_tui.jobs.ppo.kl import Estimator, kl_per_token
+from rlft_tui.jobs.ppo.losses import importance_weights
 from rlft_tui.jobs.ppo.policy import Policy, Reading
 from rlft_tui.jobs.ppo.ranks import ALONE, Ranks
 
@@ -33,6 +35,8 @@ class Readings:
     after: Tensor
     """(B,) value of the state after the last token."""
     entropy: Tensor
+    drawn: Tensor | None = None
+    """Log-probabilities under what drew the answers, where that was another program."""
     ahead: dict[tuple[int, ...], Reading] = field(default_factory=dict)
     """Passes read with their graph, by places; each is taken out when it is learned from."""
 
@@ -54,6 +58,8 @@ class Experience:
     """(B, T), whitened if asked for."""
     returns: Tensor
     """(B, T), advantages before whitening plus values."""
+    importance: Tensor | None = None
+    """(B, T) weight of each token in the policy's loss, where another program drew it."""
 
     @property
     def kl_per_sequence(self) -> float:
@@ -104,7 +110,14 @@ def read_all(
         entropy[here] = layout.rows(reading.entropy)
         after[here[0][:, 0]] = reading.after.detach()
     ranks.add((mask, logprobs, reference, values, after, entropy))
-    return Readings(answers, mask, logprobs, reference, values, after, entropy, kept)
+    return Readings(answers, mask, logprobs, reference, values, after, entropy, _drawn(answers, mask), kept)
+
+
+def _drawn(answers: Sequence[Answer], mask: Tensor) -> Tensor | None:
+    if not all(answer.drawn for answer in answers):
+        return None
+    said = [logprob for answer in answers for logprob in answer.drawn]
+    return torch.zeros_like(mask).masked_scatter(mask.bool(), torch.tensor(said, device=mask.device))
 
 
 def make_experience(
@@ -118,6 +131,7 @@ def make_experience(
     whiten_rewards: bool = False,
     whiten_advantages: bool = True,
     bootstrap_truncated: bool = False,
+    importance_cap: float = math.inf,
 ) -> Experience:
     """Rewards, advantages and returns of one update; ``scores`` (B,) as the optimiser is to see them.
 
@@ -141,4 +155,7 @@ def make_experience(
     returns = advantages + readings.values
     if whiten_advantages:
         advantages = whiten(advantages, mask)
-    return Experience(readings, kl, rewards, advantages, returns)
+    importance = None
+    if readings.drawn is not None:
+        importance = importance_weights(readings.logprobs, readings.drawn, cap=importance_cap) * mask
+    return Experience(readings, kl, rewards, advantages, returns, importance)

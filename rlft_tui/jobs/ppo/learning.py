@@ -185,8 +185,11 @@ def _backward(
         for of_all in (readings.logprobs, readings.values, experience.advantages, experience.returns)
     )
     actor = policy_loss(reading.logprobs, old, advantages, clip=settings.clip, dual_clip=settings.dual_clip)
+    of_policy = actor.loss
+    if experience.importance is not None:
+        of_policy = of_policy * experience.importance[rows, : layout.mask.shape[1]][layout.mask]
     critic = value_loss(reading.values, old_values, returns, clip=settings.clip_value)
-    loss = actor.loss.sum() + settings.value_coefficient * critic.loss.sum()
+    loss = of_policy.sum() + settings.value_coefficient * critic.loss.sum()
     if reading.entropy is not None and wants_entropy:
         loss = loss - settings.entropy_coefficient * reading.entropy.sum()
     (loss / tokens).backward()
@@ -198,7 +201,7 @@ def _backward(
     passed.ratio_error = max(float((actor.ratio - 1).abs().max()), passed.ratio_error)
     passed.finite &= bool(loss.isfinite())
     for name, of_tokens in (
-        ("policy", actor.loss),
+        ("policy", of_policy),
         ("value", critic.loss),
         ("clipped", actor.clipped),
         ("value_clipped", critic.clipped),

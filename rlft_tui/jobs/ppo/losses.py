@@ -51,6 +51,15 @@ def policy_loss(
         return PolicyLoss(loss, ratio.detach(), clipped, (torch.expm1(log_ratio) - log_ratio).detach())
 
 
+def importance_weights(old: Tensor, drawn: Tensor, *, cap: float) -> Tensor:
+    """min(old/drawn probability, cap), for tokens that another program drew (Espeholt et al. 2018, 4.1).
+
+    It rounds otherwise than the policy, so its tokens come from another distribution; ``policy_loss`` times
+    these is that of tokens of the policy's own, but for the cap that keeps a rare token from ruling.
+    """
+    return (old - drawn).clamp(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT).exp().clamp(max=cap)
+
+
 @dataclass(frozen=True, slots=True)
 class ValueLoss:
     """Both (tokens,)."""

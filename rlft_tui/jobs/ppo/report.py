@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rlft_tui.jobs.method import Rewarded
 from rlft_tui.jobs.ppo.advantages import explained_variance, masked_mean
+from rlft_tui.jobs.ppo.experience import Experience
 from rlft_tui.jobs.ppo.trainer import Update
 from rlft_tui.runs.specs.ppo import PpoSpec
 from rlft_tui.samples.repetition import distinct_n, twin_share
@@ -29,6 +30,7 @@ def metrics(update: Update) -> dict[str, float]:
         "reward_min": min(raw),
         "reward_max": max(raw),
         **part_means(update.judgements),
+        **_importance(experience),
         "score": float(update.scores.mean()),
         "score_with_kl": float(update.scores.mean()) - penalty,
         "missing_rewards": float(update.missing),
@@ -70,6 +72,19 @@ def metrics(update: Update) -> dict[str, float]:
     }
 
 
+def _importance(experience: Experience) -> dict[str, float]:
+    """How far what drew the answers is from the policy; nothing where that is the policy itself."""
+    readings, weights = experience.readings, experience.importance
+    if weights is None or readings.drawn is None:
+        return {}
+    return {
+        "rollouts/kl": float(masked_mean(readings.drawn - readings.logprobs, readings.mask)),
+        "rollouts/weight": float(masked_mean(weights, readings.mask)),
+        "rollouts/weight_min": float(weights[readings.mask.bool()].min()),
+        "rollouts/weight_max": float(weights.max()),
+    }
+
+
 def units(spec: PpoSpec, values: dict[str, float]) -> dict[str, str]:
     """The unit of every value that is not a reward's own."""
     estimator = spec.kl_estimator
@@ -94,6 +109,10 @@ def units(spec: PpoSpec, values: dict[str, float]) -> dict[str, str]:
         "completions/clipped_ratio": "share of answers",
         "completions/distinct_2": "share of bigrams",
         "completions/twins": "share of answers",
+        "rollouts/kl": "nats/token (k1, drawn to policy)",
+        "rollouts/weight": "policy/drawn probability",
+        "rollouts/weight_min": "policy/drawn probability",
+        "rollouts/weight_max": "policy/drawn probability",
         "missing_rewards": "answers",
         "step_time": "s",
     }

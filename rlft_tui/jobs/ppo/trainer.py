@@ -28,6 +28,7 @@ from rlft_tui.jobs.ppo.policy import Policy
 from rlft_tui.jobs.ppo.ranks import ALONE, Ranks
 from rlft_tui.jobs.ppo.rollout import Never, Rollout
 from rlft_tui.jobs.ppo.scores import ScoreShaping, is_score
+from rlft_tui.jobs.ppo.vllm_rollout import VllmRollout
 from rlft_tui.runs.specs.ppo import PpoSpec
 
 Judge = Callable[[Sequence[Answer]], Sequence[Rewarded]]
@@ -61,7 +62,7 @@ class Trainer:
     def __init__(
         self,
         policy: Policy,
-        rollout: Rollout,
+        rollout: Rollout | VllmRollout,
         judge: Judge | None,
         prompts: Sequence[list[int]],
         spec: PpoSpec,
@@ -141,6 +142,7 @@ class Trainer:
             whiten_rewards=spec.whiten_rewards,
             whiten_advantages=spec.whiten_advantages,
             bootstrap_truncated=spec.bootstrap_truncated,
+            importance_cap=spec.importance_cap,
         )
         rate = set_learning_rates(self.optimizer, spec, number, self.updates)
         with timed(seconds, "learn"):

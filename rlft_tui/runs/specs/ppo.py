@@ -39,6 +39,13 @@ class PpoSpec(PolicySpec):
     0 is 1024 on a CPU and 8192 on a GPU."""
     generation_batch_size: int = Field(default=64, ge=1, le=MOST_ROWS)
     """Answers written together."""
+    rollouts: Literal["own", "vllm"] = "own"
+    """Who draws the answers that are learned from: own is the training process; vllm a vLLM server that the
+    run starts, which holds the base once more. Its program is $RLFT_VLLM, or vllm on the PATH."""
+    vllm_memory: float = Field(default=0.3, gt=0.0, lt=1.0)
+    """Share of the GPU's memory that vLLM takes."""
+    importance_cap: float = Field(default=2.0, ge=1.0)
+    """vLLM rounds in its own way: a token counts by its policy/vLLM probability, at most by this."""
     processes: int = Field(default=1, ge=1, le=64)
     """Processes that share each update's answers: one a GPU, or some cores each. Batch sizes stay those of
     all together, and so does the result but for rounding. Each holds the model; the memory shown is that of
@@ -127,6 +134,11 @@ class PpoSpec(PolicySpec):
             raise ValueError("dual_clip: set it above 1, such as 3, or to 0 for none")
         if self.value_trunk == "adapter" and self.adaptation == "full":
             raise ValueError("value_trunk: adapter needs adaptation lora")
+        if self.rollouts == "vllm":
+            if self.adaptation != "lora" or self.quantization != "none" or self.lora.kind == "dora":
+                raise ValueError("rollouts: vllm wants adaptation lora, quantization none and no dora")
+            if self.processes > 1:
+                raise ValueError("rollouts: vllm draws for one process; set processes to 1")
         if self.precision == "fp16":
             raise ValueError("precision: PPO computes in bf16 or fp32")
         if self.backend != "plain":
