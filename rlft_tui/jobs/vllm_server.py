@@ -14,6 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -68,10 +69,21 @@ class VllmServer:
     """Started on entering, ended on leaving."""
 
     def __init__(
-        self, model: str, *, rank: int, longest: int, dtype: str, device: str, memory: float, log: Path
+        self,
+        model: str,
+        *,
+        rank: int,
+        longest: int,
+        dtype: str,
+        device: str,
+        memory: float,
+        log: Path,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``longest``: tokens of prompt and answer together; ``memory``: its share of a GPU's."""
+        """``longest``: tokens of prompt and answer together; ``memory``: its share of a GPU's. Once
+        ``stopped``, a server that is still loading is waited for no longer."""
         self.log = log
+        self.stopped = stopped
         self._folder = tempfile.TemporaryDirectory(prefix="rlft-vllm-")  # for this user alone
         socket = str(Path(self._folder.name, "socket"))
         self._command = [
@@ -103,7 +115,7 @@ class VllmServer:
             )
         deadline = time.monotonic() + START_SECONDS
         try:
-            while not self._is_ready():
+            while not self._is_ready() and not self.stopped():
                 self.require_alive()
                 if time.monotonic() > deadline:
                     raise UnavailableError("vLLM was not ready in time", where=str(self.log))

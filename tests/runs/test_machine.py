@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from rlft_tui.runs.machine import Machine, cannot_run
@@ -29,6 +31,15 @@ def test_what_cannot_run_is_told(name: str, value: object, said: tuple[str, str]
         assert wanted in line
         assert bool(line) == bool(wanted)
     assert cannot_run({name: value}, WHOLE) == {}
+
+
+def test_vllm_may_be_a_program_of_an_environment_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RLFT_VLLM", str(tmp_path / "vllm"))
+    assert "no program" in cannot_run({"rollouts": "vllm"}, BARE)["rollouts"]
+    (tmp_path / "vllm").touch(mode=0o755)
+    assert cannot_run({"rollouts": "vllm"}, BARE) == cannot_run({"rollouts": "own"}, BARE) == {}
 
 
 def test_what_is_not_asked_for_needs_nothing() -> None:

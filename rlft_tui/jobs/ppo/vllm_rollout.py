@@ -51,6 +51,7 @@ def rollouts(setup: Setup[Any], policy: Policy, *, longest: int) -> Iterator[Rol
         device=setup.device,
         memory=spec.vllm_memory,
         log=setup.job.folder.root / LOG,
+        stopped=lambda: bool(setup.job.stop.asked),
     ) as server:
         yield VllmRollout(policy, setup.tokenizer, server, **settings)
 

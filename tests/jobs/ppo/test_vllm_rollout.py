@@ -130,6 +130,21 @@ def test_a_server_that_ends_at_its_start_is_told_with_its_last_line(
         pass
 
 
+def test_a_server_that_is_never_ready_is_left_once_the_run_is_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "vllm"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    starting = server(program, tmp_path / "log", monkeypatch)
+    looks = iter([False, True])
+    starting.stopped = lambda: next(looks)
+    with starting:
+        process = starting._process
+    assert process is not None
+    assert process.returncode == -15
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not os.environ.get(VARIABLE), reason=f"no vLLM: {VARIABLE} names its program")
