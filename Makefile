@@ -23,7 +23,9 @@ check: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# Compiled once: where Python may not write bytecode, each of the tests' processes would compile it all.
 pytest: $(VENV)/.ready
+	$(BIN)/python -m compileall -q rlft_tui tests
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # The training tests with the versions that Unsloth allows: it caps TRL, transformers and datasets.
