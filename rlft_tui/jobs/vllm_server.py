@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -112,6 +113,7 @@ class VllmServer:
                 stderr=output,
                 env=self._environment,
                 preexec_fn=_end_with_parent,
+                start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
         try:
@@ -134,12 +136,12 @@ class VllmServer:
         """End the server; a request that is under way fails."""
         self._http.close()
         if self._process is not None:
-            self._process.terminate()
-            try:
+            self._signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
                 self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            # Its engine and workers outlive a server that was killed.
+            self._signal(signal.SIGKILL)
+            self._process.wait()
         self._folder.cleanup()
 
     def require_alive(self) -> None:
@@ -167,6 +169,12 @@ class VllmServer:
         choice = self._post("/v1/completions", asked).json()["choices"][0]
         tokens = list(choice["token_ids"])
         return Drawn(tokens, list(choice["logprobs"]["token_logprobs"]), choice["finish_reason"] == "stop")
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To all processes of the server."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
 
     def _is_ready(self) -> bool:
         try:

@@ -45,7 +45,7 @@ def test_answers_of_the_policys_own_have_no_weights(tiny_model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("twice", "cap", "expected"), [(-0.7, 9.0, math.exp(0.7)), (-0.7, 1.5, 1.5), (0.7, 9.0, math.exp(-0.7))]
+    ("apart", "cap", "expected"), [(-0.7, 9.0, math.exp(0.7)), (-0.7, 1.5, 1.5), (0.7, 9.0, math.exp(-0.7))]
 )
 def test_the_policys_gradient_is_scaled_by_the_weights_and_the_critics_is_not(
     tiny_model: Path, apart: float, cap: float, expected: float
