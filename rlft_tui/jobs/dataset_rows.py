@@ -9,6 +9,7 @@ when it cannot be done.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import tempfile
@@ -21,6 +22,8 @@ import orjson
 from rlft_tui.errors import NotFoundError, RlftError, UnavailableError
 
 _BATCH = 1000
+_MOST_FILES = 10_000
+"""In a folder that is read as a data set: the library looks at each, and says nothing meanwhile."""
 _USAGE = "usage: python -m rlft_tui.jobs.dataset_rows read SOURCE TARGET [SPLIT] | write SOURCE FOLDER"
 
 
@@ -76,6 +79,8 @@ def _parts(source: str, split: str) -> list[Any]:
         if folder.is_dir() and any((folder / name).is_file() for name in ("state.json", "dataset_dict.json")):
             found = datasets.load_from_disk(str(folder))
         else:
+            if folder.is_dir():
+                _check_size(folder)
             found = datasets.load_dataset(str(folder) if folder.is_dir() else source)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         if folder.is_dir():
@@ -97,6 +102,16 @@ def _parts(source: str, split: str) -> list[Any]:
             f"no split {split!r}", where=source, remedy=f"There are: {', '.join(splits) or 'none'}"
         )
     return [splits[split]]
+
+
+def _check_size(folder: Path) -> None:
+    files = itertools.chain.from_iterable(names for _, _, names in os.walk(folder))
+    if next(itertools.islice(files, _MOST_FILES, None), None) is not None:
+        raise RlftError(
+            f"a folder of more than {_MOST_FILES:,} files",
+            where=str(folder),
+            remedy="Name the folder of the data set itself, or its file",
+        )
 
 
 def _library() -> Any:

@@ -27,6 +27,10 @@ class SessionPart(Record, frozen=True):
     """Hidden repeats judged as before; see ``SelfAgreement``."""
 
 
+TREND_HOURS = 0.5
+"""A change by the hour is not told from less work than this."""
+
+
 class Trend(Record, frozen=True):
     """By how many percent the time a verdict takes changes with each hour of a session."""
 
@@ -55,7 +59,7 @@ class Pace(Record, frozen=True):
     seconds_left: float | None = None
     parts: tuple[SessionPart, ...] = ()
     trend: Trend | None = None
-    """None before there are twenty verdicts."""
+    """None before there are twenty verdicts and half an hour of work."""
 
 
 def trend(n: int, slope: float | None, sxx: float | None, syy: float | None) -> Trend | None:

@@ -8,7 +8,7 @@ import duckdb
 
 from rlft_tui.labels.intervals import share
 from rlft_tui.labels.labeling_rate import IDLE_SECONDS
-from rlft_tui.labels.pace import BINS, BREAK_SECONDS, Pace, SessionPart, trend
+from rlft_tui.labels.pace import BINS, BREAK_SECONDS, TREND_HOURS, Pace, SessionPart, trend
 
 SHOWN = "source not in ('import', 'judge') and source not like 'ranking:%'"
 """Verdicts that a person gave on two answers side by side."""
@@ -59,16 +59,17 @@ def pace(connection: duckdb.DuckDBPyConnection, labeler: str = "") -> Pace:
     whole = next(row for row in rows if row[0] == 1)
     again = _repeats(connection, labeler)
     _, _, verdicts, timed, median, slow, _, _, sessions, gaps, seconds, slope, sxx, syy = whole
+    hours = (seconds or 0.0) / 3600
     return Pace(
         verdicts=verdicts,
         sessions=sessions,
-        active_hours=(seconds or 0.0) / 3600,
+        active_hours=hours,
         per_hour=3600.0 * gaps / seconds if seconds else None,
         recent_per_hour=None,
         median_seconds=median,
         slow_seconds=slow,
         parts=tuple(_part(row, again) for row in rows if row[0] == 0),
-        trend=trend(timed, slope, sxx, syy),
+        trend=trend(timed, slope, sxx, syy) if hours >= TREND_HOURS else None,
     )
 
 

@@ -72,7 +72,9 @@ def store_pairs(
             known[digest] = pair.id
             fresh[digest] = pair
         ids.append(known[digest])
-    added = _insert(connection, list(fresh.values()), list(fresh))
+    # Where the id is the digest, as in an import, it has just been looked up.
+    doubtful = [pair.id for digest, pair in fresh.items() if pair.id != digest]
+    added = _insert(connection, list(fresh.values()), list(fresh), doubtful)
     new = tuple(
         fresh.get(digest) is pair and pair.id in added for pair, digest in zip(pairs, digests, strict=True)
     )
@@ -84,15 +86,19 @@ def add_pairs(connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePai
 
     For pairs made here, whose ids others already refer to; repeating the call adds nothing.
     """
-    return len(_insert(connection, pairs, [digest_of(pair) for pair in pairs]))
+    return len(_insert(connection, pairs, [digest_of(pair) for pair in pairs], [pair.id for pair in pairs]))
 
 
 def _insert(
-    connection: duckdb.DuckDBPyConnection, pairs: Sequence[ResponsePair], digests: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    pairs: Sequence[ResponsePair],
+    digests: Sequence[str],
+    doubtful: Sequence[str],
 ) -> set[str]:
-    """Add the rows whose id is new; their ids. ``on conflict`` would do it, but does not keep their order."""
-    # Where the id is the digest, as in an import, whoever gives the digests has looked them up.
-    doubtful = [pair.id for pair, digest in zip(pairs, digests, strict=True) if pair.id != digest]
+    """Add the rows whose id is new; their ids. ``on conflict`` would do it, but does not keep their order.
+
+    ``doubtful``: the ids among them that may be stored already.
+    """
     taken = known_pair_ids(connection, doubtful)
     rows: dict[str, tuple[ResponsePair, str]] = {}
     for pair, digest in zip(pairs, digests, strict=True):

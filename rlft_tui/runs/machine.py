@@ -68,7 +68,7 @@ def _rollouts(value: Any, machine: Machine) -> str:
     program = os.environ.get("RLFT_VLLM", "vllm")
     if value != "vllm" or which(program):
         return ""
-    return f"no program {program}: install vLLM in an environment apart, name it in RLFT_VLLM, or take own"
+    return f"no program {program}: name one in RLFT_VLLM and rlft server restart, or take own"
 
 
 def _quantization(value: Any, machine: Machine) -> str:

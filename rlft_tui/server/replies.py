@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Annotated, Any, TypeVar
 
+import duckdb
 import msgspec
 from fastapi import Body, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -66,7 +68,8 @@ def add_error_replies(app: FastAPI) -> None:
     def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+        # Where it stood comes first; a field may have the same name.
+        place = ".".join(map(str, first["loc"][1:]))
         message = str(first["msg"])
         if first["type"] == "json_invalid":
             place, message = "", "the body is not valid JSON"
@@ -78,6 +81,14 @@ def add_error_replies(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         return _error(
             request, error.status_code, str(error.detail).lower(), f"{request.method} {request.url.path}"
+        )
+
+    def unfit(request: Request, error: Exception) -> Response:
+        """What no database or disk takes: half a surrogate pair, a number of 400 digits, an endless name."""
+        if isinstance(error, OSError) and error.errno != errno.ENAMETOOLONG:
+            raise error
+        return _error(
+            request, 400, f"a value in the request cannot be stored: {str(error)[:200]}", request.url.path
         )
 
     def unexpected(request: Request, error: Exception) -> Response:
@@ -93,6 +104,8 @@ def add_error_replies(app: FastAPI) -> None:
     app.add_exception_handler(RlftError, known)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, routing)
+    for kind in (UnicodeEncodeError, OverflowError, OSError, duckdb.InvalidInputException):
+        app.add_exception_handler(kind, unfit)
     app.add_exception_handler(Exception, unexpected)
 
 

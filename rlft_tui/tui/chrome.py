@@ -20,6 +20,7 @@ KEY_NAMES = {
     "left_square_bracket": "[", "right_square_bracket": "]", "plus": "+", "minus": "-", "full_stop": ".",
     "comma": ",", "tab": "tab", "shift+tab": "⇧tab", "home": "home", "end": "end", "colon": ":",
     "less_than_sign": "<", "greater_than_sign": ">", "exclamation_mark": "!",
+    "number_sign": "#",
 }  # fmt: skip
 
 

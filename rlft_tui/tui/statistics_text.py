@@ -12,7 +12,7 @@ from rlft_tui.evaluations.stopping_rule import FEWEST, Separation
 from rlft_tui.labels.agreement import Agreement, Kappa, SelfAgreement
 from rlft_tui.labels.bias import Bias, Leaning
 from rlft_tui.labels.intervals import Share
-from rlft_tui.labels.pace import Pace, SessionPart
+from rlft_tui.labels.pace import TREND_HOURS, Pace, SessionPart
 from rlft_tui.models.model import Rating
 from rlft_tui.tui.widgets.cells import cell_width, fit
 from rlft_tui.tui.widgets.harmless import harmless_line
@@ -22,10 +22,8 @@ Line = list[tuple[str, str]]
 MOST_NAMES = 8
 """Labellers in the matrix; the rest is counted."""
 MOST_ROWS = 12
-TREND_HOURS = 0.5
-"""A change by the hour is not told from less work than this."""
 WIDEST_TREND = 200.0
-"""Nor from an interval that has both signs and is wider, in percent points."""
+"""A change by the hour is not told from an interval that has both signs and is wider, in percent points."""
 _BAR = 21
 
 

@@ -98,6 +98,23 @@ def test_an_archive_restores_an_empty_workspace_and_adds_nothing_twice(tmp_path:
         assert book.reconcile() == []
 
 
+def test_an_archive_comes_back_into_a_workspace_that_has_its_pairs(tmp_path: Path) -> None:
+    """Imported pairs have their content as id, in the archive too."""
+    plain, file = tmp_path / "pairs.jsonl", tmp_path / "archive.jsonl"
+    plain.write_text('{"prompt": "p", "response_a": "a", "response_b": "b"}\n')
+    with opened(tmp_path / "one") as (book, _):
+        assert restored(book, plain).imported == 1
+        with book.transaction() as writing:
+            pair = pairs_page(writing.connection)[1][0]
+        book.add(Preference("v1", pair.id, "ada", "a", created_at=1.0))
+        file.write_bytes(archived(book))
+        assert restored(book, file).duplicates == 1
+    with opened(tmp_path / "two") as (book, _):
+        assert restored(book, plain).imported == 1
+        report = restored(book, file)
+        assert (report.imported, report.duplicates, report.verdicts) == (0, 1, 1)
+
+
 def test_an_archive_of_one_labeller_has_all_pairs_and_only_their_labels(tmp_path: Path) -> None:
     with opened(tmp_path / "one") as (book, _):
         fill(book)
