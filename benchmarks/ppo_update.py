@@ -23,6 +23,7 @@ from typing import Any
 
 from benchmarks._small_model_runs import small_model
 from rlft_tui.errors import RlftError
+from rlft_tui.runs.job_environment import job_environment
 
 HERE = Path(__file__).parent
 JOBS = ("nurse", "doctor", "teacher", "engineer", "lawyer", "scientist", "librarian", "chef")
@@ -92,13 +93,19 @@ def sides() -> dict[str, list[str]]:
 
 
 def run(command: list[str]) -> list[dict[str, Any]]:
-    """The JSON lines that one side prints."""
+    """The JSON lines that one side prints; ours is started as a run's job is, the other as it comes."""
+    ours = command[0] == sys.executable
     done = subprocess.run(
         command,
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"},
+        env={
+            **(job_environment() if ours else os.environ),
+            "OMP_NUM_THREADS": "1",
+            "HF_HUB_OFFLINE": "1",
+            "TQDM_DISABLE": "1",
+        },
     )
     if done.returncode:
         raise RlftError(f"{command[1]} failed", where=done.stderr.strip()[-2000:])

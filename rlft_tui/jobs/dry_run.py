@@ -35,6 +35,7 @@ from rlft_tui.errors import RlftError
 from rlft_tui.jobs.method_rows import method_rows
 from rlft_tui.runs.estimate import Estimate, folder_bytes
 from rlft_tui.runs.extrapolate import extrapolate, measured
+from rlft_tui.runs.job_environment import job_environment
 from rlft_tui.runs.run_event import EventReader, RunEvent
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import read_spec, write_spec
@@ -183,6 +184,7 @@ def take_steps(short: RunFolder, say: Say, command: Sequence[str]) -> list[RunEv
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            env=job_environment(),
             start_new_session=True,
         )
     try:

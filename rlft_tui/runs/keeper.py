@@ -27,6 +27,7 @@ from msgspec.structs import asdict, replace
 
 from rlft_tui.runs.exit_reason import MemoryKills, describe_end
 from rlft_tui.runs.hung_reward import hung_reward
+from rlft_tui.runs.job_environment import job_environment
 from rlft_tui.runs.run_event import EventWriter
 from rlft_tui.runs.run_folder import Attempt, RunFolder
 from rlft_tui.runs.run_process import boot_id, start_time
@@ -81,7 +82,7 @@ class Keeper:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder.root,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env=job_environment(),
                 process_group=0,
             )
         self._job = job
