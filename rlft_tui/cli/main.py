@@ -191,7 +191,7 @@ def _refuse(line: str) -> int:
 
 
 def _usage_line(error: TyperException) -> str:
-    message = error.format_message().strip()
+    message = error.format_message().strip().replace("Value error, ", "")
     context = getattr(error, "ctx", None)
     if context is None:
         return message

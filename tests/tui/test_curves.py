@@ -30,6 +30,18 @@ def finished(workspace: Workspace, name: str, last: int = 40) -> None:
     end_well(folder)
 
 
+def test_what_is_shown_fits_beside_the_tabs_of_a_small_terminal(workspace: Workspace) -> None:
+    finished(workspace, RUN)
+
+    async def scenario() -> None:
+        async with workbench(workspace, "monitor", (80, 24)) as pilot:
+            await shows(pilot, "page 1 of 4")
+            await pilot.press("e", "t", "v")
+            await shows(pilot, "time · smooth 0.6 · reward · 1/2")
+
+    asyncio.run(scenario())
+
+
 def test_axes_smoothing_log_groups_pins_and_one_chart(workspace: Workspace) -> None:
     finished(workspace, OTHER, 60)
     finished(workspace, RUN)

@@ -93,13 +93,17 @@ class VllmRollout:
         with tempfile.TemporaryDirectory(prefix="rlft-adapter-") as folder:
             self.policy.model.save_pretrained(folder, selected_adapters=[POLICY])
             self.server.load_adapter(adapter, Path(folder))
-            with ThreadPoolExecutor(self.rows) as pool:
+            pool = ThreadPoolExecutor(self.rows)
+            try:
                 asked = [
                     pool.submit(partial(self._draw, adapter, prompts[places[index]], name, index))
                     for index in wanted
                 ]
                 if not self._answered(asked, stopped):
                     return None
+            finally:
+                # Answers under way are not waited for: they end with the server.
+                pool.shutdown(wait=False, cancel_futures=True)
         self.server.drop_adapter(adapter)
         return [
             self._answer(prompts[places[index]], places[index], one.result())
@@ -117,7 +121,7 @@ class VllmRollout:
         )
 
     def _answered(self, asked: list[Future[Drawn]], stopped: Callable[[], bool]) -> bool:
-        """Wait for all; False when the run is to stop. Those not begun are given up then, or on an error."""
+        """Wait for all; False when the run is to stop."""
         waiting = set(asked)
         try:
             while waiting:
@@ -132,9 +136,6 @@ class VllmRollout:
             if stopped():
                 return False
             raise
-        finally:
-            for one in waiting:
-                one.cancel()
         return True
 
     def _answer(self, prompt: list[int], place: int, drawn: Drawn) -> Answer:

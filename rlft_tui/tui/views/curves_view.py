@@ -33,6 +33,8 @@ SHAPES: tuple[tuple[int, int, int, int], ...] = (
     (1, 1, 0, 0),
 )
 """Columns and rows of charts, and the width and height from which they fit; the first that fits is taken."""
+NARROW = 100
+"""Columns under which the line of tabs has little room for what is shown."""
 MOST = max(columns * rows for columns, rows, _, _ in SHAPES)
 
 
@@ -133,7 +135,13 @@ class CurvesView(RunView, can_focus=True):
             parts.append(f"{len(pages.chosen)} picked")
         if pages.pinned:
             parts.append(f"{len(pages.pinned)} pinned")
-        parts.append("one chart" if self._alone else f"page {pages.page + 1} of {pages.pages}")
+        at, of = pages.page + 1, pages.pages
+        if self._alone:
+            parts.append("one chart")
+        elif len(parts) > 1 and self.app.size.width < NARROW:
+            parts.append(f"{at}/{of}")
+        else:
+            parts.append(f"page {at} of {of}")
         return " · ".join(parts)
 
     def clear(self) -> None:
