@@ -25,14 +25,14 @@ def test_every_section_answers_and_follows_each_verdict(client: WorkspaceClient)
     assert client.home("ada").separation is None
 
     for n, pair in enumerate(pairs):
-        at = 1e9 + 10 * n
+        at = 1e9 + 100 * n
         client.add_label(Preference(f"a{n}", pair.id, "ada", "b", time_spent_ms=9000, created_at=at))
     for n, pair in enumerate(pairs[:4]):
         client.add_label(Preference(f"b{n}", pair.id, "bob", "b" if n else "a", created_at=2e9))
 
     pace = client.pace(labeler="ada")
     assert (pace.verdicts, pace.remaining, pace.median_seconds) == (30, 0, 9.0)
-    assert pace.recent_per_hour == pytest.approx(360)
+    assert pace.recent_per_hour == pytest.approx(36)
     assert pace.trend is not None
     assert client.pace().remaining is None
     assert [one.labeler for one in client.bias().labelers] == ["ada", "bob"]
