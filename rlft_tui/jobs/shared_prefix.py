@@ -35,7 +35,7 @@ def shared_length(sequences: Sequence[Sequence[int]]) -> int:
     return common if common >= SHARED_AT_LEAST else 0
 
 
-def after_shared(model: Any, ids: Tensor, rows: int) -> DynamicCache:
+def _after_shared(model: Any, ids: Tensor, rows: int) -> DynamicCache:
     """Keys and values of (1, P) tokens, as so many rows that are views of one."""
     cache = DynamicCache()
     model(input_ids=ids, past_key_values=cache, use_cache=True)
@@ -59,7 +59,7 @@ def last_states(trunk: Any, shared: Tensor, ids: Tensor) -> Tensor:
         plain: Tensor = trunk(input_ids=ids, use_cache=False).last_hidden_state
         return plain
     if trunk.config.get_text_config()._attn_implementation != GROUPED:
-        cache = after_shared(trunk, shared, rows)
+        cache = _after_shared(trunk, shared, rows)
         behind: Tensor = trunk(input_ids=ids, past_key_values=cache, use_cache=True).last_hidden_state
         return behind
     places = torch.arange(common + length, device=ids.device)

@@ -24,9 +24,8 @@ from typing import Any, Self
 import httpx
 
 from rlft_tui.errors import RlftError, UnavailableError
+from rlft_tui.runs.machine import VLLM_VARIABLE, vllm_name
 
-VARIABLE = "RLFT_VLLM"
-"""Path of the program, where it is not ``vllm`` on the PATH."""
 START_SECONDS = 900.0
 """For it to load a model and, on a GPU, to compile; it is told dead sooner if its process ends."""
 ANSWER_SECONDS = 3600.0
@@ -55,12 +54,12 @@ class Drawn:
 
 def vllm_program() -> str:
     """The program; UnavailableError with what to do where there is none."""
-    named = os.environ.get(VARIABLE, "")
-    found = shutil.which(named or "vllm")
+    name = vllm_name()
+    found = shutil.which(name)
     if found is None:
         raise UnavailableError(
-            f"no program {named or 'vllm'} to draw answers with",
-            remedy=f"Install vLLM in an environment of its own and name its program in {VARIABLE}, or take "
+            f"no program {name} to draw answers with",
+            remedy=f"Install vLLM in an environment of its own and name it in {VLLM_VARIABLE}, or take "
             "rollouts own",
         )
     return found

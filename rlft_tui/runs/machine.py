@@ -14,6 +14,9 @@ from rlft_tui.record import Record
 
 _LOOKED_FOR = ("torch", "bitsandbytes", "unsloth", "vllm", "tensorboard", "wandb", "trackio")
 
+VLLM_VARIABLE = "RLFT_VLLM"
+"""Path of vLLM's program, where it is not ``vllm`` on the PATH."""
+
 
 class Machine(Record, frozen=True):
     """GPUs by name, and the versions of the packages that a setting may need."""
@@ -64,11 +67,16 @@ def _vllm(value: Any, machine: Machine) -> str:
     return "" if machine.has("vllm") else "not installed: pip install 'trl[vllm]', or take false"
 
 
+def vllm_name() -> str:
+    """vLLM's program, which may lie in an environment of its own."""
+    return os.environ.get(VLLM_VARIABLE) or "vllm"
+
+
 def _rollouts(value: Any, machine: Machine) -> str:
-    program = os.environ.get("RLFT_VLLM", "vllm")
+    program = vllm_name()
     if value != "vllm" or which(program):
         return ""
-    return f"no program {program}: name one in RLFT_VLLM and rlft server restart, or take own"
+    return f"no program {program}: name one in {VLLM_VARIABLE} and rlft server restart, or take own"
 
 
 def _quantization(value: Any, machine: Machine) -> str:

@@ -23,7 +23,6 @@ from rlft_tui.jobs.ppo.processes import joined
 from rlft_tui.jobs.ppo.ranks import Ranks
 from rlft_tui.jobs.reward_functions import try_rewards
 from rlft_tui.jobs.training import MERGED, quiet_libraries, save_result
-from rlft_tui.jobs.vllm_server import vllm_program
 from rlft_tui.runs.specs.ppo import PpoSpec
 
 
@@ -36,6 +35,8 @@ def _train(job: Job, spec: PpoSpec, ranks: Ranks, held: ExitStack) -> int:
     # -- data: read and checked before anything slow is imported
     rows, heldout_rows = method_rows(job.folder.dataset, spec.method)
     if spec.rollouts == "vllm":
+        from rlft_tui.jobs.vllm_server import vllm_program
+
         vllm_program()
     if ranks.first:
         try_rewards(spec.rewards, job.folder.rewards, rows, spec.reward_seconds)

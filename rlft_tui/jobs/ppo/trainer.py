@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -28,8 +28,10 @@ from rlft_tui.jobs.ppo.policy import Policy
 from rlft_tui.jobs.ppo.ranks import ALONE, Ranks
 from rlft_tui.jobs.ppo.rollout import Never, Rollout
 from rlft_tui.jobs.ppo.scores import ScoreShaping, is_score
-from rlft_tui.jobs.ppo.vllm_rollout import VllmRollout
 from rlft_tui.runs.specs.ppo import PpoSpec
+
+if TYPE_CHECKING:
+    from rlft_tui.jobs.ppo.vllm_rollout import VllmRollout
 
 Judge = Callable[[Sequence[Answer]], Sequence[Rewarded]]
 """Says what each answer earned."""

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlft_tui.errors import UnavailableError
 from rlft_tui.jobs.decoding import derived_seed, end_ids
@@ -21,8 +21,10 @@ from rlft_tui.jobs.ppo.adapters import POLICY
 from rlft_tui.jobs.ppo.answers import Answer
 from rlft_tui.jobs.ppo.policy import Policy
 from rlft_tui.jobs.ppo.rollout import Never, Rollout
-from rlft_tui.jobs.vllm_server import Drawn, VllmServer
 from rlft_tui.runs.specs.ppo import PpoSpec
+
+if TYPE_CHECKING:
+    from rlft_tui.jobs.vllm_server import Drawn, VllmServer
 
 LOG = "vllm.log"
 """In the run's folder: what the server prints."""
@@ -42,6 +44,8 @@ def rollouts(setup: Setup[Any], policy: Policy, *, longest: int) -> Iterator[Rol
     if spec.rollouts == "own":
         yield Rollout(policy, setup.tokenizer, **settings)
         return
+    from rlft_tui.jobs.vllm_server import VllmServer  # httpx, which other runs do without
+
     setup.job.stage("loading", detail="vLLM")
     with VllmServer(
         spec.model.path,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +23,8 @@ from rlft_tui.jobs.ppo.optimiser import make_optimizer
 from rlft_tui.jobs.ppo.policy import Policy
 from rlft_tui.jobs.ppo.trainer import Trainer
 from rlft_tui.jobs.ppo.vllm_rollout import VllmRollout
-from rlft_tui.jobs.vllm_server import VARIABLE, VllmServer
+from rlft_tui.jobs.vllm_server import VllmServer
+from rlft_tui.runs.machine import VLLM_VARIABLE
 from rlft_tui.runs.specs.ppo import PpoSpec
 from tests.jobs.ppo.tiny_policy import judge_vowels, policy_of, spec_of
 
@@ -108,23 +108,27 @@ def test_what_vllm_cannot_draw_for_is_refused(
 def server(
     program: Path | str, log: Path, monkeypatch: pytest.MonkeyPatch, model: str = "model"
 ) -> VllmServer:
-    monkeypatch.setenv(VARIABLE, str(program))
+    monkeypatch.setenv(VLLM_VARIABLE, str(program))
     return VllmServer(model, rank=4, longest=128, dtype="float32", device="cpu", memory=0.3, log=log)
+
+
+def script(path: Path, lines: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{lines}")
+    path.chmod(0o755)
+    return path
 
 
 def test_a_program_that_is_not_there_is_told_with_its_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UnavailableError, match=r"no program /none/vllm .* name its program in RLFT_VLLM"):
+    with pytest.raises(UnavailableError, match=r"no program /none/vllm .* name it in RLFT_VLLM"):
         server("/none/vllm", tmp_path / "log", monkeypatch)
 
 
 def test_a_server_that_ends_at_its_start_is_told_with_its_last_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "vllm"
-    program.write_text("#!/bin/sh\necho loading\necho out of memory >&2\nexit 3\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    program = script(tmp_path / "vllm", "echo loading\necho out of memory >&2\nexit 3\n")
     starting = server(program, tmp_path / "log", monkeypatch)
     with pytest.raises(UnavailableError, match="vLLM ended with 3: out of memory"), starting:
         pass
@@ -133,9 +137,7 @@ def test_a_server_that_ends_at_its_start_is_told_with_its_last_line(
 def test_a_server_that_is_never_ready_is_left_once_the_run_is_to_stop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "vllm"
-    program.write_text("#!/bin/sh\nexec sleep 600\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    program = script(tmp_path / "vllm", "exec sleep 600\n")
     starting = server(program, tmp_path / "log", monkeypatch)
     looks = iter([False, True])
     starting.stopped = lambda: next(looks)
@@ -147,7 +149,7 @@ def test_a_server_that_is_never_ready_is_left_once_the_run_is_to_stop(
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.skipif(not os.environ.get(VARIABLE), reason=f"no vLLM: {VARIABLE} names its program")
+@pytest.mark.skipif(not os.environ.get(VLLM_VARIABLE), reason=f"no vLLM: {VLLM_VARIABLE} names its program")
 def test_vllm_draws_from_the_policy_and_follows_its_adapter(
     smollm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +158,7 @@ def test_vllm_draws_from_the_policy_and_follows_its_adapter(
     prompts = [
         prompt_ids(tokenizer, [{"role": "user", "content": text}]) for text in ("Hello", "Name a bird.")
     ]
-    with server(os.environ[VARIABLE], tmp_path / "log", monkeypatch, str(smollm2)) as started:
+    with server(os.environ[VLLM_VARIABLE], tmp_path / "log", monkeypatch, str(smollm2)) as started:
         rollout = VllmRollout(policy, tokenizer, started, max_new_tokens=8, rows=6, seed=1)
         trainer = Trainer(policy, rollout, judge_vowels, prompts, spec, 4)
         for _ in range(3):
