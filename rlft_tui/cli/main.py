@@ -20,6 +20,7 @@ from rlft_tui.cli.command import WorkspaceOption
 from rlft_tui.cli.lean_typer import typer
 from rlft_tui.cli.session import BROKEN_PIPE, Session, mute_stdout
 from rlft_tui.errors import RlftError
+from rlft_tui.garbage import collect_rarely
 
 NOUNS: dict[str, str] = {
     "init": "Make a workspace.",
@@ -149,6 +150,7 @@ def main(arguments: list[str] | None = None) -> None:
     0 well · 1 failed (a run, a check, or a fault of the program) · 2 the user can put it right,
     one line on stderr · 130 interrupted · 141 nobody reads stdout any more.
     """
+    collect_rarely()
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # started with that stream closed
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115

@@ -6,6 +6,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from http.client import HTTPResponse
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
@@ -13,7 +15,16 @@ from urllib.parse import quote
 
 import msgspec
 
-from rlft_tui.client.lean_httpx import httpx
+from rlft_tui.client.http_client import (
+    Answer,
+    HttpClient,
+    NoAnswerError,
+    lines,
+    target,
+    to_address,
+    to_socket,
+    whole,
+)
 from rlft_tui.errors import ConflictError, NotFoundError, RlftError, UnavailableError
 
 API = "/api/v1"
@@ -21,6 +32,7 @@ T = TypeVar("T")
 LONG = 900.0
 """Seconds allowed to what grows with the data: imports, data sets, backups."""
 _ATTEMPTS = 6
+_JSON = "application/json"
 _KINDS: dict[int, type[RlftError]] = {404: NotFoundError, 409: ConflictError, 503: UnavailableError}
 
 
@@ -49,21 +61,8 @@ class Transport:
         """Whether the server is reached by address rather than through its socket here."""
         return bool(self._url)
 
-    def _open(self) -> httpx.Client:
-        timeout = httpx.Timeout(self._timeout, connect=5.0)
-        if self._url:
-            return httpx.Client(
-                transport=httpx.HTTPTransport(verify=self._url.startswith("https:")),
-                base_url=self._url + API,
-                headers={"authorization": f"Bearer {self._token}"},
-                timeout=timeout,
-            )
-        return httpx.Client(
-            # No TLS on a Unix socket, and loading the certificates would take longer than any request.
-            transport=httpx.HTTPTransport(uds=str(self.socket), verify=False),
-            base_url="http://rlft" + API,
-            timeout=timeout,
-        )
+    def _open(self) -> HttpClient:
+        return to_address(self._url, self._token) if self._url else to_socket(self.socket)
 
     def __enter__(self) -> Self:
         return self
@@ -77,29 +76,25 @@ class Transport:
         self._http.close()
 
     @contextmanager
-    def _stream(self, verb: str, path: str, timeout: float, **request: Any) -> Iterator[httpx.Response]:
+    def _stream(
+        self, verb: str, path: str, timeout: float, body: Any = None, **query: Any
+    ) -> Iterator[HTTPResponse]:
         """A streamed answer; leaving the block early ends it."""
         # Only so that a server that died is brought back before the stream begins.
         self._get("/health", dict[str, Any])
+        where, sent = target(API + path, query), None if body is None else BytesIO(msgspec.json.encode(body))
         try:
-            with self._http.stream(verb, path, timeout=httpx.Timeout(timeout), **request) as response:
-                if response.is_error:
-                    response.read()
-                    raise _error(response, remote=self.is_remote)
+            with self._http.stream(verb, where, body=sent, kind=_JSON, timeout=timeout) as response:
+                if response.status >= 400:
+                    raise _error(whole(response), verb, path, remote=self.is_remote)
                 yield response
-        except httpx.TransportError as error:
+        except NoAnswerError as error:
             raise _unreachable(self.address, self.is_remote, error) from error
 
     def _lines(self, path: str, **query: Any) -> Iterator[bytes]:
         """The lines of a streamed answer, without their ends."""
-        with self._stream("GET", path, LONG, params=query) as response:
-            pieces: list[bytes] = []
-            for block in response.iter_bytes():
-                first, *others = block.split(b"\n")
-                pieces.append(first)
-                for line in others:
-                    yield b"".join(pieces)
-                    pieces = [line]
+        with self._stream("GET", path, LONG, **query) as response:
+            yield from lines(response)
 
     def _get(self, path: str, kind: type[T], **query: Any) -> T:
         return self._request("GET", path, kind, query=query)
@@ -117,7 +112,7 @@ class Transport:
         if content is not None:
             media_type = "application/octet-stream"
         else:
-            media_type, content = "application/json", msgspec.json.encode(body)
+            media_type, content = _JSON, msgspec.json.encode(body)
         return self._request(
             "POST", path, kind, query=query, content=content, media_type=media_type, timeout=timeout
         )
@@ -130,39 +125,33 @@ class Transport:
         *,
         query: dict[str, Any] | None = None,
         content: bytes | Path | None = None,
-        media_type: str = "application/json",
+        media_type: str = _JSON,
         timeout: float | None = None,
     ) -> T:
         """One request. When the server died under it, it is brought back and asked again."""
+        where, patience = target(API + path, query or {}), self._timeout if timeout is None else timeout
         for attempt in range(_ATTEMPTS):
             http = self._http
             try:
                 with _readable(content) as body:
-                    response = http.request(
-                        verb,
-                        path,
-                        params=query,
-                        content=body,
-                        headers={"content-type": media_type},
-                        timeout=http.timeout if timeout is None else httpx.Timeout(timeout, connect=5.0),
-                    )
-            except httpx.TransportError as error:
+                    answer = http.request(verb, where, body=body, kind=media_type, timeout=patience)
+            except NoAnswerError as error:
                 last = attempt + 1 == _ATTEMPTS
-                if self.revive is None or last or isinstance(error, httpx.TimeoutException):
+                if self.revive is None or last or error.timed_out:
                     raise _unreachable(self.address, self.is_remote, error) from error
                 self._bring_back(http)
                 continue
-            if response.is_error:
-                raise _error(response, remote=self.is_remote)
+            if answer.status >= 400:
+                raise _error(answer, verb, path, remote=self.is_remote)
             try:
-                return msgspec.json.decode(response.content, type=kind)
+                return msgspec.json.decode(answer.content, type=kind)
             except msgspec.ValidationError as error:
                 raise _of_another_version(
                     f"gave an answer of another form ({error})", path, self.is_remote
                 ) from error
         raise AssertionError("the last attempt returns or raises")
 
-    def _bring_back(self, failed: httpx.Client) -> None:
+    def _bring_back(self, failed: HttpClient) -> None:
         """Of several threads whose requests failed, the first one restarts the server.
 
         The old client is left open: another thread may just be using it.
@@ -173,10 +162,10 @@ class Transport:
                 self._http = self._open()
 
 
-def _readable(content: bytes | Path | None) -> AbstractContextManager[bytes | IO[bytes] | None]:
+def _readable(content: bytes | Path | None) -> AbstractContextManager[IO[bytes] | None]:
     """A request's body; a file is opened anew for every attempt and sent piece by piece."""
     if not isinstance(content, Path):
-        return nullcontext(content)
+        return nullcontext(None if content is None else BytesIO(content))
     try:
         return content.open("rb")
     except OSError as error:
@@ -192,7 +181,7 @@ def segment(value: str) -> str:
 
 def timed_out(error: RlftError) -> bool:
     """Whether a server is there that said nothing for too long."""
-    return isinstance(error.__cause__, httpx.TimeoutException)
+    return isinstance(error.__cause__, NoAnswerError) and error.__cause__.timed_out
 
 
 def listens(path: Path) -> bool:
@@ -200,35 +189,32 @@ def listens(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-def _error(response: httpx.Response, *, remote: bool) -> RlftError:
+def _error(answer: Answer, verb: str, path: str, *, remote: bool) -> RlftError:
     """The server's own error, or one line about an answer that is none."""
-    request = response.request
     try:
-        body = msgspec.json.decode(response.content, type=dict[str, Any])
+        body = msgspec.json.decode(answer.content, type=dict[str, Any])
         what, where, remedy = body["what"], body.get("where", ""), body.get("remedy", "")
     except (msgspec.DecodeError, KeyError):
-        return RlftError(
-            f"the server answered {response.status_code}", remedy="See server.log in the workspace"
-        )
-    if response.status_code in (404, 405) and where.startswith(f"{request.method} /"):
-        return _of_another_version("does not know this request", request.url.path, remote)
-    return _KINDS.get(response.status_code, RlftError)(what, where=where, remedy=remedy)
+        return RlftError(f"the server answered {answer.status}", remedy="See server.log in the workspace")
+    if answer.status in (404, 405) and where.startswith(f"{verb} /"):
+        return _of_another_version("does not know this request", path, remote)
+    return _KINDS.get(answer.status, RlftError)(what, where=where, remedy=remedy)
 
 
 def _of_another_version(does: str, path: str, remote: bool) -> RlftError:
     """What a server says that was started before this program was upgraded, or the other way round."""
     return RlftError(
         f"the workspace server {does}: it runs another version of rlft",
-        where=path.removeprefix(API),
+        where=path,
         remedy="Bring the older one up to date"
         if remote
         else "rlft server restart starts this version; runs go on meanwhile",
     )
 
 
-def _unreachable(address: str, remote: bool, error: Exception) -> UnavailableError:
+def _unreachable(address: str, remote: bool, error: NoAnswerError) -> UnavailableError:
     return UnavailableError(
-        f"no answer from the workspace server ({type(error).__name__})",
+        f"no answer from the workspace server ({error})",
         where=address,
         remedy="Check that rlft serve runs there"
         if remote

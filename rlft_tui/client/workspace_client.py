@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from rlft_tui.client.evaluating import Evaluating
+from rlft_tui.client.http_client import lines
 from rlft_tui.client.judging import Judging
 from rlft_tui.client.labelling import Labelling
 from rlft_tui.client.registry import ModelRegistry
@@ -232,14 +233,8 @@ class WorkspaceClient(Labelling, RunWatching, Rounds, ModelRegistry, Evaluating,
     def generate(self, request: GenerateRequest) -> Iterator[StreamedText]:
         """Stream the answers; leaving the iterator early cancels the generation."""
         decoder = msgspec.json.Decoder(StreamedText)
-        with self._stream(
-            "POST",
-            "/inference/generate",
-            600.0,
-            content=msgspec.json.encode(request),
-            headers={"content-type": "application/json"},
-        ) as response:
-            for line in response.iter_lines():
+        with self._stream("POST", "/inference/generate", 600.0, request) as response:
+            for line in lines(response):
                 if line:
                     yield decoder.decode(line)
 
@@ -249,14 +244,8 @@ class WorkspaceClient(Labelling, RunWatching, Rounds, ModelRegistry, Evaluating,
         It takes as long as loading and eight steps do. ``said`` is told the stage again and again;
         what it raises ends the dry run.
         """
-        with self._stream(
-            "POST",
-            "/dry-runs",
-            LONG,
-            content=msgspec.json.encode(values),
-            headers={"content-type": "application/json"},
-        ) as response:
-            for line in response.iter_lines():
+        with self._stream("POST", "/dry-runs", LONG, values) as response:
+            for line in lines(response):
                 record: dict[str, Any] = msgspec.json.decode(line)
                 if "estimate" in record:
                     return msgspec.convert(record["estimate"], Estimate)

@@ -28,7 +28,7 @@ from rlft_tui.record import Record
 FORMAT_VERSION = 1
 Kind = Literal["start", "stage", "metrics", "sample", "checkpoint", "alert", "control", "error", "end"]
 _TAIL = 64
-_PIECE = 1 << 15
+_PIECE = 1 << 16
 """Bytes turned into columns at once: few enough that their rows stay in the processor's cache."""
 _MOST_COLUMNS = 256
 """A log with more metrics in a row is read row by row."""

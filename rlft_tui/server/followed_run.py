@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -55,6 +56,8 @@ class FollowedRun:
         self._reader = EventReader(folder.events)
         self._cached = 0
         """Bytes of the log that its cache stands for."""
+        self.unkept: float | None = None
+        """Since when (monotonic seconds) ``keep`` would store something; None while it would not."""
         self._settled: RunSummary | None = self._stored_summary()
 
     @property
@@ -68,7 +71,7 @@ class FollowedRun:
             parts = (self._reader, self.state, self.curves, self.samples)
             if read_cache(self.folder.root, *parts):
                 self._cached = self._reader.offset
-        restarts, began = self._reader.restarts, self._reader.offset
+        restarts = self._reader.restarts
         while True:
             before = self._reader.offset
             for taken in self._reader.read_batches(_BLOCK_BYTES):
@@ -90,21 +93,28 @@ class FollowedRun:
                 self._forget_events()
             elif self._reader.offset == before:
                 break
-        self._cache()
-        if self._reader.offset - began >= SMALLEST_LOG:
+        if self._reader.offset >= max(SMALLEST_LOG, self._cached * _CACHE_GROWTH):
+            self._note_unkept()
+
+    def keep(self) -> None:
+        """Store what was read, so that a new server need not read it all, and free what reading took.
+
+        For a time when nobody waits: it takes a sixth of what reading did. Due (see ``unkept``) when the
+        log has grown by half since the last time, and when the run has ended.
+        """
+        with self.lock:
+            self.unkept = None
+            self._cached = self._reader.offset
+            # It only saves time: without it the next server reads the log.
+            with suppress(OSError, UnicodeEncodeError):  # half a surrogate pair has no UTF-8 form
+                write_cache(self.folder.root, self._reader, self.state, self.curves, self.samples)
             for curve in self.curves.all():
                 curve.compact()
             give_back()
 
-    def _cache(self) -> None:
-        """Store what was read once it has grown by half, so that a new server need not read it all."""
-        read = self._reader.offset
-        if read < SMALLEST_LOG or read < self._cached * _CACHE_GROWTH:
-            return
-        self._cached = read
-        # It only saves time: without it the next server reads the log.
-        with suppress(OSError, UnicodeEncodeError):  # half a surrogate pair has no UTF-8 form
-            write_cache(self.folder.root, self._reader, self.state, self.curves, self.samples)
+    def _note_unkept(self) -> None:
+        if self.unkept is None:
+            self.unkept = time.monotonic()
 
     def summary(self, output_model: str = "") -> RunSummary:
         """The run as it stands on disk now."""
@@ -150,9 +160,8 @@ class FollowedRun:
         size, changed = _identity(self.folder.events)
         stored = _StoredSummary(size, changed, attempt.number if attempt else 0, summary)
         partial = self.folder.root / f".{_SUMMARY_NAME}"
-        if self._reader.offset == size > self._cached:
-            self._cached = 0
-            self._cache()
+        if self._reader.offset == size > self._cached and size >= SMALLEST_LOG:
+            self._note_unkept()
         try:
             partial.write_bytes(msgspec.json.encode(stored))
             partial.replace(self.folder.root / _SUMMARY_NAME)
@@ -167,6 +176,8 @@ class FollowedRun:
 
     def forget_curves(self) -> None:
         """Free the memory of a settled run; it is read again when asked for."""
+        if self.unkept is not None:
+            self.keep()
         self._forget_events()
         give_back()
         self._reader = EventReader(self.folder.events)

@@ -22,6 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
         if os.fork():
             os._exit(0)
         os.setsid()
+    from rlft_tui.garbage import collect_rarely
+
+    collect_rarely()
     from rlft_tui.errors import RlftError
     from rlft_tui.server.memory import few_arenas
     from rlft_tui.server.start_report import StartReport

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -59,6 +60,8 @@ from rlft_tui.server.run_results import (
 log = logging.getLogger("rlft.server.runs")
 
 POLL_SECONDS = 0.25
+_KEEP_AFTER_SECONDS = 1.0
+"""What was read of a long log is stored so much later: whoever asked for it has the answer by then."""
 _ENDED_RUNS_IN_MEMORY = 8
 T = TypeVar("T")
 
@@ -125,6 +128,7 @@ class Supervisor:
         self._news.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._keep_logs(0.0)
 
     def active_runs(self) -> tuple[str, ...]:
         """Runs with a living keeper or job."""
@@ -281,6 +285,8 @@ class Supervisor:
         with run.lock:
             run.read_events()
             result = answer(run)
+        if run.unkept is not None:
+            self._wake()
         if run.settled is not None:
             self._keep_recent(run_id)
         return result
@@ -360,6 +366,8 @@ class Supervisor:
             if run.settled is not None:
                 return run.settled
             summary = run.summary()
+            if run.unkept is not None:
+                self._wake()
             try:
                 summary = self._register(run, summary)
             except (RlftError, OSError) as error:
@@ -425,6 +433,25 @@ class Supervisor:
                 finally:
                     run.lock.release()
 
+    def _keep_logs(self, after: float) -> float | None:
+        """Store what was read of long logs so many seconds ago; seconds until the next is due, if one is."""
+        with self._lock:
+            runs = list(self._runs.values())
+        due = None
+        for run in runs:
+            if (since := run.unkept) is None:
+                continue
+            left = since + after - time.monotonic()
+            if left > 0:
+                due = left if due is None else min(due, left)
+                continue
+            try:
+                run.keep()
+            except Exception as error:
+                # It only saves time, and the following of all runs must go on.
+                self._complain(run.folder.id, f"what was read of its log cannot be stored: {error!r}")
+        return due
+
     def _complain(self, run_id: str, complaint: str) -> None:
         if self._complaints.get(run_id) != complaint:
             self._complaints[run_id] = complaint
@@ -440,8 +467,9 @@ class Supervisor:
                 except Exception as error:
                     self._complain("", f"the pairs of a round cannot be asked for: {error!r}")
             runs = self._unsettled()
+            due = self._keep_logs(_KEEP_AFTER_SECONDS)
             if not runs:
-                self._news.wait()
+                self._news.wait(due)
                 continue
             for run in runs:
                 try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -19,13 +18,14 @@ import uvicorn
 from rlft_tui.config import Settings, read_settings, settings_at_fault
 from rlft_tui.database.connection import Database, open_database
 from rlft_tui.errors import ConflictError
+from rlft_tui.garbage import collect_rarely, freeze_what_stays
 from rlft_tui.labels.journal import PreferenceJournal
 from rlft_tui.labels.label_book import LabelBook
 from rlft_tui.labels.queue_reader import Shares
 from rlft_tui.labels.rank_book import RankBook
 from rlft_tui.labels.score_book import ScoreBook
 from rlft_tui.paths import Workspace, find_workspace
-from rlft_tui.server.app import create_app
+from rlft_tui.server.app import create_app, make_routes
 from rlft_tui.server.backup_routes import DailyBackups
 from rlft_tui.server.inference import Inference
 from rlft_tui.server.judge_verdicts import JudgeVerdicts
@@ -180,13 +180,14 @@ async def _answer(services: Services, listener: socket.socket, ready: Callable[[
             end=server.end,
         )
     )
-    # What is alive now lives as long as the process: the collector need not walk it again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    freeze_what_stays()
+    # An answer may be large, and a failed one's frames keep it until they are collected.
+    collect_rarely(young=50_000, older=20)
     asyncio.get_running_loop().call_soon(ready)
+    preparation = asyncio.create_task(make_routes(app))
     await server.serve(sockets=[listener])
     await remote.stop()
+    preparation.cancel()
     watcher.cancel()
 
 

@@ -28,10 +28,10 @@ from textual.worker import Worker, WorkerFailed, active_worker
 
 from rlft_tui.config import Settings
 from rlft_tui.errors import RlftError
+from rlft_tui.garbage import collect_rarely, freeze_what_stays
 from rlft_tui.labels.queue_view import QueueView
 from rlft_tui.paths import Workspace
 from rlft_tui.tui import run_text
-from rlft_tui.tui.garbage import tune_collector
 from rlft_tui.tui.label_writer import LabelWriter
 from rlft_tui.tui.messages import LinkChanged
 from rlft_tui.tui.screen_registry import SCREENS, screen_class
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
     from rlft_tui.tui.screens.base import WorkbenchScreen
 
-TUNE_AFTER_SECONDS = 1.5
+FREEZE_AFTER_SECONDS = 1.5
 """By then the first screen and the connection, which stay, are made."""
 FALLBACK_THEME = "textual-dark"
 QUIT_SECONDS = 5.0
@@ -147,7 +147,7 @@ class RlftApp(App[int]):
         if self.settings.keymap or self.settings.layout != "standard":
             self.run_worker(self._use_keymap(), group="keymap")
         if not self.is_headless:
-            self.set_timer(TUNE_AFTER_SECONDS, tune_collector)
+            self.set_timer(FREEZE_AFTER_SECONDS, freeze_what_stays)
 
     def on_cursor_position(self) -> None:
         """The terminal has read a live frame, so the next one may be drawn."""
@@ -461,6 +461,7 @@ def run_app(
     ``arguments`` reach the ``opened`` of the first screen. With ``remote`` the workspace is another
     machine's, and ``workspace`` a folder that stands in for it here: it may hold a rlft.toml.
     """
+    collect_rarely()
     from rlft_tui.config import read_settings
     from rlft_tui.tui.terminal import restored_by_signals, shows_colours
 

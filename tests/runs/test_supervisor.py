@@ -245,6 +245,7 @@ def test_curves_of_a_long_ended_run_come_from_a_copy_of_this_very_log(
     first = opened()
     ended(first, "dpo-test")
     curves = series(first, [], 100)
+    first.close()
     log, when = folder.events.read_bytes(), folder.events.stat()
     # Only the copy can answer now: the log has the right size, date and ends, but nothing between them.
     folder.events.write_bytes(log[:8] + b"\n" * (len(log) - 16) + log[-8:])
@@ -257,6 +258,19 @@ def test_curves_of_a_long_ended_run_come_from_a_copy_of_this_very_log(
     changed = opened()
     ended(changed, "dpo-test")
     assert series(changed, ["loss"], 100)[0].mean == [2.0, 1.0, 0.0, -9.0]
+
+
+def test_a_copy_of_what_was_read_is_made_while_the_server_goes_on(
+    place: Workspace, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed_run, "SMALLEST_LOG", 0)
+    folder = start_job(place.runs, FINISHING)
+    wait_for_end(folder)
+    supervisor = opened()
+    assert len(series(supervisor, ["loss"], 100)[0].mean) == 3
+    copy = folder.root / curve_cache.CACHE_NAME
+    wait_for(copy.exists, "the copy")
+    assert supervisor.with_events("dpo-test", lambda run: run.unkept) is None
 
 
 def test_deleting_a_run_takes_its_folder_and_its_model(
