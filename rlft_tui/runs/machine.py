@@ -28,6 +28,11 @@ class Machine(Record, frozen=True):
         return package in (self.packages or {})
 
 
+def own_cores() -> int:
+    """Cores that this process may use; macOS does not say which, and there all are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def look_at_machine() -> Machine:
     """This machine, now."""
     from importlib.metadata import PackageNotFoundError, version  # the workbench starts without it

@@ -28,7 +28,7 @@ from rlft_tui.record import Record
 FORMAT_VERSION = 1
 Kind = Literal["start", "stage", "metrics", "sample", "checkpoint", "alert", "control", "error", "end"]
 _TAIL = 64
-_PIECE = 1 << 16
+PIECE = 1 << 16
 """Bytes turned into columns at once: few enough that their rows stay in the processor's cache."""
 _MOST_COLUMNS = 256
 """A log with more metrics in a row is read row by row."""
@@ -278,7 +278,7 @@ class EventReader:
         block = self._block(limit)
         begin = 0
         while begin < len(block):
-            end = block.rfind(b"\n", begin, begin + _PIECE) + 1 or block.index(b"\n", begin) + 1
+            end = block.rfind(b"\n", begin, begin + PIECE) + 1 or block.index(b"\n", begin) + 1
             piece = block[begin:end]
             begin = end
             columns = metrics_columns(piece)
@@ -286,7 +286,7 @@ class EventReader:
                 yield from self._batches(piece.split(b"\n")[:-1])
             else:
                 self.offset += len(piece)
-                self._tail = piece[piece.rfind(b"\n", 0, -1) + 1 : -1][-_TAIL:]
+                self._tail = end_of_line(piece, len(piece))
                 yield columns
 
     def _batches(self, lines: list[bytes]) -> Iterator[RunEvent | list[MetricsRow]]:
@@ -314,6 +314,15 @@ class EventReader:
             self.offset += size
             self._tail = last[-_TAIL:]
             yield rows
+
+    @property
+    def inode(self) -> int | None:
+        """Of the file that was read last; None before any was."""
+        return self._inode
+
+    def pass_over(self, end: int, last: bytes) -> None:
+        """Go on from ``end``, what stands before having been read elsewhere; ``last``: as of end_of_line."""
+        self.offset, self._tail = end, last
 
     def skip_to(self, offset: int) -> None:
         """Go on from here, what stands before having been read earlier; OSError for an unreadable log.
@@ -367,6 +376,11 @@ class EventReader:
             return False
         expected = self._tail + b"\n"
         return os.pread(stream.fileno(), len(expected), self.offset - len(expected)) != expected
+
+
+def end_of_line(lines: bytes, end: int) -> bytes:
+    """The last bytes of the line whose newline ends at ``end``: by them a reader knows the log again."""
+    return lines[lines.rfind(b"\n", 0, end - 1) + 1 : end - 1][-_TAIL:]
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import suppress
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -13,8 +14,10 @@ from msgspec.structs import replace
 
 from rlft_tui.metrics.series import RunCurves
 from rlft_tui.record import Record
+from rlft_tui.runs import log_helpers
 from rlft_tui.runs.launcher import is_active
-from rlft_tui.runs.run_event import EventReader, MetricsColumns
+from rlft_tui.runs.log_helpers import LogHelpers
+from rlft_tui.runs.run_event import EventReader, MetricsColumns, MetricsRow, RunEvent
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import read_spec
 from rlft_tui.runs.run_state import Processes, RunState
@@ -71,30 +74,66 @@ class FollowedRun:
             parts = (self._reader, self.state, self.curves, self.samples)
             if read_cache(self.folder.root, *parts):
                 self._cached = self._reader.offset
-        restarts = self._reader.restarts
-        while True:
-            before = self._reader.offset
-            for taken in self._reader.read_batches(_BLOCK_BYTES):
-                if self._reader.restarts != restarts:
-                    restarts = self._reader.restarts
-                    self._forget_events()
-                if isinstance(taken, MetricsColumns):
-                    self.state.apply_columns(taken)
-                    self.curves.apply_columns(taken)
-                elif isinstance(taken, list):
-                    self.state.apply_rows(taken)
-                    self.curves.apply_rows(taken)
-                else:
-                    self.state.apply(taken)
-                    self.curves.apply(taken)
-                    self.samples.apply(taken)
-            if self._reader.restarts != restarts:
-                restarts = self._reader.restarts
-                self._forget_events()
-            elif self._reader.offset == before:
-                break
+        if _identity(self.folder.events)[0] - self._reader.offset >= log_helpers.SMALLEST:
+            self._read_with_helpers()
+        while self._read_block(_BLOCK_BYTES):
+            pass
         if self._reader.offset >= max(SMALLEST_LOG, self._cached * _CACHE_GROWTH):
             self._note_unkept()
+
+    def _read_with_helpers(self) -> None:
+        """Read a long log together with other processes, as far as they help."""
+        reader = self._reader
+        try:
+            helpers = LogHelpers(self.folder.events, reader.offset)
+        except OSError:
+            return
+        with helpers:
+            while (end := helpers.next_end()) is not None:
+                if not self._read_until(end):
+                    return
+            for end, last, columns in helpers.rest():
+                if reader.inode != helpers.inode:
+                    return
+                if columns is not None:
+                    self._take(columns)
+                    reader.pass_over(end, last)
+                elif not self._read_until(end):
+                    return
+
+    def _read_until(self, end: int) -> bool:
+        """Read on to this line's end; False where the log is another or shorter than it was."""
+        restarts = self._reader.restarts
+        while self._reader.offset < end:
+            more = self._read_block(min(_BLOCK_BYTES, end - self._reader.offset))
+            if not more or self._reader.restarts != restarts:
+                return False
+        return True
+
+    def _read_block(self, limit: int) -> bool:
+        """Take what comes next; False at the end of the log."""
+        reader = self._reader
+        before, restarts = reader.offset, reader.restarts
+        restarted = False
+        for taken in chain(reader.read_batches(limit), (None,)):
+            if reader.restarts != restarts:
+                restarts, restarted = reader.restarts, True
+                self._forget_events()
+            if taken is not None:
+                self._take(taken)
+        return restarted or reader.offset != before
+
+    def _take(self, taken: RunEvent | list[MetricsRow] | MetricsColumns) -> None:
+        if isinstance(taken, MetricsColumns):
+            self.state.apply_columns(taken)
+            self.curves.apply_columns(taken)
+        elif isinstance(taken, list):
+            self.state.apply_rows(taken)
+            self.curves.apply_rows(taken)
+        else:
+            self.state.apply(taken)
+            self.curves.apply(taken)
+            self.samples.apply(taken)
 
     def keep(self) -> None:
         """Store what was read, so that a new server need not read it all, and free what reading took.

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rlft_tui.cli.doctor.check import Check, size
+from rlft_tui.runs.machine import own_cores
 
 OLDEST_PYTHON = (3, 11)
 LEAST_COLUMNS, LEAST_LINES = 80, 24
@@ -26,11 +27,10 @@ def check_python() -> Check:
 
 
 def check_platform() -> Check:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     import psutil
 
     memory = psutil.virtual_memory()
-    detail = f"{platform.system()} {platform.release()} {platform.machine()}, {cores} cores"
+    detail = f"{platform.system()} {platform.release()} {platform.machine()}, {own_cores()} cores"
     detail += f", {size(memory.available)} of {size(memory.total)} memory free"
     good = os.name == "posix"
     return Check(

@@ -232,10 +232,3 @@ class MarkdownLines:
             self._emit(row)
         self._gap = True
         return end + 1
-
-
-def plain_lines(text: str, width: int, palette: Palette) -> list[Line]:
-    """A text without Markdown: its own line breaks, long lines wrapped."""
-    style = palette.style()
-    width = max(8, width)
-    return [padded(row, width, style) for row in StyledText(text, [(len(text), style)]).wrapped(width - 1)]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from rich.style import Style
 
 from rlft_tui.tui.widgets.harmless import harmless
 from rlft_tui.tui.widgets.markdown_chunks import Chunker
-from rlft_tui.tui.widgets.markdown_lines import MarkdownLines, plain_lines
 from rlft_tui.tui.widgets.palette import REVERSE, STRONG, UNDERLINE, Palette
 from rlft_tui.tui.widgets.styled_lines import Line, Piece, StyledText, padded
 from rlft_tui.tui.widgets.word_diff import MarkedPiece
+
+if TYPE_CHECKING:
+    from rlft_tui.tui.widgets.markdown_lines import MarkdownLines
 
 SLICE = 3_000
 """Characters rendered in one go on the event loop: about 5 ms."""
@@ -52,7 +56,6 @@ class TextDocument:
         self._tail_end = 0
         """Length of the text when its unfinished piece was last rendered."""
         self._chunker = Chunker()
-        self._renderer = MarkdownLines(width, palette)
         self._starts: list[tuple[int, int]] = []
         """(first line, first character) of each piece rendered for good."""
 
@@ -85,7 +88,7 @@ class TextDocument:
             self._advance_marked(target)
             return
         while self._read < target and not (self.stream and self.finished):
-            state, gap = self._chunker.state(), self._renderer.state()
+            state, gap = self._chunker.state(), self._renderer.state() if self.markdown else None
             chunk = self._chunker.next(self.text, self._read, markdown=self.markdown)
             lines = self._rendered(chunk.text, chunk.joined)
             del self.lines[self._frozen :]
@@ -93,7 +96,8 @@ class TextDocument:
                 self.lines.extend(lines)
                 self._tail_end = len(self.text)
                 self._chunker.restore(state)
-                self._renderer.restore(gap)
+                if gap is not None:
+                    self._renderer.restore(gap)
                 return
             self._starts.append((self._frozen, self._read))
             self.lines.extend(lines)
@@ -156,11 +160,25 @@ class TextDocument:
         if not self._marked:
             self._read = len(self.text)
 
+    @cached_property
+    def _renderer(self) -> MarkdownLines:
+        """Made for the first Markdown: loading markdown-it takes as long as a screen's first frame."""
+        from rlft_tui.tui.widgets.markdown_lines import MarkdownLines
+
+        return MarkdownLines(self.width, self.palette)
+
     def _rendered(self, text: str, joined: bool) -> list[Line]:
         safe = harmless(text)
         if not self.markdown:
-            return plain_lines(safe, self.width, self.palette)
+            return _plain_lines(safe, self.width, self.palette)
         return self._renderer.render(safe, joined=joined)
+
+
+def _plain_lines(text: str, width: int, palette: Palette) -> list[Line]:
+    """A text without Markdown: its own line breaks, long lines wrapped."""
+    style = palette.style()
+    width = max(8, width)
+    return [padded(row, width, style) for row in StyledText(text, [(len(text), style)]).wrapped(width - 1)]
 
 
 def _source_lines(marks: tuple[MarkedPiece, ...]) -> list[list[MarkedPiece]]:
