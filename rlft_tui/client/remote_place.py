@@ -38,13 +38,19 @@ def remote_place(url: str, token: str) -> RemotePlace:
     full = url.strip() if "://" in url else f"http://{url.strip()}"
     try:
         parts = urlsplit(full)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+        usable = parts.scheme in ("http", "https") and bool((parts.hostname or "").encode("idna"))
         _ = parts.port
     except ValueError:
         usable = False
     if not usable or parts.path.strip("/") or parts.query or parts.username:
         raise RlftError(
             "not an address of a workspace", where=url, remedy="Like this: --connect http://host:8470"
+        )
+    if not (token.strip().isascii() and token.strip().isprintable()):
+        raise RlftError(
+            "that is no token: it holds what none does",
+            where=url,
+            remedy="rlft server token prints it there: letters, digits, - and _",
         )
     if not token.strip():
         raise RlftError(

@@ -145,7 +145,7 @@ class Transport:
                 raise _error(answer, verb, path, remote=self.is_remote)
             try:
                 return msgspec.json.decode(answer.content, type=kind)
-            except msgspec.ValidationError as error:
+            except msgspec.DecodeError as error:
                 raise _of_another_version(
                     f"gave an answer of another form ({error})", path, self.is_remote
                 ) from error

@@ -80,10 +80,10 @@ class Curve:
 
     def add(self, step: int, value: float) -> None:
         """One point. The first of a new attempt takes the place of all at or after its step."""
-        steps = self.steps
         if self._rewind:
             self._rewind = False
             self._forget_from(step)
+        steps = self.steps
         if steps and step < steps[-1]:
             self._sorted = False
         steps.append(step)

@@ -22,7 +22,7 @@ import msgspec
 
 from rlft_tui.record import Record
 from rlft_tui.runs.machine import own_cores
-from rlft_tui.runs.run_event import PIECE, MetricsColumns, end_of_line, metrics_columns
+from rlft_tui.runs.run_event import PIECE, MetricsColumns, end_of_line, metrics_columns, packed
 
 SMALLEST = 32 << 20
 """Bytes to be read below which helpers are not worth their start."""
@@ -191,7 +191,7 @@ def _packed(found: list[MetricsColumns]) -> _Columns:
     memory = [each.memory_mb for each in found if each.memory_mb is not None]
     return _Columns(
         steps=b"".join(each.steps.tobytes() for each in found),
-        times=b"".join(array("d", each.times).tobytes() for each in found),
+        times=b"".join(packed("d", each.times).tobytes() for each in found),
         values={key: b"".join(each.values[key].tobytes() for each in found) for key in found[0].values},
         units=found[0].units,
         total=totals[-1] if totals else None,

@@ -127,15 +127,15 @@ def metrics_columns(lines: bytes) -> MetricsColumns | None:
         if len(rows) != count or not (alike or all(row.units == like.units for row in rows)):
             return None
         values = [row.values for row in rows]
-        memory = {row.memory_mb for row in rows} - {None}
-        totals = [total for row in rows if (total := row.steps) is not None and total > 0]
+        memory = [said for row in rows if (said := row.memory_mb) is not None]
+        totals = (row.steps for row in reversed(rows) if row.steps is not None and row.steps > 0)
         return MetricsColumns(
             steps=packed("q", [row.step for row in rows]),
             times=[row.t for row in rows],
             values={key: packed("d", list(map(attrgetter(f"v{at}"), values))) for at, key in enumerate(keys)},
             units=like.units or {},
-            total=totals[-1] if totals else None,
-            memory_mb=max(memory) if memory else None,
+            total=next(totals, None),
+            memory_mb=max(memory, default=None),
         )
     except (msgspec.MsgspecError, struct.error, ValueError):  # ValueError: names that no field can have
         return None

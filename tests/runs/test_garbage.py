@@ -193,6 +193,8 @@ def test_an_active_runs_copy_is_gone_on_from_and_a_changed_log_is_read_again(
     folder.events.write_bytes(log)
     first = FollowedRun(folder)
     first.read_events()
+    assert first.unkept is not None
+    first.keep()
     with folder.events.open("ab") as stream:
         stream.write(row(3, 12.0, loss=0.3))
     second = FollowedRun(folder)

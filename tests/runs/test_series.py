@@ -83,9 +83,12 @@ def metrics(step: int, **values: float | str) -> RunEvent:
     return RunEvent("metrics", float(step), {"step": step, "values": values})
 
 
-def test_a_resumed_run_draws_its_steps_once() -> None:
+@pytest.mark.parametrize(
+    "logged", [(1, 2, 3, 4, 5, 6, 7), (1, 3, 2, 4, 5, 7, 6)], ids=["in order", "not in order"]
+)
+def test_a_resumed_run_draws_its_steps_once(logged: tuple[int, ...]) -> None:
     curves = RunCurves()
-    for step in range(1, 8):
+    for step in logged:
         curves.apply(metrics(step, loss=float(step)))
     curves.apply(RunEvent("start", 10.0, {"attempt": 2}))
     for step in (5, 6):

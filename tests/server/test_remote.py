@@ -165,11 +165,17 @@ def test_a_wrong_token_and_a_wrong_address_are_told_apart(place: RemotePlace) ->
 
 
 @pytest.mark.parametrize(
-    "url", ["http://", "ftp://x", "http://h/path", "http://h:port", "http://u@h", "a b:c"]
+    "url", ["http://", "ftp://x", "http://h/path", "http://h:port", "http://u@h", "a b:c", "http://a..b:1"]
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(RlftError, match="not an address"):
         remote_place(url, "token")
+
+
+@pytest.mark.parametrize("token", ["日本", "to\nken", "\x1b[31m"])
+def test_what_cannot_be_a_token_is_refused_before_anything_is_sent(token: str) -> None:
+    with pytest.raises(RlftError, match="no token"):
+        remote_place("http://127.0.0.1:1", token)
 
 
 def test_options_come_before_the_environment() -> None:

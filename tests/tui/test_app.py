@@ -248,9 +248,20 @@ def test_keymap_checks_name_the_nearest_action_and_the_clash() -> None:
 
 
 def test_the_workbench_imports_nothing_heavy_before_its_first_frame() -> None:
-    heavy = ["torch", "transformers", "duckdb", "pydantic", "fastapi", "plotext", "numpy", "httpx"]
+    heavy = [
+        "torch",
+        "transformers",
+        "duckdb",
+        "pydantic",
+        "fastapi",
+        "plotext",
+        "numpy",
+        "httpx",
+        "markdown_it",
+    ]
     code = (
-        "import sys, rlft_tui.tui.app, rlft_tui.tui.screens.home, rlft_tui.tui.screens.label;"
+        "import sys, rlft_tui.tui.app;"
+        "from rlft_tui.tui.screens import home, label, monitor;"
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
