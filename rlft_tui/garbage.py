@@ -1,7 +1,7 @@
 """The garbage collector told what these programs need: a quick start, and no long pauses.
 
-By default the collector looks at every 700 new objects: a sixth of the time in which 700
-modules load, and they leave nothing to collect. Later a full collection walks every object
+By default the collector looks at every 700 new objects, which takes a twentieth of the time in
+which 700 modules load, and they leave nothing to collect. Later a full collection walks every object
 there is, 70 to 390 ms with a few rendered answers in memory, in the middle of a key press.
 """
 
