@@ -67,11 +67,15 @@ def _select(connection: duckdb.DuckDBPyConnection, spec: DatasetSpec) -> tuple[S
 def _nothing(asked: int, left_out: dict[str, int], spec: DatasetSpec) -> str:
     if spec.kind == "prompts":
         return "there are no prompts here"
-    what = {"unpaired": "verdicts or scores", "scored": "scores"}.get(spec.kind, "verdicts")
+    one, many = {
+        "unpaired": ("verdict or score", "verdicts or scores"),
+        "scored": ("score", "scores"),
+    }.get(spec.kind, ("verdict", "verdicts"))
     if not asked:
-        return f"there are no {what} to train on"
+        return f"there are no {many} to train on"
     reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-    return f"none of the {asked} {what} can be trained on ({reasons})"
+    who = f"the only {one} cannot" if asked == 1 else f"none of the {asked:,} {many} can"
+    return f"{who} be trained on ({reasons})"
 
 
 def _remedy(spec: DatasetSpec) -> str:

@@ -16,6 +16,14 @@ def amd_gpus(drm: Path = Path("/sys/class/drm")) -> list[Path]:
     return sorted(device for device in found if (device / "mem_info_vram_used").is_file())
 
 
+def name_of(device: Path) -> str:
+    """What the maker calls it, where the driver tells."""
+    with contextlib.suppress(OSError, ValueError):
+        if name := (device / "product_name").read_text().strip():
+            return name
+    return "AMD GPU"
+
+
 def usage_of(number: int, device: Path) -> dict[str, float]:
     """What one AMD GPU uses; without what its driver does not tell."""
     name = f"GPU {number}"

@@ -267,7 +267,7 @@ def test_without_verdicts_there_is_no_data_set(database: Database, place: Worksp
     with pytest.raises(RlftError, match=r"no verdicts to train on.*Label some pairs"):
         build_dataset(database, place, DatasetSpec(), now=0.0)
     store(database, [pair(0)], [verdict("e000", "tie")])
-    with pytest.raises(RlftError, match=r"none of the 1 verdicts can be trained on \(1 tie\)"):
+    with pytest.raises(RlftError, match=r"the only verdict cannot be trained on \(1 tie\)"):
         build_dataset(database, place, DatasetSpec(), now=0.0)
     assert not place.datasets.exists()
 

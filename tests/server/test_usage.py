@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rlft_tui.runs.amd_gpu import amd_gpus, usage_of
+from rlft_tui.runs.amd_gpu import amd_gpus, name_of, usage_of
 from rlft_tui.runs.usage import UsageMeter, unit_of
 from rlft_tui.server import usage_history
 from rlft_tui.server.usage_history import UsageHistory
@@ -27,6 +27,7 @@ def test_amd_gpus_are_read_from_the_files_of_their_driver(tmp_path: Path) -> Non
     files = {
         "card0/device/vendor": "0x8086",
         "card1/device/mem_info_vram_used": f"{3 * 2**30}\n",
+        "card1/device/product_name": "Instinct MI300X\n",
         "card1/device/gpu_busy_percent": "87\n",
         "card1/device/hwmon/hwmon4/temp1_input": "54000\n",
         "card1/device/hwmon/hwmon4/power1_average": "211000000\n",
@@ -42,6 +43,7 @@ def test_amd_gpus_are_read_from_the_files_of_their_driver(tmp_path: Path) -> Non
         "GPU 0 use": 87.0, "GPU 0 memory": 3.0, "GPU 0 temperature": 54.0, "GPU 0 power": 211.0,
     }  # fmt: skip
     assert usage_of(1, second) == {"GPU 1 memory": 0.0}
+    assert [name_of(first), name_of(second)] == ["Instinct MI300X", "AMD GPU"]
     assert amd_gpus(tmp_path / "nowhere") == []
 
 

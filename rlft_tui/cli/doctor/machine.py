@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rlft_tui.cli.doctor.check import Check, size
+from rlft_tui.runs.amd_gpu import amd_gpus, name_of
 from rlft_tui.runs.machine import own_cores
 
 OLDEST_PYTHON = (3, 11)
@@ -103,12 +104,14 @@ def check_disk(name: str, folder: Path) -> Check:
 
 
 def check_gpu() -> Check:
-    """NVIDIA devices by NVML; none is well, everything runs on the CPU then."""
+    """NVIDIA devices by NVML, else AMD's by their driver; none is well, everything runs on the CPU then."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
     except Exception as error:  # pynvml raises its own and OS errors where there is no driver
+        if amd := [name_of(device) for device in amd_gpus()]:
+            return Check("gpu", True, f"{'; '.join(amd)}: for training torch must be the build for ROCm")
         return Check("gpu", True, f"none ({' '.join(str(error).split())}): everything runs on the CPU")
     try:
         names = []
