@@ -32,7 +32,8 @@ _MOST_HELPERS = 3
 _AT_A_TIME = 2
 """Parts that a helper has been handed, so that it need not wait for the next one."""
 _LONGEST_LINE = 1 << 16
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 2.0
+"""A hundred times as long as a part takes; a helper that says nothing for so long is given up."""
 
 
 class _Piece(Record, frozen=True):
@@ -50,7 +51,7 @@ class _Columns(Record, frozen=True):
     steps: bytes
     times: bytes
     values: dict[str, bytes]
-    units: dict[str, str]
+    units: dict[str, Any]
     total: int | None
     memory_mb: float | None
 
@@ -62,7 +63,7 @@ class LogHelpers:
     """Helpers for one reading of a log from ``begin`` on; a context manager."""
 
     def __init__(self, path: Path, begin: int) -> None:
-        """Raises OSError when the log cannot be read or no process started."""
+        """Raises OSError when the log cannot be read."""
         with path.open("rb") as log:
             self.inode = os.fstat(log.fileno()).st_ino
             self._ends = _part_ends(log.fileno(), begin)
@@ -72,7 +73,11 @@ class LogHelpers:
             self._back = len(self._ends)
             """The first part of those that helpers have."""
             count = min(_MOST_HELPERS, own_cores() - 1, self._back // _AT_A_TIME)
-            self._helpers = [_Helper(log.fileno()) for _ in range(count)]
+            self._helpers: list[_Helper] = []
+            # As many as the system gives: without one the log is read here.
+            with suppress(OSError):
+                for _ in range(count):
+                    self._helpers.append(_Helper(log.fileno()))
 
     def __enter__(self) -> LogHelpers:
         return self
@@ -151,6 +156,7 @@ class _Helper:
     def made_of(self, part: int) -> list[_Piece] | None:
         while part not in self._done:
             if not self.heed(_PATIENCE_SECONDS):
+                self._process.kill()
                 return None
         begin, size = self._done[part]
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,6 @@ from rlft_tui.runs.run_spec import parse_spec, write_spec
 from rlft_tui.server.followed_run import FollowedRun
 
 LINES = 12_000
-Read = tuple[MetricsColumns | None, ...]
 
 
 @pytest.fixture(autouse=True)
@@ -145,10 +146,12 @@ def test_the_log_goes_on_behind_what_helpers_have_read(folder: RunFolder, alone:
     assert all_of(run) == alone()
 
 
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
 @pytest.mark.parametrize("after", [0, 1, 5])
-def test_a_helper_that_is_killed_costs_nothing_but_time(
-    folder: RunFolder, alone: Any, monkeypatch: pytest.MonkeyPatch, after: int
+def test_a_helper_that_fails_costs_nothing_but_time(
+    folder: RunFolder, alone: Any, monkeypatch: pytest.MonkeyPatch, after: int, how: signal.Signals
 ) -> None:
+    monkeypatch.setattr(log_helpers, "_PATIENCE_SECONDS", 0.1)
     folder.events.write_bytes(log(0))
     real, count = _Helper.hand, [0]
 
@@ -156,11 +159,19 @@ def test_a_helper_that_is_killed_costs_nothing_but_time(
         real(helper, part, begin, end)
         count[0] += 1
         if count[0] > after:
-            helper._process.kill()
-            helper._process.wait()
+            helper._process.send_signal(how)
 
     monkeypatch.setattr(_Helper, "hand", hand)
     assert all_of(FollowedRun(folder)) == alone()
+
+
+def test_without_room_for_helpers_the_log_is_read_all_the_same(
+    folder: RunFolder, alone: Any, handed: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    folder.events.write_bytes(log(0))
+    assert all_of(FollowedRun(folder)) == alone()
+    assert not handed
 
 
 @pytest.mark.parametrize("in_place", [True, False], ids=["rewritten", "another file"])
