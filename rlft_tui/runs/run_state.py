@@ -235,7 +235,8 @@ class RunState:
     def _start(self, t: float, fields: dict[str, Any]) -> None:
         self.attempt = max(self.attempt + 1, _whole(fields.get("attempt"), 1))
         self.pid = _whole(fields.get("pid"), 0)
-        self.started = t if self.started is None else self.started
+        # A table that was imported may tell no times.
+        self.started = t if self.started is None and fields.get("timed", True) else self.started
         self.steps = _whole(fields.get("steps"), self.steps)
         self.device = one_line(fields.get("device")) or self.device
         self.stage, self.stage_progress = "", None

@@ -81,8 +81,13 @@ class MetricPages:
     def order(self) -> list[str]:
         pinned = [key for key in self.pinned if key in self.known]
         picked = [key for key in self.chosen if key in self.known]
-        others = picked or [key for key in self.known if self.group in ("", group_of(key))]
+        others = picked or [key for key in self.known if self.narrowed in ("", group_of(key))]
         return [*pinned, *(key for key in others if key not in pinned)]
+
+    @property
+    def narrowed(self) -> str:
+        """The group that is shown; a run that has no metric of the wanted one shows all."""
+        return self.group if self.group in self.groups else ""
 
     @property
     def groups(self) -> list[str]:

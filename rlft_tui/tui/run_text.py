@@ -170,7 +170,8 @@ def since(run: RunSummary, now: float) -> str:
     """When it was started, or launched where it has not begun."""
     if run.started is not None:
         return f"started {ago(run.started, now)}"
-    return f"{'queued' if run.status == 'queued' else 'launched'} {ago(run.created, now)}"
+    how = "queued" if run.status == "queued" else "imported" if run.method == "imported" else "launched"
+    return f"{how} {ago(run.created, now)}"
 
 
 def stage(run: RunSummary) -> str:

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from rlft_tui.errors import RlftError
+from rlft_tui.metrics.series import ELAPSED
 from rlft_tui.runs.imports.read_foreign import read_foreign
+from rlft_tui.runs.imports.store_import import store_import, write_upload
+from rlft_tui.runs.run_folder import RunFolder
+from rlft_tui.server.followed_run import FollowedRun
 
 
 def varint(value: int) -> bytes:
@@ -127,6 +131,33 @@ def test_trainer_state_and_csv(tmp_path: Path) -> None:
     (run,) = read_foreign(table)
     assert [(row.step, row.values) for row in run.rows] == [(1, {"loss": 0.5}), (3, {"loss": math.inf})]
     assert run.refused == ("line 3: no number in it",)
+
+
+def test_a_table_may_have_dates_other_separators_and_no_order(tmp_path: Path) -> None:
+    table = tmp_path / "log.csv"
+    table.write_text("step;time;loss\n3;2026-01-01T00:01:00Z;1\n1;2026-01-01 00:00:00+00:00;2\n2;soon;\n")
+    (run,) = read_foreign(table)
+    assert [(row.step, row.t, row.values) for row in run.rows] == [
+        (1, 1767225600.0, {"loss": 2.0}),
+        (3, 1767225660.0, {"loss": 1.0}),
+    ]
+    table.write_text("step\tloss\n1\t2,5\n2\t0.5\n")
+    assert [row.values for row in read_foreign(table)[0].rows] == [{"loss": 0.5}]
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_table_without_times_is_given_none(tmp_path: Path, timed: bool) -> None:
+    table = tmp_path / "log.csv"
+    table.write_text("step,time,loss\n1,10,3\n2,40,2\n" if timed else "step,loss\n1,3\n2,2\n")
+    (run,) = read_foreign(table)
+    write_upload(run, tmp_path / "upload")
+    folder = RunFolder(tmp_path / "runs" / store_import(tmp_path / "runs", tmp_path / "upload"))
+    followed = FollowedRun(folder)
+    summary = followed.summary()
+    (elapsed,) = followed.curves.series([ELAPSED], 10)
+    assert (summary.status, summary.step, summary.steps) == ("finished", 2, 2)
+    assert summary.started == (10.0 if timed else None)
+    assert elapsed.mean == ([0.0, 30.0] if timed else [0.0, 0.0])
 
 
 def test_rows_that_cannot_be_read_are_named_and_the_others_are_kept(tmp_path: Path) -> None:

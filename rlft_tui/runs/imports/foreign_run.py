@@ -44,15 +44,18 @@ def by_step(points: Iterable[tuple[int, float | None, str, float]]) -> tuple[Log
 
 
 def event_log(run: ForeignRun, now: float) -> Iterator[bytes]:
-    """The run as lines of an event log; rows without a time are put a second apart, up to ``now``."""
+    """The run as lines of an event log. A row without a time has that of the row before it; where none
+    has one, all are of this moment, ``now``, and the log says that it has no times."""
     rows = run.rows
     known = [row.t for row in rows if row.t is not None]
-    begin = min(known, default=now - len(rows))
-    last = rows[-1].step if rows else 0
+    begin = min(known, default=now)
+    last = max((row.step for row in rows), default=0)
     start = {"method": "imported", "attempt": 1, "versions": {}, "device": "", "steps": last}
+    if not known:
+        start["timed"] = False
     yield encode_event(RunEvent("start", begin, start))
     t = begin
     for row in rows:
-        t = row.t if row.t is not None else t + 1.0
+        t = row.t if row.t is not None else t
         yield encode_event(RunEvent("metrics", t, {"step": row.step, "values": row.values}))
     yield encode_event(RunEvent("end", t, {"status": "finished"}))

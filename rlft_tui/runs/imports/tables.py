@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,8 @@ def read_csv(path: Path) -> ForeignRun:
     csv.field_size_limit(LONGEST_CELL)
     # Bytes that are no UTF-8 come as lone surrogates, so that only their own row is refused.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        reader = csv.DictReader(stream)
+        reader = csv.DictReader(stream, delimiter=_separator(stream.readline(LONGEST_CELL)))
+        stream.seek(0)
         try:
             for at, entry in enumerate(reader):
                 read.add(entry, at, f"line {reader.line_num}")
@@ -73,7 +75,14 @@ def read_csv(path: Path) -> ForeignRun:
         raise RlftError(
             f"no numbers in it: a CSV needs a header and a column a metric{first}", where=str(path)
         )
-    return ForeignRun(path.stem, "csv", tuple(read.rows), refused=tuple(read.refused))
+    # A table has no order of its own, and a step that is given twice says the last thing it said.
+    rows = sorted(read.rows, key=lambda row: row.step)
+    return ForeignRun(path.stem, "csv", tuple(rows), refused=tuple(read.refused))
+
+
+def _separator(header: str) -> str:
+    """A comma, or what stands between the names of the first line in its place."""
+    return "," if "," in header else max(";\t", key=header.count) if re.search("[;\t]", header) else ","
 
 
 class _Rows:
@@ -96,7 +105,7 @@ def _row(entry: Mapping[str, Any], at: int) -> LoggedRow:
     texts = [text for pair in entry.items() for text in pair if isinstance(text, str)]
     if any(_ESCAPED.search(text) for text in texts):
         raise ValueError("not UTF-8")
-    times = (_value(entry.get(key)) for key in _TIME_COLUMNS)
+    times = (_time(entry.get(key)) for key in _TIME_COLUMNS)
     skipped = (*_STEP_COLUMNS, *_TIME_COLUMNS)
     values = {
         key: found
@@ -122,6 +131,16 @@ def _step(entry: Mapping[str, Any], at: int) -> int:
     if step < 0:
         raise ValueError(f"step {int(step)} is below 0")
     return int(step)
+
+
+def _time(item: object) -> float | None:
+    """Unix seconds, or a date and time as ISO 8601 writes it."""
+    if (found := _value(item)) is None and isinstance(item, str):
+        try:
+            return datetime.fromisoformat(item.strip()).timestamp()
+        except (ValueError, OverflowError):
+            return None
+    return found
 
 
 def _value(item: object) -> float | None:

@@ -412,7 +412,7 @@ def progress(run: RunSummary, width: int) -> Text:
     parts = [f"{run_text.steps(run)} {run_text.made(run)}".rstrip()]
     if run.status in ACTIVE:
         parts += [run_text.time_left(run), run_text.stage(run)]
-    elif run.ended:
+    elif run.ended and not (run.method == "imported" and run.started is None):
         took = run_text.duration(run.ended - (run.started or run.created))
         parts.append(f"took {took}")
     if speed := run.metrics.get("tokens_per_second"):

@@ -50,7 +50,8 @@ class RunsScreen(WatchedListScreen):
         Binding("J", "move('down')", "down", id="runs.down", tooltip="One place further down the line"),
         Binding("X", "kill", "kill", id="runs.kill", tooltip="End the job at once, without saving"),
         Binding("d", "delete", "delete", id="runs.delete", tooltip="Delete the run and its folder"),
-        Binding("space", "mark", "mark", id="runs.mark", tooltip="Mark for comparing; Enter overlays them"),
+        Binding("space", "mark", "mark", id="runs.mark",
+                tooltip="Mark for comparing; Enter on one overlays them"),
         Binding("c", "compare", "compare", id="runs.compare",
                 tooltip="Settings, data, curves and samples of the marked runs side by side"),
         Binding("slash", "filter", "filter", id="runs.filter",
@@ -168,7 +169,7 @@ class RunsScreen(WatchedListScreen):
         if asked.grouping:
             parts.append(f"grouped by {asked.grouping}")
         if asked.marked:
-            parts.append(f"{len(asked.marked)} marked: c compares, ⏎ overlays")
+            parts.append(f"{len(asked.marked)} marked: c compares, ⏎ on one overlays")
         if asked.hidden:
             parts.append(f"{asked.hidden} put away (A)")
         said = " · ".join(parts)

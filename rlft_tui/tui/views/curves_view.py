@@ -129,8 +129,8 @@ class CurvesView(RunView, can_focus=True):
         parts: list[str] = [self.look.x] if self.look.x != "step" else []
         if self.look.smoothing:
             parts.append(f"smooth {self.look.smoothing:g}")
-        if pages.group and not pages.chosen:
-            parts.append(pages.group)
+        if pages.narrowed and not pages.chosen:
+            parts.append(pages.narrowed)
         if pages.chosen:
             parts.append(f"{len(pages.chosen)} picked")
         if pages.pinned:
@@ -190,9 +190,14 @@ class CurvesView(RunView, can_focus=True):
     def _paint(self) -> None:
         runs = self.runs
         keys = [key for key in self._shown if any(self.book.series(run.id, key).steps for run in runs)]
-        self.query_one("#no-curves").display = not keys and self.run is not None
-        self._name_runs(runs)
         clocks = [self.book.clock(run.id) for run in runs]
+        placed = any(clock is not None for clock in clocks)
+        nothing = self.query_one("#no-curves", Static)
+        nothing.display = not (keys and placed) and self.run is not None
+        if nothing.display:
+            nothing.update(self._why_nothing(runs, placed=placed or not keys))
+        keys = keys if placed else []
+        self._name_runs(runs)
         last = max((self._last(run, clock) for run, clock in zip(runs, clocks, strict=True)), default=0.0)
         going = any(run.status in ACTIVE for run in runs)
         steps = max((run.steps for run in runs), default=0) if self.look.x == "step" else 0 if going else last
@@ -221,6 +226,13 @@ class CurvesView(RunView, can_focus=True):
                 live=True,
             )
         self._fit(len(keys))
+
+    def _why_nothing(self, runs: list[RunSummary], *, placed: bool) -> str:
+        """Why there is no chart: no place on this axis, or nothing logged."""
+        if not placed:
+            logged = "times" if self.look.x == "time" else self.look.x
+            return f"no {logged} were logged: t takes another axis"
+        return "no metrics yet" if any(run.status in ACTIVE for run in runs) else "no metrics were logged"
 
     @staticmethod
     def _last(run: RunSummary, clock: Clock | None) -> float:

@@ -232,7 +232,9 @@ class Chart(SpanCanvas, can_focus=True):
     def action_zoom(self, factor: float) -> None:
         """Show fewer or more steps around the cursor."""
         axis = self._places()
-        middle = self._cursor if self._cursor is not None else (axis.low + axis.high) / 2
+        # A run that goes on has values only up to here.
+        end = max(axis.low, min(axis.high, self._end()))
+        middle = self._cursor if self._cursor is not None else (axis.low + end) / 2
         self._zoom(factor, middle)
 
     def action_pan(self, share: float) -> None:
