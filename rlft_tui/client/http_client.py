@@ -18,10 +18,13 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode, urlsplit
 
+from rlft_tui.errors import UnavailableError
 from rlft_tui.record import Record
 
 CONNECT_SECONDS = 5.0
 _BLOCK = 1 << 16
+_MOST_IDLE = 8
+"""Connections kept for later requests."""
 
 
 class NoAnswerError(Exception):
@@ -84,11 +87,18 @@ class HttpClient:
                 line.close()
 
     def _ask(
-        self, line: HTTPConnection, verb: str, target: str, body: IO[bytes] | None, kind: str, timeout: float
+        self,
+        line: HTTPConnection,
+        verb: str,
+        target: str,
+        content: IO[bytes] | None,
+        kind: str,
+        timeout: float,
     ) -> HTTPResponse:
         headers = {**self._headers, "content-type": kind}
+        body = None if content is None else _Measured(content)
         if body is not None:
-            headers["content-length"] = str(_length(body))
+            headers["content-length"] = str(body.length)
         if line.sock is None:
             line.connect()
         line.sock.settimeout(timeout)
@@ -110,7 +120,7 @@ class HttpClient:
 
     def _keep(self, line: HTTPConnection) -> None:
         with self._lock:
-            if not self._closed:
+            if not self._closed and len(self._idle) < _MOST_IDLE:
                 self._idle.append(line)
                 return
         line.close()
@@ -185,8 +195,23 @@ def _said(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _length(body: IO[bytes]) -> int:
-    return len(body.getbuffer()) if isinstance(body, BytesIO) else os.fstat(body.fileno()).st_size
+class _Measured:
+    """A body of the length that was announced: a file that grows meanwhile is cut there.
+
+    UnavailableError for one that has become shorter; the server would wait for the rest.
+    """
+
+    def __init__(self, body: IO[bytes]) -> None:
+        self._body = body
+        self.length = len(body.getbuffer()) if isinstance(body, BytesIO) else os.fstat(body.fileno()).st_size
+        self._left = self.length
+
+    def read(self, size: int = _BLOCK, /) -> bytes:
+        block = self._body.read(min(size, self._left))
+        self._left -= len(block)
+        if self._left and not block:
+            raise UnavailableError("it was cut short while it was sent", where=str(self._body.name))
+        return block
 
 
 def _hung_up(sock: socket.socket | None) -> bool:

@@ -119,6 +119,11 @@ class Curve:
         """A new attempt begins: it may go over steps again."""
         self._rewind = True
 
+    @property
+    def awaits_rewind(self) -> bool:
+        """Whether an attempt has begun that has not logged this yet."""
+        return self._rewind
+
     def series(self, points: int, window: tuple[int, int] | None = None) -> Series:
         """At most ``points`` bins, of the smallest power-of-two size that surely allows it.
 

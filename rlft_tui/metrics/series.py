@@ -48,6 +48,7 @@ class RunCurves:
         self,
         curves: Sequence[Curve],
         last_t: float | None = None,
+        last_step: int | None = None,
         went_back: int = 0,
         clock_back: int = 0,
     ) -> None:
@@ -57,13 +58,18 @@ class RunCurves:
         self._elapsed.unit = "s"
         self._seconds = self._elapsed.values[-1] if self._elapsed.values else 0.0
         self._origin = (last_t or 0.0) - self._seconds
-        self._last_t, self._last_step = last_t, None
+        self._last_t, self._last_step = last_t, last_step
         self.went_back, self.clock_back = went_back, clock_back
 
     @property
     def last_t(self) -> float | None:
         """Time of the last row, to go on from after ``restore``."""
         return self._last_t
+
+    @property
+    def last_step(self) -> int | None:
+        """Step of the last row of this attempt, to go on from likewise."""
+        return self._last_step
 
     def reset(self) -> None:
         """Forget all, for a log that is read again from its top."""

@@ -25,7 +25,7 @@ from rlft_tui.samples.samples import RunSamples
 CACHE_NAME = "curves.cache"
 SMALLEST_LOG = 4 << 20
 """Bytes of event log below which reading it again takes no time."""
-_FORMAT = 3
+_FORMAT = 4
 _PROOF = 256
 """Bytes at the start and before the end of what was read that must be the same."""
 
@@ -37,6 +37,8 @@ class _StoredCurve(Record, frozen=True):
     """Native 64-bit integers."""
     values: bytes
     """Native doubles."""
+    rewind: bool
+    """A new attempt has begun that has not logged it yet."""
 
 
 class _Log(Record, frozen=True):
@@ -55,6 +57,7 @@ class _Stored(Record, frozen=True):
     log: _Log
     unreadable: int
     last_t: float | None
+    last_step: int | None
     went_back: int
     clock_back: int
     state: dict[str, Any]
@@ -72,6 +75,7 @@ def write_cache(
         log=_log(reader.path, reader.offset),
         unreadable=reader.unreadable,
         last_t=curves.last_t,
+        last_step=curves.last_step,
         went_back=curves.went_back,
         clock_back=curves.clock_back,
         state=state.kept(),
@@ -103,7 +107,7 @@ def read_cache(
         return False
     reader.unreadable = stored.unreadable
     kept = [_curve(one) for one in stored.curves]
-    curves.restore(kept, stored.last_t, stored.went_back, stored.clock_back)
+    curves.restore(kept, stored.last_t, stored.last_step, stored.went_back, stored.clock_back)
     samples.restore(stored.samples)
     return True
 
@@ -124,7 +128,9 @@ def _is_same(stored: _Log, now: _Log) -> bool:
 
 def _stored(curve: Curve) -> _StoredCurve:
     curve.sort()
-    return _StoredCurve(curve.key, curve.unit, curve.steps.tobytes(), curve.values.tobytes())
+    return _StoredCurve(
+        curve.key, curve.unit, curve.steps.tobytes(), curve.values.tobytes(), curve.awaits_rewind
+    )
 
 
 def _curve(stored: _StoredCurve) -> Curve:
@@ -132,4 +138,6 @@ def _curve(stored: _StoredCurve) -> Curve:
     curve.unit = stored.unit
     curve.steps = array("q", stored.steps)
     curve.values = array("d", stored.values)
+    if stored.rewind:
+        curve.expect_rewind()
     return curve

@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from rlft_tui.client.http_client import HttpClient, NoAnswerError, lines, target, to_socket
+from rlft_tui.errors import UnavailableError
 
 Reply = Callable[[socket.socket, bytes], object]
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -123,6 +125,34 @@ def test_a_refusal_is_read_though_the_body_was_not_taken(tmp_path: Path, client:
     answer = client.request("POST", "/x", body=body, kind="text/plain", timeout=10.0)
     assert (answer.status, answer.content) == (413, b"too long")
     assert b"content-length: 8388608" in server.heads[0]
+
+
+@pytest.mark.parametrize("now", [b"x" * 9, b"x" * (9 << 20)], ids=["shorter", "longer"])
+def test_a_file_that_changes_while_it_is_sent_leaves_nobody_waiting(
+    tmp_path: Path, client: HttpClient, now: bytes
+) -> None:
+    file = tmp_path / "data"
+    file.write_bytes(b"x" * (8 << 20))
+    taken: list[int] = []
+
+    def reply(line: socket.socket, head: bytes) -> None:
+        file.write_bytes(now)
+        size = 0
+        while size < 8 << 20 and (block := line.recv(1 << 20)):
+            size += len(block)
+        taken.append(size)
+        with suppress(OSError):
+            line.sendall(OK)
+
+    Listener(tmp_path / "s", reply, says(OK))
+    with file.open("rb") as body:
+        if len(now) > 9:
+            assert client.request("POST", "/x", body=body, kind="text/plain", timeout=10.0).status == 200
+            assert taken == [8 << 20]
+        else:
+            with pytest.raises(UnavailableError, match="cut short"):
+                client.request("POST", "/x", body=body, kind="text/plain", timeout=10.0)
+    assert get(client) == b"ok"
 
 
 def test_lines_come_one_by_one_and_leaving_early_hangs_up(tmp_path: Path, client: HttpClient) -> None:

@@ -15,7 +15,10 @@ from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import parse_spec, write_spec
 from rlft_tui.runs.run_state import RunState
 from rlft_tui.server import followed_run
+from rlft_tui.server.curve_cache import CACHE_NAME
 from rlft_tui.server.followed_run import FollowedRun
+
+START = encode_event(RunEvent("start", 9.0, {"attempt": 2, "steps": 9}))
 
 
 def row(step: int, t: float = 0.0, **values: object) -> bytes:
@@ -183,6 +186,39 @@ def test_batches_hold_what_single_events_hold(folder: RunFolder) -> None:
     single = EventReader(folder.events)
     assert len(list(single.read())) == 3
     assert (batches.offset, batches.unreadable) == (single.offset, 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # A new attempt that has logged nothing yet, then goes over old steps.
+        ([START], [row(2, loss=7.0, kl=7.0)]),
+        # One that has logged the loss, and not yet what is measured rarely.
+        ([START, row(1, loss=7.0)], [row(2, loss=7.0, kl=7.0)]),
+        # A step that goes back without a new attempt.
+        ([], [row(1, loss=7.0)]),
+    ],
+    ids=["attempt", "part of an attempt", "step back"],
+)
+def test_a_copy_is_gone_on_from_as_if_it_had_never_been_left(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, before: list[bytes], after: list[bytes]
+) -> None:
+    monkeypatch.setattr(followed_run, "SMALLEST_LOG", 1)
+    folder.events.write_bytes(
+        b"".join([row(step, float(step), loss=1.0, kl=1.0) for step in (1, 2, 3)] + before)
+    )
+    first = FollowedRun(folder)
+    first.read_events()
+    first.keep()
+    with folder.events.open("ab") as stream:
+        stream.writelines(after)
+    second, whole = FollowedRun(folder), FollowedRun(folder)
+    second.read_events()
+    (folder.root / CACHE_NAME).unlink()
+    whole.read_events()
+    points = [[(each.key, each.steps, each.values) for each in run.curves.all()] for run in (second, whole)]
+    assert points[0] == points[1]
+    assert second.summary() == whole.summary()
 
 
 def test_an_active_runs_copy_is_gone_on_from_and_a_changed_log_is_read_again(

@@ -87,7 +87,7 @@ class RunSpec(Spec):
     """auto takes bf16 where the CPU or GPU has it, else fp32; fp16 needs a GPU."""
     device: Device = "auto"
     """Where it computes: auto takes the GPU where there is one; cuda wants one, cpu leaves it alone."""
-    threads: int = Field(default=0, ge=0)
+    threads: int = Field(default=0, ge=0, le=4096)
     """CPU threads; 0 leaves the choice to torch."""
     seed: int = Field(default=0, ge=0, le=MOST_SEED)
     """Where everything random in the run starts from."""
