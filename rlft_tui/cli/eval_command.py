@@ -63,7 +63,11 @@ def run(
     shards: Annotated[
         int,
         typer.Option(
-            "--shards", min=0, metavar="N", help="Processes that share the items [default: one a GPU]"
+            "--shards",
+            min=0,
+            metavar="N",
+            help="Processes that share the items [default: one a GPU]",
+            show_default=False,
         ),
     ] = 0,
     under: Annotated[

@@ -116,7 +116,8 @@ def run(
 ) -> None:
     """Let a model judge answers: which of two is better, or how good one is.
 
-    Prints the run's id. Each pair is shown in both orders; a side wins only where it wins in both.
+    Prints the run's id. Each pair is shown in both orders: a provider's side wins only where it wins in
+    both, a model here is weighed over the two (--combine takes the other way).
     An answer without a clear verdict is counted, and is no score and no tie. The run survives this
     connection; killed, it goes on with rlft runs resume RUN and asks nothing twice but what was
     under way. The verdicts are labels of judge:NAME: rlft models ratings --by judge.

@@ -148,9 +148,11 @@ def to_address(url: str, token: str) -> HttpClient:
     """A client of the server at ``url``, scheme and host, that wants this token."""
     place = urlsplit(url)
     kind = HTTPSConnection if place.scheme == "https" else HTTPConnection
+    # Without a port it would look for one in the host's name, and find it in an IPv6 address.
+    port = place.port or kind.default_port
 
     def open_line() -> HTTPConnection:
-        return kind(place.hostname or "", place.port, timeout=CONNECT_SECONDS, blocksize=_BLOCK)
+        return kind(place.hostname or "", port, timeout=CONNECT_SECONDS, blocksize=_BLOCK)
 
     return HttpClient(open_line, {"authorization": f"Bearer {token}"})
 

@@ -22,7 +22,7 @@ class Kappa(Record, frozen=True):
     second: str
     agreed: Share
     kappa: float | None
-    """1 is full agreement, 0 what chance gives; None where all verdicts are the same."""
+    """1 is full agreement, 0 what chance gives; None where all verdicts are the same, or of one item."""
     ci95: tuple[float, float] | None
 
 
@@ -72,7 +72,7 @@ def cohen(first: str, second: str, counts: Mapping[tuple[str, str], int]) -> Kap
     rows = {value: sum(p for (one, _), p in cells.items() if one == value) for value in values}
     columns = {value: sum(p for (_, other), p in cells.items() if other == value) for value in values}
     chance = sum(rows[value] * columns[value] for value in values)
-    if 1 - chance < _NOTHING:
+    if total == 1 or 1 - chance < _NOTHING:
         return Kappa(first, second, observed, None, None)
     kappa = (observed.rate - chance) / (1 - chance)
     on = sum(

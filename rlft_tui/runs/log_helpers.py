@@ -131,6 +131,10 @@ class _Helper:
             pass_fds=(log, made),
             bufsize=0,
         )
+        assert self._process.stdout is not None
+        self._news = self._process.stdout.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._news, select.POLLIN)
 
     @property
     def is_free(self) -> bool:
@@ -144,10 +148,9 @@ class _Helper:
 
     def heed(self, seconds: float = 0.0) -> bool:
         """Take in which parts are done; False when it said nothing for so long, or is gone."""
-        assert self._process.stdout is not None
-        if not select.select([self._process.stdout], [], [], seconds)[0]:
+        if not self._poll.poll(1000 * seconds):
             return False
-        news = os.read(self._process.stdout.fileno(), 1 << 12)
+        news = os.read(self._news, 1 << 12)
         *lines, self._said = (self._said + news).split(b"\n")
         for line in lines:
             part, begin, size = map(int, line.split())

@@ -66,6 +66,8 @@ class HistoryScreen(ModalScreen[HistoryEntry | None]):
         self._taken_back = taken_back
         self._only = ""
         self._entries: dict[str, HistoryEntry] = {}
+        self._known = False
+        """Whether the server has answered."""
         self._busy = False
 
     @property
@@ -107,13 +109,14 @@ class HistoryScreen(ModalScreen[HistoryEntry | None]):
             self.query_one(ListPane).show([], empty=str(error))
             return
         self._entries = {entry.operation.id: entry for entry in entries}
+        self._known = True
         self._paint()
 
     def _paint(self) -> None:
         pane = self.query_one(ListPane)
         columns = _columns(pane.size.width)
         rows = [ListRow(key, _line(entry, columns)) for key, entry in self._entries.items()]
-        pane.show(rows, table_head(columns), empty="nothing here")
+        pane.show(rows, table_head(columns), empty="nothing here" if self._known else "reading …")
 
     # deciding
     @on(ListPane.Chosen)
