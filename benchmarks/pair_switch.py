@@ -112,7 +112,7 @@ def run_app(technique: str, words: int) -> None:
     from textual.containers import Horizontal, VerticalScroll
     from textual.widgets import Markdown, Static
 
-    from rlft_tui.tui.garbage import tune_collector
+    from rlft_tui.garbage import collect_rarely, freeze_what_stays
     from rlft_tui.tui.widgets.text_pane import TextPane
 
     pairs = sample_pairs(PAIRS, words=words)
@@ -134,7 +134,8 @@ def run_app(technique: str, words: int) -> None:
         async def on_mount(self) -> None:
             self.animation_level = "none"
             await self.show()
-            self.call_after_refresh(tune_collector)
+            collect_rarely()
+            self.call_after_refresh(freeze_what_stays)
 
         async def action_next(self) -> None:
             self.number += 1
