@@ -14,6 +14,9 @@ from rlft_tui.record import Record
 USUAL = 1_500
 """Characters after which the next good place ends a piece."""
 
+GROWING = 200
+"""The same in a text that still grows: its last piece is rendered again with every frame."""
+
 MOST = 4_000
 """Characters after which a piece ends wherever it is: even of brackets only, that takes ≈50 ms to parse."""
 
@@ -38,7 +41,8 @@ class Chunk(Record, frozen=True):
 class Chunker:
     """Cuts pieces off a text, remembering an open fence between two pieces."""
 
-    def __init__(self) -> None:
+    def __init__(self, usual: int = USUAL) -> None:
+        self._usual = usual
         self._reopen = ""
         self._joined = False
 
@@ -48,7 +52,7 @@ class Chunker:
             end, complete = _plain_end(text, start)
             return Chunk(text[start:end].removesuffix("\n"), end, True, complete)
         opener, joined = self._reopen, self._joined
-        end, kind, fence = _markdown_end(text, start, opener)
+        end, kind, fence = _markdown_end(text, start, opener, self._usual)
         complete = kind != "growing"
         self._reopen = fence
         self._joined = kind == "forced"
@@ -84,7 +88,7 @@ def _somewhere(text: str, start: int) -> int:
 
 
 def _markdown_end(
-    text: str, start: int, opener: str
+    text: str, start: int, opener: str, usual: int
 ) -> tuple[int, Literal["blank", "forced", "growing"], str]:
     """(end, what made the cut, fence to open again in the next piece)."""
     mark = _fence_mark(opener)
@@ -112,7 +116,7 @@ def _markdown_end(
             item = _ITEM.match(line)
             indented = line.startswith(" ")
             goes_on = in_list and (indented or item is not None)
-            if blank and at - start >= USUAL and not goes_on and not line.startswith("    "):
+            if blank and at - start >= usual and not goes_on and not line.startswith("    "):
                 return at, "blank", ""
             if blank and not goes_on:
                 in_list = False

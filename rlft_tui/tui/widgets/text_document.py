@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 
 from rlft_tui.tui.widgets.harmless import harmless
-from rlft_tui.tui.widgets.markdown_chunks import Chunker
+from rlft_tui.tui.widgets.markdown_chunks import GROWING, USUAL, Chunker
 from rlft_tui.tui.widgets.palette import REVERSE, STRONG, UNDERLINE, Palette
 from rlft_tui.tui.widgets.styled_lines import Line, Piece, StyledText, padded
 from rlft_tui.tui.widgets.word_diff import MarkedPiece
@@ -55,7 +55,7 @@ class TextDocument:
         """Lines rendered for good."""
         self._tail_end = 0
         """Length of the text when its unfinished piece was last rendered."""
-        self._chunker = Chunker()
+        self._chunker = Chunker(GROWING if stream else USUAL)
         self._starts: list[tuple[int, int]] = []
         """(first line, first character) of each piece rendered for good."""
 
