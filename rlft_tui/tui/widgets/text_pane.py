@@ -50,6 +50,8 @@ class TextPane(Widget, can_focus=True):
     """Shows one text, as Markdown or as it is; scrolls, and follows a stream."""
 
     ALLOW_SELECT = False
+    _meeting: ClassVar[float] = 0.0
+    """When the pane that last asked for it is painted: panes side by side share their frames."""
     DEFAULT_CSS = """
     TextPane { width: 1fr; height: 1fr; }
     """
@@ -188,8 +190,11 @@ class TextPane(Widget, can_focus=True):
         """More of the stream; painted within a fifteenth of a second."""
         self._pieces.append(piece)
         if self._flush_due is None:
-            wait = self._flushed_at + 1 / FRAMES - monotonic()
-            self._flush_due = self.set_timer(max(0.001, wait), self._flush)
+            due = self._flushed_at + 1 / FRAMES
+            if abs(due - TextPane._meeting) < 0.5 / FRAMES:
+                due = TextPane._meeting
+            TextPane._meeting = due
+            self._flush_due = self.set_timer(max(0.001, due - monotonic()), self._flush)
 
     def stream_end(self) -> None:
         """The stream is complete; the text stays and scrolls like any other."""
