@@ -4,9 +4,8 @@
 
 The interpreter named there has the packages ``wandb`` and ``tensorboard``; what it lacks is told and
 left out. Five metrics are logged by each program's own writer: an event log of ours, an offline
-run of W&B, TensorBoard event files; at last one metric of a million steps, without W&B, whose writer
-takes minutes for it. ``settled``: from starting the program to the last change of a character on its
-screen, or, of TensorBoard, until its HTTP server has sent every metric's values.
+run of W&B, TensorBoard event files. ``settled``: from starting the program to the last change of a
+character on its screen, or, of TensorBoard, until its HTTP server has sent every metric's values.
 ``live``: five rows a second; ``age`` is the time from a row being logged until its number stands on
 the screen, or in TensorBoard's answer (its page asks every 30 s by itself: not counted).
 Processor time and memory are those of the program and all its children, our server included.
@@ -42,13 +41,10 @@ from benchmarks.monitor_slow import living_run, write_row
 from benchmarks.series import KEYS, write_log
 
 PEERS = os.environ.get("RLFT_PEERS_PYTHON", "")
-WANDB = str(Path(PEERS).parent / "wandb")
-RLFT = [sys.executable, "-m", "rlft_tui.cli.main"]
 COLUMNS, ROWS = 200, 50
 QUIET = 4.0
 """Seconds without a changed character after which a screen is settled."""
 LIVE_SECONDS = 30.0
-LONG = 1_000_000
 WRITER = """
 import math, random, sys, time
 where, steps, pause, kind = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
@@ -175,10 +171,6 @@ def main() -> None:
             leet(Path(folder) / "wandb", options.steps, options.patience)
         if with_tensorboard:
             tensorboard(Path(folder) / "tensorboard", options.steps)
-        print(f"\n1 metric x {LONG:,} steps.\n\n| | |\n|---|---|")
-        open_ours(Path(folder) / "ours-long", LONG, KEYS[:1], options.patience)
-        if with_tensorboard:
-            open_tensorboard(Path(folder) / "tensorboard-long", LONG, KEYS[:1])
     print(f"\nLoad {os.getloadavg()[0]:.1f} at the end.")
 
 
@@ -209,26 +201,23 @@ def opened(screen: Screen, who: str, patience: float) -> None:
     say(who, "settled, bytes until then", f"{said}, {screen.size(until=settled or patience):,}")
 
 
-def open_ours(folder: Path, steps: int, keys: tuple[str, ...], patience: float) -> None:
+def ours(folder: Path, steps: int, patience: float) -> None:
     folder.mkdir()
+    rlft = [sys.executable, "-m", "rlft_tui.cli.main"]
     with isolated_workspace(folder) as (workspace, client):
-        write_log(folder / "log", steps, keys)
+        write_log(folder / "log", steps, KEYS)
         ended_run(workspace, 0, folder / "log")
         server = client.health().pid
         for name in ("nothing read yet", "again"):
-            with Screen([*RLFT, "-w", str(workspace.root), "runs", "watch"]) as screen:
+            with Screen([*rlft, "-w", str(workspace.root), "runs", "watch"]) as screen:
                 opened(screen, f"rlft, {name}", patience)
                 idle(screen, "rlft", Spent(screen.pid, server))
     shutil.rmtree(folder)
-
-
-def ours(folder: Path, steps: int, patience: float) -> None:
-    open_ours(folder, steps, KEYS, patience)
     folder.mkdir()
     with isolated_workspace(folder) as (workspace, client):
         with (
             living_run(workspace, 100) as (_, log),
-            Screen([*RLFT, "-w", str(workspace.root), "runs", "watch"]) as screen,
+            Screen([*rlft, "-w", str(workspace.root), "runs", "watch"]) as screen,
         ):
             time.sleep(5)
             written: dict[int, float] = {}
@@ -250,14 +239,15 @@ def ours(folder: Path, steps: int, patience: float) -> None:
 
 def leet(folder: Path, steps: int, patience: float) -> None:
     folder.mkdir()
-    write("wandb", folder, steps, KEYS)
-    with Screen([WANDB, "leet", "run", str(run_of(folder))]) as screen:
+    wandb = str(Path(PEERS).parent / "wandb")
+    write("wandb", folder, steps)
+    with Screen([wandb, "leet", "run", str(run_of(folder))]) as screen:
         opened(screen, "wandb leet", patience)
         idle(screen, "wandb leet", Spent(screen.pid))
     shutil.rmtree(folder)
     folder.mkdir()
     with writing("wandb", folder) as written:
-        with Screen([WANDB, "leet", "run", str(run_of(folder))]) as screen:
+        with Screen([wandb, "leet", "run", str(run_of(folder))]) as screen:
             time.sleep(5)
             live(screen, "wandb leet", written, re.compile(r"_step +(\d+)"))
 
@@ -299,21 +289,21 @@ def told_ages(who: str, ages: list[float]) -> None:
     say(who, "live: age of the newest row when it came, median and worst", value)
 
 
-def open_tensorboard(folder: Path, steps: int, keys: tuple[str, ...]) -> None:
+def tensorboard(folder: Path, steps: int) -> None:
     folder.mkdir()
-    write("tensorboard", folder, steps, keys)
+    write("tensorboard", folder, steps)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     say("TensorBoard", "event files", f"{size:.0f} MB")
     for name, flags in (
         ("as it comes (1,000 points a tag)", []),
-        ("every point", ["--samples_per_plugin", f"scalars={2 * steps}"]),
+        ("every point", ["--samples_per_plugin", "scalars=200000"]),
     ):
         with board(folder, flags) as (port, pid, started):
             took, size = served(
                 port,
                 started,
                 lambda found: (
-                    len(found) == len(keys) and min(max(each) for each in found.values()) >= 0.99 * steps
+                    len(found) == len(KEYS) and min(max(each) for each in found.values()) >= 0.99 * steps
                 ),
             )
             say("TensorBoard", f"settled, {name}", f"{took:.2f} s")
@@ -323,10 +313,6 @@ def open_tensorboard(folder: Path, steps: int, keys: tuple[str, ...]) -> None:
             say("TensorBoard", "nothing new: processor", f"{spent.share:.0%}")
             say("TensorBoard", "memory", spent.megabytes)
     shutil.rmtree(folder)
-
-
-def tensorboard(folder: Path, steps: int) -> None:
-    open_tensorboard(folder, steps, KEYS)
     folder.mkdir()
     with writing("tensorboard", folder) as written, board(folder, []) as (port, pid, started):
         served(port, started, lambda found: bool(found))
@@ -402,8 +388,8 @@ def last_steps(port: int) -> tuple[dict[str, list[float]], int]:
     return found, size
 
 
-def write(kind: str, folder: Path, steps: int, keys: tuple[str, ...]) -> None:
-    command = [PEERS, "-c", WRITER, str(folder), str(steps), "0", kind, ",".join(keys)]
+def write(kind: str, folder: Path, steps: int) -> None:
+    command = [PEERS, "-c", WRITER, str(folder), str(steps), "0", kind, ",".join(KEYS)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
