@@ -129,10 +129,11 @@ def test_verdicts_by_key_at_a_terminal_are_stored_blind(
         assert "tiny" not in terminal.text()
         terminal.press("1")
         terminal.shows("stored: left is better", "2 of 3")
-        terminal.until(lambda: terminal.text().count("Which is better?") == 2, "the second question")
+        # Long answers may push the question before this one off the screen.
+        terminal.until(lambda: terminal.text().rstrip().endswith("q leave"), "the second question")
         terminal.press("u")
         terminal.shows("taken back: left is better")
-        terminal.until(lambda: terminal.text().count("Which is better?") >= 2, "the first question again")
+        terminal.until(lambda: terminal.text().rstrip().endswith("q leave"), "the first question again")
         terminal.press("2")
         terminal.shows("stored: right is better")
         terminal.until(lambda: terminal.text().rstrip().endswith("q leave"), "the next question")
