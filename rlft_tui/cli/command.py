@@ -11,6 +11,7 @@ import typer
 
 from rlft_tui.cli.grouped_help import GroupedCommand
 from rlft_tui.cli.session import Session
+from rlft_tui.errors import RlftError
 
 Body = Callable[..., None]
 
@@ -61,7 +62,12 @@ def command(
 
         def run(ctx: typer.Context, workspace: Path | None, json: bool = False, **values: Any) -> None:
             outer = ctx.find_object(Session) or Session()
-            body(inner_session(outer, workspace, json), **values)
+            session = inner_session(outer, workspace, json)
+            try:
+                body(session, **values)
+            except RlftError as error:
+                error.remedy = session.repeatable(error.remedy)
+                raise
 
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

@@ -273,7 +273,10 @@ def import_(
     session: Session,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="File, or folder to look through.")],
 ) -> None:
-    """Bring in runs of other programs: TensorBoard, W&B offline, trainer_state.json, CSV."""
+    """Bring in runs of other programs: TensorBoard, W&B offline, trainer_state.json, CSV.
+
+    What was imported from the same place before is brought up to date, its tags and note stay.
+    """
     import tempfile
 
     from rlft_tui.runs.imports.read_foreign import read_foreign
@@ -287,6 +290,7 @@ def import_(
             session.say(f"and {more} more rows of {run.name}")
     made = []
     with session.connect() as client, tempfile.TemporaryDirectory() as folder:
+        known = {one.id for one in client.runs()}
         for run in found:
             upload = Path(folder) / "run"
             write_upload(run, upload)
@@ -299,6 +303,7 @@ def import_(
             "steps": one.step,
             "metrics": len(one.metrics),
             "refused": len(run.refused),
+            "new": one.id not in known,
         }
         for one, run in made
     ]

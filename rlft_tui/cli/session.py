@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
 BROKEN_PIPE = 141
 """Exit code when the reader of stdout has gone: 128 + SIGPIPE, as the shell counts it."""
+
+
+_COMMAND = re.compile(r"\brlft ([a-z]+)")
+"""A command within a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +100,35 @@ class Session:
         """A line for the person at the terminal; never part of the result."""
         from rlft_tui.tui.widgets.harmless import harmless
 
-        sys.stderr.write(harmless(text) + "\n")
+        sys.stderr.write(harmless(self.repeatable(text)) + "\n")
         sys.stderr.flush()
+
+    def repeatable(self, text: str) -> str:
+        """The text with its commands as they have to be typed from here: for the workspace of this one."""
+        if not (place := self._place()):
+            return text
+        return _COMMAND.sub(
+            lambda found: f"rlft {place} {found[1]}" if _is_for_a_workspace(found[1]) else found[0], text
+        )
+
+    def _place(self) -> str:
+        """The option that names the workspace; nothing where it is found without."""
+        if self.remote is not None:
+            return "" if os.environ.get("RLFT_CONNECT") else f"--connect {shlex.quote(self.remote.url)}"
+        if self.folder is None:
+            return ""
+        try:
+            if find_workspace(None).root == self.folder.resolve():
+                return ""
+        except RlftError:
+            pass
+        return f"-w {shlex.quote(str(self.folder))}"
+
+
+def _is_for_a_workspace(word: str) -> bool:
+    from rlft_tui.cli.main import NOUNS
+
+    return word in NOUNS and word not in ("init", "demo")
 
 
 def find_server(workspace: Workspace) -> tuple[WorkspaceClient, Health] | None:

@@ -11,6 +11,7 @@ import duckdb
 from rlft_tui.database.bulk_insert import insert_columns
 from rlft_tui.labels.feedback import Feedback
 from rlft_tui.labels.feedback_table import COLUMNS as FEEDBACK_COLUMNS
+from rlft_tui.labels.labeler import JUDGE_PREFIX
 from rlft_tui.labels.operations import Operation
 from rlft_tui.labels.preference import (
     BetterAnswer,
@@ -212,12 +213,15 @@ def label_state(connection: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
     return tuple(rows[0])
 
 
-def count_current(connection: duckdb.DuckDBPyConnection, since: float) -> tuple[int, int]:
-    """Everybody's current verdicts: all of them, and those given after ``since`` (unix seconds)."""
+def count_current(connection: duckdb.DuckDBPyConnection, since: float) -> tuple[int, int, int]:
+    """Everybody's current verdicts: all of them, those given after ``since`` (unix seconds), and judges'."""
     rows = connection.execute(
-        "select count(*), count(*) filter (where created_at > ?) from standing_preferences", [since]
+        """select count(*), count(*) filter (where created_at > ?),
+                  count(*) filter (where starts_with(labeler_id, ?))
+           from standing_preferences""",
+        [since, JUDGE_PREFIX],
     ).fetchall()
-    return rows[0][0], rows[0][1]
+    return rows[0][0], rows[0][1], rows[0][2]
 
 
 def list_history(connection: duckdb.DuckDBPyConnection, labeler: str, limit: int) -> tuple[HistoryEntry, ...]:

@@ -17,6 +17,8 @@ from rlft_tui.runs.run_status import Exit
 
 T = TypeVar("T")
 CALLING = ".calling"
+CURVES_NAME = "curves.cache"
+"""What a server has read of the event log (see server/curve_cache.py)."""
 
 
 class Attempt(Record, frozen=True):
@@ -44,6 +46,10 @@ class RunFolder(Record, frozen=True):
     @property
     def spec(self) -> Path:
         return self.root / "run.toml"
+
+    @property
+    def curves(self) -> Path:
+        return self.root / CURVES_NAME
 
     @property
     def dataset(self) -> Path:

@@ -55,6 +55,8 @@ class Home(Record, frozen=True):
     """The newest training run's, while it waits for a decision."""
     run_count: int = 0
     """All runs of the workspace."""
+    labels_by_judges: int = 0
+    """Those of ``labels`` that models have given."""
 
 
 MOST_SIDES = 4

@@ -18,11 +18,11 @@ from rlft_tui.metrics.curve import Curve
 from rlft_tui.metrics.series import RunCurves
 from rlft_tui.record import Record
 from rlft_tui.runs.run_event import EventReader
+from rlft_tui.runs.run_folder import CURVES_NAME
 from rlft_tui.runs.run_state import RunState
 from rlft_tui.runs.run_status import Sample
 from rlft_tui.samples.samples import RunSamples
 
-CACHE_NAME = "curves.cache"
 SMALLEST_LOG = 4 << 20
 """Bytes of event log below which reading it again takes no time."""
 _FORMAT = 4
@@ -82,10 +82,10 @@ def write_cache(
         curves=[_stored(curve) for curve in curves.all()],
         samples=list(samples.after(-(2**62))),
     )
-    partial = folder / f".{CACHE_NAME}"
+    partial = folder / f".{CURVES_NAME}"
     try:
         partial.write_bytes(msgspec.msgpack.encode(stored))
-        partial.replace(folder / CACHE_NAME)
+        partial.replace(folder / CURVES_NAME)
     except OSError:
         partial.unlink(missing_ok=True)
         raise
@@ -96,7 +96,7 @@ def read_cache(
 ) -> bool:
     """Fill all of them from the cache and set the reader behind it; False when there is none of this log."""
     try:
-        stored = msgspec.msgpack.decode((folder / CACHE_NAME).read_bytes(), type=_Stored)
+        stored = msgspec.msgpack.decode((folder / CURVES_NAME).read_bytes(), type=_Stored)
         if (stored.format, stored.byte_order) != (_FORMAT, sys.byteorder):
             return False
         if not _is_same(stored.log, _log(reader.path, stored.log.end)):

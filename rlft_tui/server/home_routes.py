@@ -33,12 +33,13 @@ def home(services: ServicesOf, labeler: str) -> Response:
         datasets = list_datasets(connection)
         frozen = (one.created_at for one in datasets if not one.source and one.kind != "prompts")
         since = next(frozen, 0.0)
-        labels, labels_since = count_current(connection, since)
+        labels, labels_since, judged = count_current(connection, since)
         answer = Home(
             pairs=count_pairs(connection),
             prompts=count_prompts(connection),
             labels=labels,
             labels_since_dataset=labels_since,
+            labels_by_judges=judged,
             unlabelled=progress.remaining,
             datasets=datasets,
             runs=tuple(_worth_showing(runs)),

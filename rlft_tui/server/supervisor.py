@@ -279,6 +279,11 @@ class Supervisor:
                 for model in models:
                     remove_model(connection, model.name)
 
+    def read_again(self, run_id: str) -> None:
+        """Forget what was read of a run: its folder holds another log now."""
+        with self._lock:
+            self._runs.pop(run_id, None)
+
     def with_events(self, run_id: str, answer: Callable[[FollowedRun], T]) -> T:
         """What ``answer`` makes of the run, read up to now; it must keep nothing of it."""
         run = self._run(run_id)

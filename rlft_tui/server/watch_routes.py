@@ -94,7 +94,9 @@ def usage(services: ServicesOf) -> Response:
 @router.post("/runs/import", response_model=RunSummary)
 def import_run(services: ServicesOf, upload: Upload) -> Response:
     """The body is what ``runs/imports/store_import.py`` writes: a description, then an event log."""
-    return reply(services.supervisor.summary(store_import(services.workspace.runs, upload)))
+    run_id = store_import(services.workspace.runs, upload)
+    services.supervisor.read_again(run_id)
+    return reply(services.supervisor.summary(run_id))
 
 
 @router.get("/runs/{run_id}/comparison", response_model=RunComparison)

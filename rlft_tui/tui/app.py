@@ -106,7 +106,9 @@ class RlftApp(App[int]):
         screen: str = "home",
         view: QueueView | None = None,
         arguments: dict[str, Any] | None = None,
+        elsewhere: bool = False,
     ) -> None:
+        """``elsewhere``: the workspace is another machine's, and its server refuses what changes runs."""
         crop_updates()
         self.DEFAULT_MODE = screen  # type: ignore[misc]  # read by the base class, once
         super().__init__()
@@ -114,6 +116,7 @@ class RlftApp(App[int]):
         self.settings = settings
         self.queue_view = view or QueueView(overlap=settings.overlap, repeats=True)
         """Which pairs the label screen asks for; kept until the workbench is left."""
+        self.elsewhere = elsewhere
         self.animation_level = "none"
         self._arguments: dict[str, Any] = arguments or {}
         self._listing = False
@@ -476,6 +479,7 @@ def run_app(
         screen=screen,
         view=view,
         arguments=arguments,
+        elsewhere=remote is not None,
     )
 
     async def run() -> int:

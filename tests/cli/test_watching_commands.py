@@ -68,7 +68,7 @@ def test_a_run_is_watched_by_its_id_and_a_wrong_one_is_told_before_the_screen_is
         assert "\x1b[?1049h" not in terminal.raw.decode()
 
 
-def test_an_imported_run_is_listed_drawn_and_cannot_be_resumed(
+def test_an_imported_run_is_listed_drawn_brought_up_to_date_and_not_resumed(
     rlft: Rlft, here: Workspace, tmp_path: Path
 ) -> None:
     table = tmp_path / "metrics.csv"
@@ -79,6 +79,17 @@ def test_an_imported_run_is_listed_drawn_and_cannot_be_resumed(
     assert shown["series"] == [[1, 0.5], [2, "NaN"], [3, 0.3]]
     assert (shown["status"], shown["tags"], shown["note"]) == ("finished", ["imported", "csv"], "metrics")
     assert rlft("runs", "resume", made["id"]).code == 2
+    assert made["new"]
+
+    rlft.well("runs", "tag", made["id"], "kept")
+    table.write_text("step,loss\n1,0.5\n2,0.4\n3,0.3\n4,0.2\n")
+    (again,) = rlft.well("runs", "import", str(table), "--json").value
+    assert (again["id"], again["new"], again["steps"]) == (made["id"], False, 4)
+    shown = rlft.well("runs", "show", made["id"], "--series", "loss", "--json").value
+    assert shown["series"] == [[1, 0.5], [2, 0.4], [3, 0.3], [4, 0.2]]
+    assert (shown["tags"], shown["trouble"]) == (["kept"], "")
+    assert len(rlft.well("runs", "list", "--json").value) == 1
+
     refused = rlft("runs", "import", str(tmp_path / "none"))
     assert refused.code == 2
     assert "no such file" in refused.err

@@ -15,7 +15,6 @@ from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import parse_spec, write_spec
 from rlft_tui.runs.run_state import RunState
 from rlft_tui.server import followed_run
-from rlft_tui.server.curve_cache import CACHE_NAME
 from rlft_tui.server.followed_run import FollowedRun
 
 START = encode_event(RunEvent("start", 9.0, {"attempt": 2, "steps": 9}))
@@ -214,7 +213,7 @@ def test_a_copy_is_gone_on_from_as_if_it_had_never_been_left(
         stream.writelines(after)
     second, whole = FollowedRun(folder), FollowedRun(folder)
     second.read_events()
-    (folder.root / CACHE_NAME).unlink()
+    folder.curves.unlink()
     whole.read_events()
     points = [[(each.key, each.steps, each.values) for each in run.curves.all()] for run in (second, whole)]
     assert points[0] == points[1]

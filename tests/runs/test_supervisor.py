@@ -268,7 +268,7 @@ def test_a_copy_of_what_was_read_is_made_while_the_server_goes_on(
     wait_for_end(folder)
     supervisor = opened()
     assert len(series(supervisor, ["loss"], 100)[0].mean) == 3
-    copy = folder.root / curve_cache.CACHE_NAME
+    copy = folder.curves
     wait_for(copy.exists, "the copy")
     assert supervisor.with_events("dpo-test", lambda run: run.unkept) is None
 

@@ -31,6 +31,8 @@ class ForeignRun(Record, frozen=True):
     """Its configuration, as far as the log has it."""
     refused: tuple[str, ...] = ()
     """A line for each row that was left out: where, and why."""
+    log: str = ""
+    """The file or folder it was read from."""
 
 
 def by_step(points: Iterable[tuple[int, float | None, str, float]]) -> tuple[LoggedRow, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.runs.imports import tensorboard, wandb_offline
 from rlft_tui.runs.imports.foreign_run import ForeignRun
@@ -37,22 +39,23 @@ def read_foreign(path: Path) -> list[ForeignRun]:
 
 def _file(path: Path) -> ForeignRun:
     if "tfevents" in path.name:
-        return read_tensorboard(path.parent)
-    if path.suffix == ".wandb":
-        return read_wandb(path)
-    if path.suffix == ".json":
-        return read_trainer_state(path)
-    return read_csv(path)
+        return _from(path.parent, read_tensorboard(path.parent))
+    read = {".wandb": read_wandb, ".json": read_trainer_state}.get(path.suffix, read_csv)
+    return _from(path, read(path))
 
 
 def _folder(path: Path) -> list[ForeignRun]:
-    found = [read_wandb(file) for file in sorted(path.rglob(wandb_offline.PATTERN))]
+    found = [_from(file, read_wandb(file)) for file in sorted(path.rglob(wandb_offline.PATTERN))]
     folders = sorted({file.parent for file in path.rglob(tensorboard.PATTERN)})
-    found += [read_tensorboard(folder) for folder in folders]
+    found += [_from(folder, read_tensorboard(folder)) for folder in folders]
     states = sorted(path.rglob(STATE_NAME), key=lambda file: file.stat().st_mtime)
     if states and not found:
         # Each checkpoint repeats the history so far: the newest one has all of it.
-        found.append(read_trainer_state(states[-1]))
+        found.append(_from(path, read_trainer_state(states[-1])))
     if not found:
-        found += [read_csv(file) for file in sorted(path.glob("*.csv")) if file.is_file()]
+        found += [_from(file, read_csv(file)) for file in sorted(path.glob("*.csv")) if file.is_file()]
     return found
+
+
+def _from(path: Path, run: ForeignRun) -> ForeignRun:
+    return replace(run, log=str(path.resolve()))

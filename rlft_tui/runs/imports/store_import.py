@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +18,35 @@ from rlft_tui.runs.imports.foreign_run import ForeignRun, event_log
 from rlft_tui.runs.remarks import change_remarks
 from rlft_tui.runs.run_event import decode_event
 from rlft_tui.runs.run_folder import RunFolder
-from rlft_tui.runs.run_spec import write_spec
+from rlft_tui.runs.run_spec import read_spec, write_spec
 from rlft_tui.runs.run_status import Exit
 from rlft_tui.runs.specs.imported import ImportedSpec
 
 
 def write_upload(run: ForeignRun, path: Path) -> None:
     """The run as one file for the server: a line that describes it, then its event log."""
-    head = {"name": run.name, "source": run.source, "settings": run.settings}
+    head = {"name": run.name, "source": run.source, "log": run.log, "settings": run.settings}
     with path.open("wb") as stream:
         stream.write(json.dumps(msgspec.to_builtins(head)).encode() + b"\n")
         stream.writelines(event_log(run, time.time()))
 
 
 def store_import(runs: Path, upload: Path) -> str:
-    """Make a run folder of such a file; the new run's id. Nothing is left behind when that fails."""
-    run_id = new_run_id("imported")
-    partial = runs / f".{run_id}"
+    """Make a run folder of such a file, or bring the run that was read from the same place up to date;
+    its id. Nothing is left behind, and nothing changed, when that fails."""
+    partial = runs / f".{new_run_id('imported')}"
     try:
         partial.mkdir(parents=True)
         with upload.open("rb") as stream:
             head = _head(stream.readline())
             folder = RunFolder(partial)
+            known = _read_from(runs, str(head.get("log", "")), str(head.get("source", "")))
+            run_id = known or partial.name[1:]
             spec = ImportedSpec(
                 id=run_id,
                 name=str(head.get("name", "")),
                 source=str(head.get("source", "")),
+                log=str(head.get("log", "")),
                 settings=_without_none(head.get("settings", {})),
             )
             write_spec(spec, folder.spec)
@@ -50,13 +55,34 @@ def store_import(runs: Path, upload: Path) -> str:
         last = _last_line(folder.events)
         folder.output.write_bytes(b"")
         folder.write_exit(Exit(0, None, f"imported from {spec.source}", decode_event(last).t))
-        change_remarks(partial, {"tags": ["imported", spec.source], "note": spec.name})
-        partial.rename(runs / run_id)
+        if known:
+            _renew(RunFolder(runs / known), folder)
+        else:
+            change_remarks(partial, {"tags": ["imported", spec.source], "note": spec.name})
+            partial.rename(runs / run_id)
     except (OSError, ValueError) as error:
         raise RlftError(f"the run was not imported: {error}") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return run_id
+
+
+def _read_from(runs: Path, log: str, source: str) -> str:
+    """The run that was imported from there before, if one was."""
+    for folder in map(RunFolder, sorted(runs.glob("imported-*")) if log else ()):
+        # One that cannot be read is not this one.
+        with suppress(RlftError, OSError):
+            spec = read_spec(folder.spec)
+            if isinstance(spec, ImportedSpec) and (spec.log, spec.source) == (log, source):
+                return folder.id
+    return ""
+
+
+def _renew(old: RunFolder, new: RunFolder) -> None:
+    """Put what was read now in place of what was read before; what people have said of the run stays."""
+    old.curves.unlink(missing_ok=True)
+    for name in ("events", "exit", "spec"):
+        os.replace(getattr(new, name), getattr(old, name))
 
 
 def _head(line: bytes) -> dict[str, Any]:

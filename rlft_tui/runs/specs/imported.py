@@ -17,5 +17,7 @@ class ImportedSpec(RunSpec):
     """What the other program called it."""
     source: str = ""
     """The kind of log it was read from: tensorboard, wandb, trainer_state or csv."""
+    log: str = ""
+    """Where that log lies: what is imported from there again brings this run up to date."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Its configuration, as far as the log has it."""

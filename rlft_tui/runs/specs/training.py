@@ -44,7 +44,7 @@ class TrainingSpec(RunSpec):
     """Gradient norm above which gradients are scaled down."""
     max_steps: int = Field(default=40, ge=0, le=MOST_STEPS)
     """Optimiser steps; 0 goes by epochs."""
-    epochs: float = Field(default=1.0, gt=0.0)
+    epochs: float = Field(default=1.0, gt=0.0, le=1e6)
     """Passes over the data when max_steps is 0."""
     batch_size: int = Field(default=4, ge=1, le=MOST_ROWS)
     """Rows in one forward pass."""

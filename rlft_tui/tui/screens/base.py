@@ -41,6 +41,8 @@ class WorkbenchScreen(Screen[None]):
     """Whether 1–7 change the screen; False where digits mean something here (then g1–g7 and F1–F7 do)."""
     CHANGES_KEYS: ClassVar[frozenset[str]] = frozenset({"leader"})
     """Actions after which keys mean something else: done before the next key is looked at."""
+    KEPT_BACK: ClassVar[frozenset[str]] = frozenset()
+    """Actions that a server does for its own machine alone: the key bar of another one leaves them out."""
     PARTS: ClassVar[Mapping[str, tuple[type[Widget], ...]]] = {}
     """Widgets with keys of their own, by mode: keys of two modes are never in use at once."""
     MIN_SIZE: ClassVar[tuple[int, int]] = (40, 10)
@@ -103,7 +105,7 @@ class WorkbenchScreen(Screen[None]):
 
     def in_key_bar(self, action: str) -> bool:
         """Whether the key bar names this action now; its key works either way."""
-        return True
+        return not (self.bench.elsewhere and action in self.KEPT_BACK)
 
     def on_resize(self, event: events.Resize) -> None:
         columns, rows = self.MIN_SIZE

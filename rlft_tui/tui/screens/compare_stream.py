@@ -90,7 +90,7 @@ class CompareStream(CompareReading):
         """The sides of the form. RlftError for what cannot be asked."""
         rows = self.form.rows()
         if len(rows) < FEWEST_SIDES:
-            raise RlftError("choose two models first")
+            raise RlftError("choose two models first" if self.models_known else "models are still being read")
         return asked_sides(rows)
 
     # the round

@@ -40,6 +40,7 @@ class DataScreen(WorkbenchScreen):
 
     KEY = "data"
     HELP = "Prompts, pairs, labels and the data sets frozen from them."
+    KEPT_BACK = frozenset({"build"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right", "view(1)", "table", id="data.next", key_display="← →", tooltip="The next table"),
         Binding("left", "view(-1)", "table", show=False, id="data.previous", tooltip="The table before"),

@@ -165,6 +165,8 @@ def loop_text(home: Home) -> Content:
     about = []
     if home.pairs:
         about.append(f"{counted(home.unlabelled, 'pair')} unlabelled")
+    if home.labels_by_judges:
+        about.append(f"{counted(home.labels_by_judges, 'label')} by judges")
     if home.datasets:
         newest = max(home.datasets, key=lambda dataset: dataset.created_at)
         name = run_text.plain(newest.name or newest.hash)

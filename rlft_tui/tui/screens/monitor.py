@@ -60,6 +60,7 @@ class MonitorScreen(WatchingScreen):
         "alerts": (AlertsView, LimitsPane),
     }
     HELP = "The run goes on when this screen, the server or the connection ends."
+    KEPT_BACK = frozenset({"stop", "resume", "clone"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "view('curves')", "curves", show=False, id="monitor.curves",
                 tooltip="Curves: the metrics over the steps"),

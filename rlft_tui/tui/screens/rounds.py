@@ -45,6 +45,7 @@ class RoundsScreen(WatchedListScreen):
         "The win rate counts people's verdicts on those pairs; its interval holds however often one looks."
     )
     AUTO_FOCUS = LIST = "#rounds"
+    KEPT_BACK = frozenset({"promote", "reject", "more"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "judge", "judge", id="rounds.judge", tooltip="Label its pairs, blind"),
         Binding("p", "promote", "promote", id="rounds.promote", tooltip="Make its model the current version"),

@@ -36,6 +36,9 @@ class RunsScreen(WatchedListScreen):
     KEY = "runs"
     HELP = "Runs go on without this screen, without the server and without the connection."
     AUTO_FOCUS = LIST = "#runs"
+    KEPT_BACK = frozenset(
+        {"launch", "clone", "stop", "pause", "resume", "move", "kill", "delete", "archive", "tags", "note"}
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "monitor", id="runs.open", tooltip="Watch this run"),
         Binding("l", "launch", "launch", id="runs.launch", tooltip="Launch form for training or generating"),

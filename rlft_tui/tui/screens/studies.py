@@ -45,6 +45,7 @@ class StudiesScreen(WatchedListScreen):
         "ended early. Importance: the share of the difference between good and bad trials (PED-ANOVA)."
     )
     AUTO_FOCUS = LIST = "#studies"
+    KEPT_BACK = frozenset({"stop", "resume"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", id="studies.open", tooltip="Its trials; then the run of a trial"),
         Binding("x", "stop", "stop", id="studies.stop", tooltip="Begin no more trials, stop those under way"),

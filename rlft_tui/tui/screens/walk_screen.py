@@ -62,7 +62,8 @@ class WalkScreen(WorkbenchScreen):
             self._refill()
 
     def in_key_bar(self, action: str) -> bool:
-        return not (action in self.OF_ONE and self.has_class("-ended"))
+        ended = action in self.OF_ONE and self.has_class("-ended")
+        return not ended and super().in_key_bar(action)
 
     def _set_ended(self, ended: bool) -> None:
         if ended != self.has_class("-ended"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -89,6 +90,8 @@ class CurvesView(RunView, can_focus=True):
         self._alone = ""
         """The one metric shown, or empty."""
         self._shown: list[str] = []
+        self._named: Sequence[RunSummary] = ()
+        """The runs of the legend."""
         self._legend = Text()
         self._pins: dict[str, list[str]] = {}
         """Pinned metrics by run: what matters in one says little about another."""
@@ -238,9 +241,10 @@ class CurvesView(RunView, can_focus=True):
     def _last(run: RunSummary, clock: Clock | None) -> float:
         return float(run.step) if clock is None or not clock.last else clock.last
 
-    def _name_runs(self, runs: list[RunSummary]) -> None:
+    def _name_runs(self, runs: Sequence[RunSummary]) -> None:
         """The legend: which colour and mark is which run, when there are several."""
-        legend = Text(no_wrap=False)
+        self._named = runs
+        entries: list[Text] = []
         if len(runs) > 1:
             colours = palette_of(self)
             for number, run in enumerate(runs):
@@ -248,13 +252,16 @@ class CurvesView(RunView, can_focus=True):
                     line_style(colours, number).without_color if colours.ansi else line_style(colours, number)
                 )
                 missing = "" if self.book.clock(run.id) is not None else f" (no {self.look.x})"
-                legend.append(
-                    f"{line_mark(number)} {run_text.plain(run.id)}",
-                    style=style.color.name if style.color else "",
+                entries.append(
+                    Text.assemble(
+                        (
+                            f"{line_mark(number)} {run_text.plain(run.id)}",
+                            style.color.name if style.color else "",
+                        ),
+                        (f" {run_text.GLYPHS[run.status]} {run_text.steps(run)}{missing}", "dim"),
+                    )
                 )
-                legend.append(
-                    f" {run_text.GLYPHS[run.status]} {run_text.steps(run)}{missing}   ", style="dim"
-                )
+        legend = _in_rows(entries, self.size.width - 2)
         if legend != self._legend:
             self._legend = legend
             widget = self.query_one("#legend", Static)
@@ -262,6 +269,7 @@ class CurvesView(RunView, can_focus=True):
             widget.update(legend)
 
     def on_resize(self, event: events.Resize) -> None:
+        self._name_runs(self._named)
         self._fit(len(self._shown), event.size.width, event.size.height)
 
     def _fit(self, count: int, width: int = 0, height: int = 0) -> None:
@@ -372,3 +380,15 @@ class CurvesView(RunView, can_focus=True):
 def _hidden(key: str) -> Series:
     """A run that cannot be placed on this axis keeps its colour and draws nothing."""
     return Series(key, "", 1, [], [], [], [], [], 0)
+
+
+def _in_rows(entries: Sequence[Text], width: int) -> Text:
+    """Entries beside each other, as many a row as fit whole."""
+    text, used = Text(), 0
+    for entry in entries:
+        gap = "   " if used else ""
+        if used and used + len(gap) + entry.cell_len > width:
+            gap, used = "\n", 0
+        text.append(gap).append_text(entry)
+        used += len(gap.strip("\n")) + entry.cell_len
+    return text
