@@ -214,11 +214,12 @@ def label_state(connection: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
 
 
 def count_current(connection: duckdb.DuckDBPyConnection, since: float) -> tuple[int, int, int]:
-    """Everybody's current verdicts: all of them, those given after ``since`` (unix seconds), and judges'."""
+    """Current verdicts: people's, those of them given after ``since`` (unix seconds), and judges'."""
     rows = connection.execute(
-        """select count(*), count(*) filter (where created_at > ?),
-                  count(*) filter (where starts_with(labeler_id, ?))
-           from standing_preferences""",
+        """select count(*) filter (where not judged),
+                  count(*) filter (where not judged and created_at > ?),
+                  count(*) filter (where judged)
+           from (select created_at, starts_with(labeler_id, ?) as judged from standing_preferences)""",
         [since, JUDGE_PREFIX],
     ).fetchall()
     return rows[0][0], rows[0][1], rows[0][2]

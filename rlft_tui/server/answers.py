@@ -56,7 +56,7 @@ class Home(Record, frozen=True):
     run_count: int = 0
     """All runs of the workspace."""
     labels_by_judges: int = 0
-    """Those of ``labels`` that models have given."""
+    """These count as ``labels`` no more than data sets take them unasked."""
 
 
 MOST_SIDES = 4

@@ -24,7 +24,7 @@ _ENDED_RUNS = 20
 
 @router.get("/home", response_model=Home)
 def home(services: ServicesOf, labeler: str) -> Response:
-    """``labels`` counts everybody's current verdicts, ``unlabelled`` what is left for ``labeler``."""
+    """``labels`` counts the current verdicts of all people, ``unlabelled`` what is left for ``labeler``."""
     progress = services.labels.progress(labeler)
     apart = services.statistics.answer("separations", "", separations_now, may_be_late=True)
     waiting = services.round_view.open_round()

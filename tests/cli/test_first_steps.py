@@ -31,6 +31,19 @@ def test_init_says_how_to_step_in_even_with_a_space_in_the_name(rlft: Rlft, tmp_
     assert f"Next: cd {shlex.quote(str(folder))}, then rlft prompts import FILE" in said
 
 
+def test_commands_in_a_hint_reach_the_workspace_that_was_named(
+    rlft: Rlft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "my project"
+    rlft.well("init", str(folder))
+    named = f"rlft -w {shlex.quote(str(folder))}"
+    assert f"Start one: {named} train dpo --follow" in rlft.well("-w", folder, "runs", "list").err
+    assert f"{named} train dpo starts one" in rlft("runs", "show", "none", "-w", folder).err
+    assert "Make one: rlft init" in rlft("-w", tmp_path / "none", "runs", "list").err
+    monkeypatch.chdir(folder)
+    assert "Start one: rlft train dpo" in rlft.well("-w", ".", "runs", "list").err
+
+
 def test_the_way_back_to_the_demo_names_a_program_that_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

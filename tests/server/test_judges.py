@@ -98,6 +98,8 @@ def test_verdicts_become_labels_and_are_set_against_a_persons(workspace: Workspa
             client.calibration("judge-2")
 
         # A judge's verdicts rule neither data sets nor ratings of people.
+        home = client.home("ada")
+        assert (home.labels, home.labels_since_dataset, home.labels_by_judges) == (10, 10, 10)
         assert client.build_dataset(DatasetSpec(heldout_fraction=0.0)).train_rows == 9
         named = DatasetSpec(labelers=("judge:judge-1",), heldout_fraction=0.0)
         assert client.build_dataset(named).train_rows == 10

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import csv
+from typing import Any
 
+from textual.pilot import Pilot
 from textual.widgets import Input
 
 from rlft_tui.paths import Workspace
@@ -28,6 +30,12 @@ def finished(workspace: Workspace, name: str, last: int = 40) -> None:
     log.write("alert", step=23, name="spike", message="the gradient is large", advice="look at its samples")
     log.close()
     end_well(folder)
+
+
+def legend(pilot: Pilot[Any]) -> list[str]:
+    """The rows of the legend; of a chart's heading no row begins so."""
+    rows = (row.strip() for row in page(pilot).splitlines())
+    return [row for row in rows if row.startswith((f"● {RUN}", f"▲ {OTHER}"))]
 
 
 def test_what_is_shown_fits_beside_the_tabs_of_a_small_terminal(workspace: Workspace) -> None:
@@ -103,6 +111,11 @@ def test_two_runs_in_one_chart_with_a_legend_and_their_values_as_csv(workspace: 
             await pilot.press("enter", "escape")
             await shows(pilot, f"● {RUN}", f"▲ {OTHER}", "60/60")
             await until(pilot, lambda: page(pilot).count("▲") >= 5, "a value of each run in each chart")
+            whole = legend(pilot)
+            assert whole == [f"● {RUN} ✓ 40/40   ▲ {OTHER} ✓ 60/60"]
+            await pilot.resize_terminal(60, 24)
+            await until(pilot, lambda: legend(pilot) == whole[0].split("   "), "a row for each run")
+            await pilot.resize_terminal(120, 40)
             await pilot.press("w")
             await shows(pilot, "values as CSV")
             await pilot.press("c")

@@ -216,3 +216,25 @@ def test_the_line_is_changed_and_a_run_paused_and_killed_by_keys(
     finally:
         end_all(workspace.runs)
     assert not launcher.is_active(going)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_the_key_bar_of_another_machines_workspace_offers_what_its_server_does(
+    workspace: Workspace, elsewhere: bool
+) -> None:
+    three_runs(workspace)
+
+    async def scenario() -> None:
+        async with workbench(workspace, "runs", (160, 24)) as pilot:
+            front(pilot, RunsScreen).bench.elsewhere = elsewhere
+            await shows(pilot, "dpo-1129-1720-cccc")
+            await pilot.press("down", "up")
+
+            def key_bar() -> str:
+                return page(pilot).splitlines()[-1]
+
+            await until(pilot, lambda: ("resume" in key_bar()) is not elsewhere, "the keys of a killed run")
+            assert "monitor" in key_bar()
+            assert ("delete" in key_bar()) is not elsewhere
+
+    asyncio.run(scenario())
