@@ -2,7 +2,8 @@
 
 A bin covers the steps ``n * size … (n + 1) * size - 1``, so that new points never
 change the bins before the one they fall into. A point costs two appends; bins are
-made when they are asked for, and then only for the points that came since.
+made when they are asked for, and then only for the points that came since. Points lie
+in arrays, which numpy looks at in place; it is imported when it is first needed.
 """
 
 from __future__ import annotations
@@ -40,28 +41,34 @@ class _Bins:
         if self.first:
             for column in (self.first, self.mean, self.low, self.high, self.nonfinite):
                 column.pop()
-        begin = self.begin
-        while begin < total:
-            bin_start = (steps[begin] >> shift) << shift
-            end = bisect_left(steps, bin_start + (1 << shift), begin + 1)
-            self._append(bin_start, values[begin:end])
-            self.begin = begin
-            begin = end
+        import numpy as np
+
+        fresh = np.frombuffer(values)[self.begin :]
+        bins = np.frombuffer(steps, np.int64)[self.begin :] >> shift
+        begins = np.flatnonzero(np.diff(bins, prepend=bins[0] - 1))
+        counts = np.diff(begins, append=len(bins))
+        with np.errstate(all="ignore"):
+            sums = np.add.reduceat(fresh, begins)
+        made = len(self.first)
+        self.first += (bins[begins] << shift).tolist()
+        self.mean += (sums / counts).tolist()
+        self.low += np.minimum.reduceat(fresh, begins).tolist()
+        self.high += np.maximum.reduceat(fresh, begins).tolist()
+        self.nonfinite += [0] * len(begins)
+        # A NaN or infinity, or finite values too large to add up.
+        for at in np.flatnonzero(~np.isfinite(sums)).tolist():
+            begin = int(begins[at])
+            self._correct(made + at, fresh[begin : begin + int(counts[at])].tolist())
+        self.begin += int(begins[-1])
         self.done = total
 
-    def _append(self, first: int, values: array[float]) -> None:
-        total = sum(values)
-        count = len(values)
-        if not isfinite(total):
-            # A NaN or infinity, or finite values too large to add up.
-            finite = [value for value in values if isfinite(value)]
-            values = array("d", finite)
-            total = sum(value / len(finite) for value in finite) * len(finite) if finite else 0.0
-        self.first.append(first)
-        self.mean.append(total / len(values) if values and isfinite(total) else _middle(values))
-        self.low.append(min(values) if values else None)
-        self.high.append(max(values) if values else None)
-        self.nonfinite.append(count - len(values))
+    def _correct(self, at: int, values: list[float]) -> None:
+        finite = [value for value in values if isfinite(value)]
+        mean = sum(value / len(finite) for value in finite) if finite else None
+        self.mean[at] = mean if mean is None or isfinite(mean) else min(finite) / 2 + max(finite) / 2
+        self.low[at] = min(finite, default=None)
+        self.high[at] = max(finite, default=None)
+        self.nonfinite[at] = len(values) - len(finite)
 
 
 class Curve:
@@ -182,8 +189,3 @@ def _shift(steps: array[int], points: int) -> int:
     while (steps[-1] >> shift) - (steps[0] >> shift) >= points:
         shift += 1
     return shift
-
-
-def _middle(values: array[float]) -> float | None:
-    """The mean's place for values whose sum has no float: halfway between the extremes."""
-    return min(values) / 2 + max(values) / 2 if values else None

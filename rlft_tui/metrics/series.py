@@ -6,11 +6,11 @@ import re
 from array import array
 from collections.abc import Sequence
 from difflib import get_close_matches
-from operator import lt
+from typing import Any
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.metrics.curve import Curve
-from rlft_tui.runs.run_event import FORMAT_VERSION, MetricsColumns, MetricsRow, RunEvent, number, packed
+from rlft_tui.runs.run_event import FORMAT_VERSION, MetricsColumns, MetricsRow, RunEvent, number
 from rlft_tui.runs.run_status import Series
 
 ELAPSED = "@elapsed"
@@ -129,9 +129,8 @@ class RunCurves:
             if curve is None:
                 curve = self._curves[key] = Curve(key)
             curve.extend(steps, column, rising=fallen == 0)
-        if self._last_t is not None and self._last_t <= times[0] and _rises(times):
-            origin = self._origin
-            elapsed = packed("d", [t - origin for t in times])
+        if self._last_t is not None and self._last_t <= times[0] and not _fallen(times):
+            elapsed = _less(times, self._origin)
             self._seconds, self._last_t = elapsed[-1], times[-1]
         else:
             elapsed = array("d", map(self._trained, times))
@@ -194,12 +193,15 @@ class RunCurves:
                 self._curves[key].unit = str(unit)
 
 
-def _fallen(steps: array[int]) -> int:
-    """How many of these steps are lower than the one before."""
-    return 0 if _rises(steps) else sum(map(lt, steps[1:], steps))
+def _fallen(numbers: array[Any]) -> int:
+    """How many of these steps or times are lower than the one before."""
+    import numpy as np
+
+    looked_at = np.frombuffer(numbers, numbers.typecode)
+    return int(np.count_nonzero(looked_at[1:] < looked_at[:-1]))
 
 
-def _rises(numbers: Sequence[float]) -> bool:
-    """Whether none is lower than the one before; sorting what is sorted is the fastest look."""
-    listed = list(numbers)
-    return sorted(listed) == listed
+def _less(numbers: array[float], subtrahend: float) -> array[float]:
+    import numpy as np
+
+    return array("d", (np.frombuffer(numbers) - subtrahend).tobytes())

@@ -23,7 +23,7 @@ import msgspec
 
 from rlft_tui.record import Record
 from rlft_tui.runs.machine import own_cores
-from rlft_tui.runs.run_event import PIECE, MetricsColumns, end_of_line, metrics_columns, packed
+from rlft_tui.runs.run_event import MetricsColumns, end_of_line, read_columns
 
 SMALLEST = 32 << 20
 """Bytes to be read below which helpers are not worth their start."""
@@ -187,7 +187,7 @@ def _part_ends(log: int, begin: int) -> list[int]:
 def _unpacked(columns: _Columns) -> MetricsColumns:
     return MetricsColumns(
         steps=array("q", columns.steps),
-        times=array("d", columns.times).tolist(),
+        times=array("d", columns.times),
         values={key: array("d", values) for key, values in columns.values.items()},
         units=dict(columns.units),
         total=columns.total,
@@ -195,46 +195,25 @@ def _unpacked(columns: _Columns) -> MetricsColumns:
     )
 
 
-def _packed(found: list[MetricsColumns]) -> _Columns:
-    """Columns of neighbouring pieces that log the same metrics in the same units, as one."""
-    totals = [each.total for each in found if each.total is not None]
-    memory = [each.memory_mb for each in found if each.memory_mb is not None]
+def _packed(columns: MetricsColumns) -> _Columns:
     return _Columns(
-        steps=b"".join(each.steps.tobytes() for each in found),
-        times=b"".join(packed("d", each.times).tobytes() for each in found),
-        values={key: b"".join(each.values[key].tobytes() for each in found) for key in found[0].values},
-        units=found[0].units,
-        total=totals[-1] if totals else None,
-        memory_mb=max(memory, default=None),
+        steps=columns.steps.tobytes(),
+        times=columns.times.tobytes(),
+        values={key: values.tobytes() for key, values in columns.values.items()},
+        units=columns.units,
+        total=columns.total,
+        memory_mb=columns.memory_mb,
     )
 
 
 def _read(block: bytes, begin: int) -> list[_Piece]:
     """The pieces of a part that begins at this byte of the log."""
-    pieces: list[_Piece] = []
-    alike: list[MetricsColumns] = []
-    at = 0
-
-    def close() -> None:
-        if alike:
-            pieces.append(_Piece(begin + at, end_of_line(block, at), _packed(alike)))
-            alike.clear()
-
-    while at < len(block):
-        end = block.rfind(b"\n", at, at + PIECE) + 1 or block.index(b"\n", at) + 1
-        columns = metrics_columns(block[at:end])
-        last = alike[-1] if alike else None
-        if columns is None or (
-            last is not None and (columns.values.keys() != last.values.keys() or columns.units != last.units)
-        ):
-            close()
-        at = end
-        if columns is None:
-            pieces.append(_Piece(begin + at, b"", None))
-        else:
-            alike.append(columns)
-    close()
-    return pieces
+    return [
+        _Piece(begin + end, b"", None)
+        if columns is None
+        else _Piece(begin + end, end_of_line(block, end), _packed(columns))
+        for end, columns in read_columns(block)
+    ]
 
 
 def main(arguments: list[str]) -> int:

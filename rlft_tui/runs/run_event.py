@@ -86,8 +86,10 @@ class _LikeRow(msgspec.Struct, gc=False):
 
 
 _like_row = msgspec.json.Decoder(_LikeRow)
-_UNITS = re.compile(rb'"units": ?\{[^{}\\]*\}')
-"""As a member of the row: inside a string its quotes would be escaped."""
+_total_of = attrgetter("steps")
+_UNITS = re.compile(rb'[^-0-9\\"]*"units": ?\{[^{}\\]*\}[^-0-9\\]*')
+"""As a member of the row: inside a string its quotes would be escaped. What stands around it, up to the
+next numbers, is the same in like rows, and the longer a text is the faster it is counted."""
 
 
 class MetricsColumns(Record, frozen=True):
@@ -97,7 +99,7 @@ class MetricsColumns(Record, frozen=True):
     """
 
     steps: array[int]
-    times: list[float]
+    times: array[float]
     """Unix seconds, as long as ``steps``."""
     values: dict[str, array[float]]
     """Each as long as ``steps``; a number too large for a float is infinite."""
@@ -127,18 +129,58 @@ def metrics_columns(lines: bytes) -> MetricsColumns | None:
         if len(rows) != count or not (alike or all(row.units == like.units for row in rows)):
             return None
         values = [row.values for row in rows]
-        memory = [said for row in rows if (said := row.memory_mb) is not None]
-        totals = (row.steps for row in reversed(rows) if row.steps is not None and row.steps > 0)
+        memory = [row.memory_mb for row in rows]
+        if None in memory:
+            memory = [said for said in memory if said is not None]
+        totals = filter(None, map(_total_of, reversed(rows)))
         return MetricsColumns(
             steps=packed("q", [row.step for row in rows]),
-            times=[row.t for row in rows],
+            times=packed("d", [row.t for row in rows]),
             values={key: packed("d", list(map(attrgetter(f"v{at}"), values))) for at, key in enumerate(keys)},
             units=like.units or {},
-            total=next(totals, None),
+            total=next((total for total in totals if total > 0), None),
             memory_mb=max(memory, default=None),
         )
     except (msgspec.MsgspecError, struct.error, ValueError):  # ValueError: names that no field can have
         return None
+
+
+def read_columns(block: bytes) -> Iterator[tuple[int, MetricsColumns | None]]:
+    """Complete lines as stretches: where each ends in the block, and its columns; None for one that is to
+    be read line by line. Rows that log the same metrics in the same units come together."""
+    alike: list[MetricsColumns] = []
+    at = 0
+    while at < len(block):
+        end = block.rfind(b"\n", at, at + PIECE) + 1 or block.index(b"\n", at) + 1
+        columns = metrics_columns(block[at:end])
+        if alike and not (columns is not None and _are_alike(alike[0], columns)):
+            yield at, _joined(alike)
+            alike = []
+        at = end
+        if columns is None:
+            yield at, None
+        else:
+            alike.append(columns)
+    if alike:
+        yield at, _joined(alike)
+
+
+def _are_alike(one: MetricsColumns, other: MetricsColumns) -> bool:
+    return one.values.keys() == other.values.keys() and one.units == other.units
+
+
+def _joined(found: list[MetricsColumns]) -> MetricsColumns:
+    """Neighbouring columns of the same metrics as one."""
+    totals = [each.total for each in found if each.total is not None]
+    memory = [each.memory_mb for each in found if each.memory_mb is not None]
+    return MetricsColumns(
+        steps=array("q", b"".join(each.steps for each in found)),
+        times=array("d", b"".join(each.times for each in found)),
+        values={key: array("d", b"".join(each.values[key] for each in found)) for key in found[0].values},
+        units=found[0].units,
+        total=totals[-1] if totals else None,
+        memory_mb=max(memory, default=None),
+    )
 
 
 def packed(kind: Literal["q", "d"], numbers: list[Any]) -> array[Any]:
@@ -277,17 +319,14 @@ class EventReader:
         """Like ``read``, but neighbouring lines of metrics come together: as columns where they can."""
         block = self._block(limit)
         begin = 0
-        while begin < len(block):
-            end = block.rfind(b"\n", begin, begin + PIECE) + 1 or block.index(b"\n", begin) + 1
-            piece = block[begin:end]
-            begin = end
-            columns = metrics_columns(piece)
+        for end, columns in read_columns(block):
             if columns is None:
-                yield from self._batches(piece.split(b"\n")[:-1])
+                yield from self._batches(block[begin:end].split(b"\n")[:-1])
             else:
-                self.offset += len(piece)
-                self._tail = end_of_line(piece, len(piece))
+                self.offset += end - begin
+                self._tail = end_of_line(block, end)
                 yield columns
+            begin = end
 
     def _batches(self, lines: list[bytes]) -> Iterator[RunEvent | list[MetricsRow]]:
         decode = _metrics_row.decode

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from rlft_tui.config import Settings, read_settings, settings_at_fault
 from rlft_tui.database.connection import Database, open_database
@@ -184,11 +186,17 @@ async def _answer(services: Services, listener: socket.socket, ready: Callable[[
     # An answer may be large, and a failed one's frames keep it until they are collected.
     collect_rarely(young=50_000, older=20)
     asyncio.get_running_loop().call_soon(ready)
-    preparation = asyncio.create_task(make_routes(app))
+    preparation = asyncio.create_task(_prepare(app))
     await server.serve(sockets=[listener])
     await remote.stop()
     preparation.cancel()
     watcher.cancel()
+
+
+async def _prepare(app: FastAPI) -> None:
+    """What the first to ask for it would wait for, while nobody does: routes, and numpy for the curves."""
+    await make_routes(app)
+    await asyncio.to_thread(importlib.import_module, "numpy")
 
 
 def _close(services: Services) -> None:

@@ -171,7 +171,9 @@ class SamplesView(RunView, can_focus=True):
     def action_extreme(self, best: bool) -> None:
         """The step's best or worst sample by reward, or by KL where nothing is rewarded."""
         head = self.book.extreme(best=best)
-        if head is not None and self.book.choose(head.index):
+        if head is None:
+            self._warn("No sample of this step has a reward or a KL")
+        elif self.book.choose(head.index):
             self._turned()
 
     def action_diff(self) -> None:
