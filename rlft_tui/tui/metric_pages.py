@@ -24,6 +24,7 @@ PREFERRED: tuple[str, ...] = (
 )
 """What a researcher looks at first; the rest follows by name."""
 
+_NUMBER = re.compile(r"(\d{1,18})")
 _BOOKKEEPING = ("runtime", "_per_second", "total_flos", "epoch")
 _GROUPS: tuple[tuple[str, str], ...] = (
     ("KL", r"(^|[/_])(kl|approxkl|refkl)([/_]|$)|_kl\b|divergence"),
@@ -43,14 +44,16 @@ def group_of(key: str) -> str:
 
 
 def rank(keys: Iterable[str]) -> list[str]:
-    """Keys in reading order: preferred ones, then held-out measures, then by name, bookkeeping last."""
+    """Keys in reading order: preferred ones, held-out measures, by name and number, bookkeeping last."""
 
-    def place(key: str) -> tuple[int, int, str]:
+    def place(key: str) -> tuple[int, int, list[tuple[int, str]], str]:
         if key in PREFERRED:
-            return (0, PREFERRED.index(key), key)
+            return (0, PREFERRED.index(key), [], key)
+        # layer.2 before layer.10
+        name = [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(_NUMBER, key)]
         if any(key.endswith(word) for word in _BOOKKEEPING) or key.startswith("train_"):
-            return (3, 0, key)
-        return (1 if key.startswith(("eval", "heldout", "kl")) else 2, 0, key)
+            return (3, 0, name, key)
+        return (1 if key.startswith(("eval", "heldout", "kl")) else 2, 0, name, key)
 
     return sorted(set(keys), key=place)
 
@@ -68,20 +71,24 @@ class MetricPages:
     """Always first, whatever group is shown."""
     group: str = ""
     """Only this group besides the pinned ones; empty for all."""
+    _group_of: dict[str, str] = field(default_factory=dict)
+    """The group of each known key: a run may have ten thousand, and they are gone through with every look."""
 
     def learn(self, metrics: Mapping[str, object]) -> bool:
         """Take the keys a run has; True when there are new ones."""
-        ranked = rank([*self.known, *metrics])
-        if ranked == self.known:
+        new = [key for key in metrics if key not in self._group_of]
+        if not new:
             return False
-        self.known = ranked
+        self._group_of.update((key, group_of(key)) for key in new)
+        self.known = rank(self._group_of)
         return True
 
     @property
     def order(self) -> list[str]:
-        pinned = [key for key in self.pinned if key in self.known]
-        picked = [key for key in self.chosen if key in self.known]
-        others = picked or [key for key in self.known if self.narrowed in ("", group_of(key))]
+        pinned = [key for key in self.pinned if key in self._group_of]
+        picked = [key for key in self.chosen if key in self._group_of]
+        group = self.narrowed
+        others = picked or [key for key in self.known if group in ("", self._group_of[key])]
         return [*pinned, *(key for key in others if key not in pinned)]
 
     @property
@@ -92,7 +99,7 @@ class MetricPages:
     @property
     def groups(self) -> list[str]:
         """The groups that the run has metrics of."""
-        there = {group_of(key) for key in self.known}
+        there = set(self._group_of.values())
         return [group for group in GROUPS if group in there]
 
     def turn_group(self) -> None:
@@ -106,7 +113,7 @@ class MetricPages:
         """Put a key before all others, or back into its place."""
         if key in self.pinned:
             self.pinned.remove(key)
-        elif key in self.known:
+        elif key in self._group_of:
             self.pinned.append(key)
         self.page = 0
 
@@ -140,7 +147,7 @@ class MetricPages:
         """Pick a key, or put it back; the picked ones are shown alone, in the order picked."""
         if key in self.chosen:
             self.chosen.remove(key)
-        elif key in self.known:
+        elif key in self._group_of:
             self.chosen.append(key)
         self.page = 0
 

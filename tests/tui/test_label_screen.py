@@ -9,6 +9,7 @@ import threading
 from typing import Any
 
 import pytest
+from textual.events import Key
 
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.ids import new_id
@@ -346,6 +347,23 @@ def test_control_characters_in_an_answer_reach_no_terminal(
     drive(test)
 
 
+def test_keys_in_one_piece_with_the_end_of_a_note_are_no_part_of_it(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    add_pairs(client, 2)
+
+    async def test() -> None:
+        async with workbench(workspace, "label") as (app, _):
+            first = await judging(app)
+            for key in ("n", "o", "k", "enter", "c", "4", "n", "x", "escape", "2"):
+                app.post_message(Key(key, key if len(key) == 1 else None))
+            await judging(app, first)
+            (stored,) = client.labels()
+            assert (stored.example_id, stored.reasoning, stored.confidence) == (first, "ok", 4)
+
+    drive(test)
+
+
 def test_wide_view_shows_one_answer_then_the_other_then_both(
     workspace: Workspace, client: WorkspaceClient
 ) -> None:
@@ -366,6 +384,7 @@ def test_wide_view_shows_one_answer_then_the_other_then_both(
             await judging(app, pair)
             (stored,) = client.labels()
             assert stored.choice == current.choice("right")
+            assert (left.display, right.display) == (True, True), "of the next pair both are seen"
 
     drive(test)
 
@@ -401,7 +420,6 @@ def test_a_text_put_into_a_hidden_answer_is_there_when_it_comes_back(
             await judging(app, pair)
             current = session_of(app).current
             assert current is not None
-            await pilot.press("z", "z")
             for text in (current.left_text, current.right_text):
                 await shows(app, text.split(",")[0])
 

@@ -113,6 +113,24 @@ def test_metrics_are_picked_by_search(workspace: Workspace) -> None:
     asyncio.run(scenario())
 
 
+def test_a_run_of_ten_thousand_metrics_is_shown_and_its_pages_turn(workspace: Workspace) -> None:
+    folder = dpo_folder(workspace, RUN)
+    log = EventWriter(folder.events)
+    begin(log)
+    for step in range(1, 4):
+        log.metrics(step, {f"key{number}/x": step + number for number in range(10_000)}, steps=3)
+    log.close()
+    end_well(folder)
+
+    async def scenario() -> None:
+        async with workbench(workspace, "monitor") as pilot:
+            await shows(pilot, "page 1 of 5000", "key0/x")
+            await pilot.press("right_square_bracket")
+            await shows(pilot, "page 2 of 5000", "key1/x")
+
+    asyncio.run(scenario())
+
+
 def test_the_cursor_on_a_curve_turns_to_that_steps_samples(workspace: Workspace) -> None:
     finished_run(workspace)
 

@@ -9,8 +9,8 @@ import pytest
 from rlft_tui.cli import session
 from rlft_tui.cli.run_text import runs_table, status_text
 from rlft_tui.runs.run_status import Exit, RunSummary, SampleHead
-from rlft_tui.tui import run_text
-from rlft_tui.tui.metric_pages import MetricPages, rank
+from rlft_tui.tui import metric_pages, run_text
+from rlft_tui.tui.metric_pages import MetricPages, group_of, rank
 from rlft_tui.tui.sample_book import SampleBook
 from rlft_tui.tui.screens.home import result_text
 from rlft_tui.tui.screens.monitor import failure_text, progress
@@ -83,13 +83,9 @@ def test_progress() -> None:
 
 
 def test_metrics_in_reading_order() -> None:
-    assert rank(["zeta", "train_runtime", "kl/sequence", "loss", "eval_loss"]) == [
-        "loss",
-        "kl/sequence",
-        "eval_loss",
-        "zeta",
-        "train_runtime",
-    ]
+    keys = ["zeta", "layer.10", "train_runtime", "kl/sequence", "layer.2", "loss", "eval_loss"]
+    ordered = ["loss", "kl/sequence", "eval_loss", "layer.2", "layer.10", "zeta", "train_runtime"]
+    assert rank(keys) == ordered
 
 
 def test_pages_turn_without_wrapping_and_keep_the_first_chart_when_resized() -> None:
@@ -107,6 +103,26 @@ def test_pages_turn_without_wrapping_and_keep_the_first_chart_when_resized() -> 
     pages.toggle("j")
     pages.toggle("b")
     assert pages.shown == ["a", "b"]
+
+
+def test_the_group_of_a_key_is_made_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def counted(key: str) -> str:
+        asked.append(key)
+        return group_of(key)
+
+    monkeypatch.setattr(metric_pages, "group_of", counted)
+    pages = MetricPages(per_page=4)
+    keys = dict.fromkeys([f"key{number}/x" for number in range(2000)] + ["loss"])
+    assert pages.learn(keys)
+    assert not pages.learn(keys)
+    pages.turn_group()
+    assert (pages.group, pages.shown) == ("loss", ["loss"])
+    pages.turn_group()
+    pages.turn(1)
+    assert (pages.pages, len(pages.shown)) == (500, 4)
+    assert len(asked) == 2001
 
 
 def test_metric_search_takes_words_in_any_order() -> None:

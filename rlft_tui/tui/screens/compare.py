@@ -38,7 +38,7 @@ class CompareScreen(CompareVerdicts):
     """Prompt on top, models and sampling in a form, then the answers."""
 
     DIGITS_SWITCH = False
-    CHANGES_KEYS = frozenset({"leader", "confidence", "note", "diff", "turn", "edit"})
+    CHANGES_KEYS = frozenset({"leader", "confidence", "note", "release", "diff", "turn", "edit"})
     HELP = "Blind: places are shuffled and names hidden until the verdict; through a file, until its end."
     BINDINGS: ClassVar[list[BindingType]] = COMPARE_BINDINGS
 

@@ -8,7 +8,7 @@ from textual import events
 from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from rlft_tui.prompts.prompt import Message
 from rlft_tui.server.answers import MOST_SIDES
@@ -26,6 +26,7 @@ from rlft_tui.tui.screens.base import WorkbenchScreen
 from rlft_tui.tui.screens.compare_form import CompareForm
 from rlft_tui.tui.token_view import LEGEND, token_line
 from rlft_tui.tui.widgets.cells import cell_width
+from rlft_tui.tui.widgets.note_line import NoteLine
 from rlft_tui.tui.widgets.prompt_field import PromptField
 from rlft_tui.tui.widgets.text_pane import TextPane
 
@@ -115,9 +116,7 @@ class CompareView(WorkbenchScreen):
                     yield AnswerPane(id=f"answer-{place}")
         yield Static(id="legend", markup=False)
         yield Static(id="said", markup=False)
-        note = Input(id="note", compact=True, placeholder="Why? Enter keeps it, Escape leaves it")
-        note.cursor_blink = False
-        yield note
+        yield NoteLine()
 
     @property
     def form(self) -> CompareForm:

@@ -25,7 +25,9 @@ class LabelScreen(LabelReading, LabelHistory):
     OF_ONE = frozenset(
         {"judge", "grade", "rate", "set_aside", "write", "note", "confidence", "zoom", "diff", "prompt"}
     )
-    CHANGES_KEYS = frozenset({"leader", "confidence", "note", "write", "write_outside", "history", "queue"})
+    CHANGES_KEYS = frozenset(
+        {"leader", "confidence", "note", "release", "write", "write_outside", "history", "queue"}
+    )
     MIN_SIZE = (36, 12)
     HELP = "Which answer is better? A verdict is stored before the next pair appears."
     BINDINGS: ClassVar[list[BindingType]] = LABEL_BINDINGS

@@ -27,6 +27,8 @@ class LabelFeed(LabelView):
         super().__init__()
         self._slow: Timer | None = None
         self._again: Timer | None = None
+        self._drawn: object = None
+        """The pair that was drawn last."""
         self._undos = 0
         """Times that undo was pressed and is still to be done."""
 
@@ -78,6 +80,10 @@ class LabelFeed(LabelView):
                 self._show_end()
             return
         self._set_ended(False)
+        if shown.key != self._drawn:
+            # Nobody judges a pair with one answer out of sight for having zoomed the last one.
+            self.remove_class("-left", "-right")
+            self._drawn = shown.key
         self._draw(shown)
 
     def _answer_seen(self) -> None:

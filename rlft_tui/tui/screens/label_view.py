@@ -8,7 +8,7 @@ from textual import events
 from textual.containers import Container, Vertical
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from rlft_tui.tui.answer_diff import NO_MARKS, AnswerDiffs
 from rlft_tui.tui.answer_pane import AnswerPane
@@ -17,6 +17,7 @@ from rlft_tui.tui.label_session import LabelSession, Shown
 from rlft_tui.tui.label_text import answer_heading, legend, prompt_heading, prompt_text, status_text
 from rlft_tui.tui.screens.walk_screen import WalkScreen
 from rlft_tui.tui.widgets.kept_documents import Pieces
+from rlft_tui.tui.widgets.note_line import NoteLine
 from rlft_tui.tui.widgets.terminal_pace import pace_of
 from rlft_tui.tui.widgets.text_pane import TextPane
 
@@ -76,9 +77,7 @@ class LabelView(WalkScreen):
         yield Static(id="legend", markup=False)
         yield Static(id="ended", markup=False)
         yield Static(id="status", markup=False)
-        note = Input(id="note", compact=True, placeholder="Why? Enter keeps it, Escape leaves it")
-        note.cursor_blink = False
-        yield note
+        yield NoteLine()
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < STACK_BELOW, "-stacked")

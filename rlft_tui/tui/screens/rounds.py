@@ -119,7 +119,7 @@ class RoundsScreen(WatchedListScreen):
     # actions
     @on(ListPane.Chosen)
     def action_judge(self) -> None:
-        """The label screen on the pairs between these two models."""
+        """The label screen on the round's pairs: those between its models, where several runs made them."""
         if (one := self.selected) is None:
             return
         if not one.pairs:
@@ -129,7 +129,7 @@ class RoundsScreen(WatchedListScreen):
             self.bench.queue_view,
             models=(one.round.opponent, one.round.model),
             category="",
-            source="",
+            source=f"run:{one.pairs_runs[0]}" if len(one.pairs_runs) == 1 else "",
             search="",
         )
         self.bench.show_screen("label")

@@ -23,6 +23,7 @@ from rlft_tui.tui.queue_walk import QueuedPage
 from rlft_tui.tui.run_text import plain
 from rlft_tui.tui.score_session import KIND_WORDS, ScoreSession, guide_line
 from rlft_tui.tui.screens.queue_screen import HISTORY, QueueScreen
+from rlft_tui.tui.widgets.note_line import NoteLine
 from rlft_tui.tui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class ScoreScreen(QueueScreen[ScoreItem, Feedback, FeedbackProgress]):
     KEY = "score"
     DIGITS_SWITCH = False
     OF_ONE = frozenset({"skip", "note", "prompt"})
+    CHANGES_KEYS = frozenset({"leader", "note", "release"})
     MIN_SIZE = (36, 12)
     HELP = "How good is this answer? A score is stored before the next answer appears."
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -84,9 +86,7 @@ class ScoreScreen(QueueScreen[ScoreItem, Feedback, FeedbackProgress]):
         yield Static(id="ended", markup=False)
         yield Static(id="guide", markup=False)
         yield Static(id="status", markup=False)
-        note = Input(id="note", compact=True, placeholder="Why? Enter keeps it, Escape leaves it")
-        note.cursor_blink = False
-        yield note
+        yield NoteLine()
 
     # the queue
     def next_page(self, limit: int, held: tuple[str, ...]) -> Callable[[WorkspaceClient], ScorePage]:
