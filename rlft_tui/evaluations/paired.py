@@ -10,7 +10,7 @@ at 5 %.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    Signs = npt.NDArray[np.int8] | npt.NDArray[np.int64]
+    Sizes = npt.NDArray[np.float64]
+
 LEVEL = 0.05
 PERMUTATIONS = 10_000
-Test = Literal["McNemar's exact test", "paired permutation test", "paired bootstrap"]
+Test = Literal["McNemar's exact test", "paired permutation test"]
 
 
 class Difference(Record, frozen=True):
@@ -82,20 +85,30 @@ def permutation(gaps: Sequence[float], *, seed: int = 0) -> float:
     import numpy as np
 
     kept = np.array([gap for gap in gaps if gap != 0.0])
-    n = len(kept)
-    if n == 0:
+    if not len(kept):
         return 1.0
-    seen = abs(kept.sum()) * (1 - 1e-12)
+    return _permuted(len(kept), lambda signs: np.abs(signs @ kept), abs(kept.sum()), seed)
+
+
+def _permuted(n: int, size_of: Callable[[Signs], Sizes], seen: float, seed: int) -> float:
+    """How often a difference is at least as large as the one ``seen`` where a coin's toss says which of an
+    item's two values is whose.
+
+    ``size_of``: of each row of ``n`` signs the difference's size; -1: the item's values changed places.
+    """
+    import numpy as np
+
+    least = seen * (1 - 1e-12)
     if n <= 13:
         signs = 1 - 2 * ((np.arange(1 << n)[:, None] >> np.arange(n)) & 1)
-        return float((np.abs(signs @ kept) >= seen).mean())
+        return float((size_of(signs) >= least).mean())
     generator = np.random.default_rng(seed)
     extreme, done = 0, 0
     block = max(1, 4_000_000 // n)
     while done < PERMUTATIONS:
         rows = min(block, PERMUTATIONS - done)
         signs = generator.integers(0, 2, (rows, n), dtype=np.int8) * 2 - 1
-        extreme += int((np.abs(signs @ kept) >= seen).sum())
+        extreme += int((size_of(signs) >= least).sum())
         done += rows
     # The order that was seen is one of those that could have been.
     return (extreme + 1) / (PERMUTATIONS + 1)
@@ -172,20 +185,30 @@ def _ratio_difference(
     n = len(columns)
     if n < 2:
         return Difference(value, None, None, None, n)
-    generator = np.random.default_rng(seed)
-    gaps = np.empty(RESAMPLES)
-    for at in range(RESAMPLES):
-        sums = columns[generator.integers(0, n, n)].sum(axis=0)
-        left, right = sums[0] / max(sums[1], 1e-12), sums[2] / max(sums[3], 1e-12)
-        gaps[at] = (
-            left - right
-            if metric.endswith("bits_per_byte")
-            else np.exp(min(left, 700)) - np.exp(min(right, 700))
+
+    def gaps(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Of rows of the four columns' sums."""
+        left, right = (
+            sums[:, 0] / np.maximum(sums[:, 1], 1e-12),
+            sums[:, 2] / np.maximum(sums[:, 3], 1e-12),
         )
-    low, high = np.quantile(gaps, (0.025, 0.975)).tolist()
-    below_zero = float((gaps <= 0).sum() + 1) / (RESAMPLES + 1)
-    above_zero = float((gaps >= 0).sum() + 1) / (RESAMPLES + 1)
-    return Difference(value, low, high, min(1.0, 2 * min(below_zero, above_zero)), n, "paired bootstrap")
+        if metric.endswith("bits_per_byte"):
+            return left - right
+        found: npt.NDArray[np.float64] = np.exp(np.minimum(left, 700)) - np.exp(np.minimum(right, 700))
+        return found
+
+    generator = np.random.default_rng(seed)
+    drawn = np.array([columns[generator.integers(0, n, n)].sum(axis=0) for _ in range(RESAMPLES)])
+    low, high = np.quantile(gaps(drawn), (0.025, 0.975)).tolist()
+    own, other = columns[:, :2], columns[:, 2:]
+    middle, half = (own + other).sum(axis=0) / 2, (own - other) / 2
+
+    def size_of(signs: Signs) -> Sizes:
+        moved = signs @ half
+        return np.abs(gaps(np.hstack([middle + moved, middle - moved])))
+
+    seen = float(size_of(np.ones((1, n), dtype=np.int8))[0])
+    return Difference(value, low, high, _permuted(n, size_of, seen, seed), n, "paired permutation test")
 
 
 def _bootstrap(gaps: npt.NDArray[np.float64], seed: int) -> tuple[float | None, float | None]:

@@ -125,6 +125,8 @@ def test_a_difference_of_perplexities_is_tested_over_texts() -> None:
             for at in range(30)
         ]
 
+    two = difference("perplexity", texts(2.0)[:2], texts(2.4)[:2])
+    assert two.p == 0.5, "of two texts nothing is certain: one of four ways to toss, and its opposite"
     found = difference("perplexity", texts(2.0), texts(2.4))
     assert found.value is not None
     assert found.high is not None
