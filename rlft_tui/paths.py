@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -110,7 +111,9 @@ def find_workspace(
     named = explicit or (Path(value) if (value := environment.get(WORKSPACE_VARIABLE)) else None)
     if named is not None:
         if not (named / SETTINGS_NAME).is_file():
-            raise NotFoundError("no workspace here", where=str(named), remedy=f"Make one: rlft init {named}")
+            raise NotFoundError(
+                "no workspace here", where=str(named), remedy=f"Make one: rlft init {shlex.quote(str(named))}"
+            )
         return Workspace(named.resolve())
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):

@@ -66,6 +66,7 @@ def command(
             try:
                 body(session, **values)
             except RlftError as error:
+                error.what = session.repeatable(error.what)
                 error.remedy = session.repeatable(error.remedy)
                 raise
 

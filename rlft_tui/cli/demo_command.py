@@ -37,6 +37,8 @@ def demo(
     """
     from rlft_tui.demo.workspace import DEFAULT_FOLDER, fresh_workspace, open_demo
 
+    if session.remote is not None:
+        session.own_workspace()  # says that this is not done for another machine
     place = folder or DEFAULT_FOLDER
     if headless or session.json or not has_terminal():
         from rlft_tui.demo.loop import as_json, as_table, run_loop

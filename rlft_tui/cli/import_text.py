@@ -11,7 +11,7 @@ _SHOWN = 20
 """Bad lines printed one by one; --json has ten thousand."""
 
 
-def show_report(session: Session, report: ImportReport, one: str, many: str = "") -> None:
+def show_report(session: Session, report: ImportReport, noun: str, one: str, many: str = "") -> None:
     """Counts of ``one`` or ``many`` on stdout; refused and doubtful lines with their reasons on stderr.
 
     RlftError after that when every row was refused, and in place of it when there was none.
@@ -31,7 +31,7 @@ def show_report(session: Session, report: ImportReport, one: str, many: str = ""
         every = "the one row was" if report.refused == 1 else f"all {report.refused} rows were"
         raise RlftError(
             f"nothing was imported: {every} refused",
-            remedy="The lines above say why; rlft pairs import --help names the formats",
+            remedy=f"The lines above say why; rlft {noun} import --help names the formats",
         )
 
 

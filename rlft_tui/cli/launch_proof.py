@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
-import typer
-
+from rlft_tui.cli.confirm import can_ask, confirmed
 from rlft_tui.cli.session import Session
 from rlft_tui.errors import RlftError
 
@@ -33,6 +31,5 @@ def prove(session: Session, client: WorkspaceClient, values: dict[str, Any], *, 
 
 def _says_yes(session: Session, warnings: int) -> bool:
     """Ask the person at the terminal, if there is one."""
-    if session.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    return typer.confirm(f"Launch in spite of {'this' if warnings == 1 else 'these'}?", err=True)
+    question = f"Launch in spite of {'this' if warnings == 1 else 'these'}?"
+    return can_ask(json=session.json) and confirmed(question)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rlft_tui.cli.command import JsonOption, WorkspaceOption, command, inner_session, noun
+from rlft_tui.cli.confirm import can_ask, confirmed
 from rlft_tui.cli.options import Follow, Labeler, Now
 from rlft_tui.cli.session import Session, fields, moment, table
+from rlft_tui.errors import RlftError
 
 if TYPE_CHECKING:
     from rlft_tui.evaluations.round_standing import NextRound, RoundStanding, Score
@@ -63,11 +65,14 @@ def promote(
     ] = "",
     note: Note = "",
     labeler: Labeler = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Promote what is not told apart yet without being asked.")
+    ] = False,
 ) -> None:
     """Make a round's model the current version of its policy.
 
     models/POLICY/current.json names it from then on, and the next round begins with it. To go back,
-    promote an earlier round again.
+    promote an earlier round again. One that is not told apart from what was there before needs a yes.
     """
     who = session.labeler(labeler)
     with session.connect() as client:
@@ -76,6 +81,9 @@ def promote(
             from rlft_tui.evaluations.round_text import advice
 
             session.say(f"Not told apart yet. {advice(before)}")
+            question = f"Make {before.round.model} the current version in spite of this?"
+            if not yes and not (can_ask(json=session.json) and confirmed(question)):
+                raise RlftError("nothing was promoted", where=before.round.id, remedy="Promote with --yes")
         one = client.promote(before.round.id, labeler=who, policy=policy, note=note)
     session.show(one, one.round.model)
 

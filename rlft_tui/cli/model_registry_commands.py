@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rlft_tui.cli.command import command
+from rlft_tui.cli.confirm import confirmed
 from rlft_tui.cli.session import Session, moment, table
 from rlft_tui.counted import counted
 from rlft_tui.errors import RlftError
@@ -140,7 +141,7 @@ def rm(
                 session.say(line)
             if not sys.stdin.isatty():
                 raise RlftError("nothing was removed", where=name, remedy="Add --yes to remove it")
-            if not typer.confirm("Remove it?", err=True):
+            if not confirmed("Remove it?"):
                 raise typer.Exit(1)
         done = client.remove_model(name)
     session.show(done, done.name)

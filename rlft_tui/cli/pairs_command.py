@@ -64,7 +64,7 @@ def import_(
     who = session.labeler(labeler)
     with import_source(source, split) as (name, content), session.connect() as client:
         report = client.import_pairs(name, content, labeler=who, form=form)
-    show_report(session, report, "pair")
+    show_report(session, report, "pairs", "pair")
 
 
 @command(app, "rlft pairs list --limit 20", "rlft pairs list --search bread --json", name="list")

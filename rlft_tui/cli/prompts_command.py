@@ -24,7 +24,7 @@ def import_(session: Session, file: InputFile) -> None:
     name, content = read_input(file)
     refuse_empty(content, str(file))
     with session.connect() as client:
-        show_report(session, client.import_prompts(name, content), "prompt")
+        show_report(session, client.import_prompts(name, content), "prompts", "prompt")
 
 
 @command(app, "rlft prompts list --category advice", name="list")

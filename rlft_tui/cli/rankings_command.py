@@ -31,7 +31,7 @@ def import_(session: Session, file: InputFile) -> None:
     refuse_empty(content, str(file))
     with session.connect() as client:
         report = client.import_answers(name, content)
-    show_report(session, report, "set of answers", "sets of answers")
+    show_report(session, report, "rankings", "set of answers", "sets of answers")
 
 
 @command(app, "rlft rankings list", "rlft rankings list --as anna --json", name="list")

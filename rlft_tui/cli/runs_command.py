@@ -11,6 +11,7 @@ import typer
 
 from rlft_tui.cli.clone_command import add_clone_command
 from rlft_tui.cli.command import command, noun
+from rlft_tui.cli.confirm import confirmed
 from rlft_tui.cli.options import RunId
 from rlft_tui.cli.run_control_commands import add_run_control_commands
 from rlft_tui.cli.session import Session, fields, table, write
@@ -202,7 +203,7 @@ def rm(
             if not sys.stdin.isatty():
                 raise RlftError("nothing was deleted", where=run.id, remedy="Add --yes to delete it")
             session.say(f"{run.id}: {run.status}, step {run.step}, in {run.path}")
-            if not typer.confirm("Delete it with its checkpoints and its model?", err=True):
+            if not confirmed("Delete it with its checkpoints and its model?"):
                 raise typer.Exit(1)
         client.delete_run(run.id)
     session.show({"deleted": run.id}, f"{run.id} deleted")
@@ -307,4 +308,7 @@ def import_(
         }
         for one, run in made
     ]
+    for one, run in made:
+        if one.id in known:
+            session.say(f"{one.id} was read from {run.log} before: brought up to date")
     session.show(said, lambda: table(tuple(said[0]), [tuple(entry.values()) for entry in said]))

@@ -78,7 +78,7 @@ def serve(
         signal.signal(number, end)
     with session.connect() as client:
         state = client.serve_remote(host, PORT if port is None else port, openai=openai)
-        session.show(state, lambda: _text(state))
+        session.show(state, lambda: _text(session, state))
         _warn(session, state)
         _watch(session, client, state, ended)
         with suppress(RlftError):
@@ -103,14 +103,14 @@ def _watch(session: Session, client: WorkspaceClient, state: RemoteState, ended:
             trouble = ""
 
 
-def _text(state: RemoteState) -> str:
+def _text(session: Session, state: RemoteState) -> str:
     host = "THIS_MACHINE" if state.host in ("0.0.0.0", "::") else state.host
     asked = f"ask:      OPENAI_API_KEY=… OPENAI_BASE_URL=http://{host}:{state.port}/v1\n"
     return (
         f"serving at {state.url}; Ctrl+C ends it\n"
         f"{asked if state.openai else ''}"
         f"connect:  RLFT_TOKEN=… rlft --connect http://{host}:{state.port} label --as NAME\n"
-        "the token:  rlft server token"
+        f"{session.repeatable('the token:  rlft server token')}"
     )
 
 

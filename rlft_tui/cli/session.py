@@ -28,6 +28,8 @@ BROKEN_PIPE = 141
 """Exit code when the reader of stdout has gone: 128 + SIGPIPE, as the shell counts it."""
 
 
+_ELSEWHERE = frozenset({"label", "labels", "feedback", "rankings", "prompts", "runs", "watch"})
+"""Nouns of which the workspace of another machine does what is hinted at; other commands are for there."""
 _COMMAND = re.compile(r"\brlft ([a-z]+)")
 """A command within a sentence."""
 
@@ -107,9 +109,13 @@ class Session:
         """The text with its commands as they have to be typed from here: for the workspace of this one."""
         if not (place := self._place()):
             return text
-        return _COMMAND.sub(
-            lambda found: f"rlft {place} {found[1]}" if _is_for_a_workspace(found[1]) else found[0], text
-        )
+        answered = _ELSEWHERE if self.remote is not None else None
+
+        def placed(found: re.Match[str]) -> str:
+            reaches = _is_for_a_workspace(found[1]) and (answered is None or found[1] in answered)
+            return f"rlft {place} {found[1]}" if reaches else found[0]
+
+        return _COMMAND.sub(placed, text)
 
     def _place(self) -> str:
         """The option that names the workspace; nothing where it is found without."""

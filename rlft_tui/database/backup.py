@@ -76,6 +76,12 @@ def make_backup(
     return folder
 
 
+def remove_unfinished(workspace: Workspace) -> None:
+    """Remove what a process that was killed has left of a backup; for the one that owns the workspace."""
+    for partial in workspace.backups.glob("*.partial"):
+        shutil.rmtree(partial, ignore_errors=True)
+
+
 def restore_backup(path: Path, workspace: Workspace, *, keep_journal: bool = True) -> Path:
     """Put a backup in place of the workspace's database; the folder the old files were moved to.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.metrics.curve import Curve
+from rlft_tui.runs.exit_reason import one_line
 from rlft_tui.runs.run_event import FORMAT_VERSION, MetricsColumns, MetricsRow, RunEvent, number
 from rlft_tui.runs.run_status import Series
 
@@ -170,6 +171,8 @@ class RunCurves:
         for key in keys:
             if key in self._curves or key == ELAPSED:
                 selected[key] = None
+            elif (named := next((each for each in self._curves if one_line(each) == key), None)) is not None:
+                selected[named] = None  # summaries give a key of several lines, or with escapes, as one line
             elif len(key) > 2 and key[0] == key[-1] == "/":
                 selected.update(dict.fromkeys(self._matching(key[1:-1])))
             else:

@@ -18,6 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from rlft_tui.config import Settings, read_settings, settings_at_fault
+from rlft_tui.database.backup import remove_unfinished
 from rlft_tui.database.connection import Database, open_database
 from rlft_tui.errors import ConflictError
 from rlft_tui.garbage import collect_rarely, freeze_what_stays
@@ -120,6 +121,7 @@ def open_services(
     supervisor.judged = JudgeVerdicts(database, labels).take
     supervisor.start()
     remove_leftovers(workspace.root)
+    remove_unfinished(workspace)
     return Services(
         workspace=workspace,
         settings=settings,

@@ -218,6 +218,13 @@ def fitting(columns: Columns, width: int) -> Columns:
     return tuple(kept)
 
 
+def widened(columns: Columns, width: int, cells: int) -> Columns:
+    """With the first column of so many cells, as far as the others leave room for it in ``width``."""
+    (title, before), *others = columns
+    free = width - 1 - before - sum(cells + GAP for _, cells in others)
+    return ((title, max(before, min(cells, before + free))), *others)
+
+
 def table_head(columns: Columns) -> Text:
     return table_line(columns, {title: (title, "") for title, _ in columns})
 

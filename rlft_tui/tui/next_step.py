@@ -55,6 +55,8 @@ def next_step(home: Home) -> NextStep:
         return NextStep(f"Data set {unused} has not been trained on. Launch a run.", "runs")
     if tuned:
         return NextStep("Compare the tuned model with its base, blind.", "compare")
+    if home.labels_since_dataset and not home.unlabelled:
+        return NextStep("Every pair is labelled. Freeze the verdicts (b on that screen).", "data")
     if home.unlabelled:
         return NextStep(f"{wait} for your verdict.", "label")
     return NextStep("Every pair is labelled. Generate new ones:", command="rlft pairs generate")

@@ -46,7 +46,9 @@ def test_a_round_is_shown_decided_and_gone_on_from(
     refused = rlft("loop", "pairs")
     assert (refused.code, "no prompts that it was not trained on" in refused.err) == (2, True)
 
-    promoted = rlft.well("loop", "promote", "--note", "kind", "--as", "bob")
+    held = rlft("loop", "promote")
+    assert (held.code, "nothing was promoted. Promote with --yes" in held.err) == (2, True)
+    promoted = rlft.well("loop", "promote", "--yes", "--note", "kind", "--as", "bob")
     assert promoted.out == f"{RUN}\n"
     assert "Not told apart yet" in promoted.err
     shown = rlft.well("loop", "show", RUN, "--json").value
@@ -56,7 +58,7 @@ def test_a_round_is_shown_decided_and_gone_on_from(
     waiting = rlft("loop", "promote")
     assert (waiting.code, waiting.err.count("\n")) == (2, 1)
     assert "no round waits for a decision" in waiting.err
-    bad = rlft("loop", "promote", RUN, "--policy", "../elsewhere")
+    bad = rlft("loop", "promote", RUN, "--yes", "--policy", "../elsewhere")
     assert (bad.code, "not a policy's name" in bad.err) == (2, True)
 
     label(client, 8)

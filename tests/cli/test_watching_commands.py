@@ -80,14 +80,17 @@ def test_an_imported_run_is_listed_drawn_brought_up_to_date_and_not_resumed(
     assert (shown["status"], shown["tags"], shown["note"]) == ("finished", ["imported", "csv"], "metrics")
     assert rlft("runs", "resume", made["id"]).code == 2
     assert made["new"]
+    created = shown["created"]
 
     rlft.well("runs", "tag", made["id"], "kept")
     table.write_text("step,loss\n1,0.5\n2,0.4\n3,0.3\n4,0.2\n")
-    (again,) = rlft.well("runs", "import", str(table), "--json").value
+    renewed = rlft.well("runs", "import", str(table), "--json")
+    assert f"{made['id']} was read from {table} before: brought up to date" in renewed.err
+    (again,) = renewed.value
     assert (again["id"], again["new"], again["steps"]) == (made["id"], False, 4)
     shown = rlft.well("runs", "show", made["id"], "--series", "loss", "--json").value
     assert shown["series"] == [[1, 0.5], [2, 0.4], [3, 0.3], [4, 0.2]]
-    assert (shown["tags"], shown["trouble"]) == (["kept"], "")
+    assert (shown["tags"], shown["trouble"], shown["created"]) == (["kept"], "", created)
     assert len(rlft.well("runs", "list", "--json").value) == 1
 
     refused = rlft("runs", "import", str(tmp_path / "none"))

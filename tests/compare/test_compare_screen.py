@@ -289,7 +289,7 @@ def test_a_killed_worker_is_told_within_a_second_and_one_key_starts_another(
             await pilot.press("ctrl+r")
             await until(pilot, lambda: any(each.text for each in screen.round.answers), "the stream")
             await pilot.press("escape")
-            await shows(pilot, "cancelled; ^r generates again")
+            await shows(pilot, "cancelled: answers that were cut off are not judged; ^r generates again")
             await pilot.press("1")
             assert client.labels() == before
 

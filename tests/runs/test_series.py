@@ -106,6 +106,8 @@ def test_keys_by_name_and_by_expression() -> None:
         "rewards/rejected",
     ]
     assert [series.key for series in curves.series([], 10)] == ["rewards/chosen", "rewards/rejected", "loss"]
+    curves.apply(metrics(1, **{"two\nlines": 2.0}))
+    assert curves.series(["lines"], 10)[0].mean == [2.0], "by the name that summaries give it"
     with pytest.raises(NotFoundError, match="Did you mean rewards/chosen"):
         curves.series(["rewards/chosn"], 10)
     with pytest.raises(RlftError, match="not a regular expression"):

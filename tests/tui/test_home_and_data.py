@@ -91,7 +91,8 @@ DATASET = Dataset("abcdef123456", "mine", "datasets/abcdef123456", 40, 10, 5.0)
             "label",
             "9 pairs wait",
         ),
-        (a_home(pairs=9, labels=9, labels_since_dataset=9), "", "Every pair is labelled"),
+        (a_home(pairs=9, labels=9, labels_since_dataset=9), "data", "Every pair is labelled"),
+        (a_home(pairs=9, labels=9, datasets=(DATASET,)), "runs", "mine"),
     ],
 )
 def test_the_next_step_follows_the_loop(home: Home, screen: str, words: str) -> None:

@@ -81,8 +81,10 @@ def _read_from(runs: Path, log: str, source: str) -> str:
 def _renew(old: RunFolder, new: RunFolder) -> None:
     """Put what was read now in place of what was read before; what people have said of the run stays."""
     old.curves.unlink(missing_ok=True)
+    changed = old.spec.stat().st_mtime_ns  # since when the run is there
     for name in ("events", "exit", "spec"):
         os.replace(getattr(new, name), getattr(old, name))
+    os.utime(old.spec, ns=(changed, changed))
 
 
 def _head(line: bytes) -> dict[str, Any]:

@@ -281,7 +281,7 @@ class CompareView(WorkbenchScreen):
             line = run_text.cut(run_text.plain(shown.note), max(20, self.size.width - 24))
             return f"✗ {line} · {again} asks again", "$text-warning bold"
         if shown.state == "cancelled":
-            return f"cancelled; {again} generates again", ""
+            return f"cancelled: answers that were cut off are not judged; {again} generates again", ""
         if self.walk is not None and self.walk.current is None:
             count = len(self.walk.prompts)
             all_of_them = "The one prompt is" if count == 1 else f"All {count:,} prompts are"

@@ -18,7 +18,7 @@ from rlft_tui.runs.remarks import split_tags
 from rlft_tui.runs.run_status import ACTIVE, KILLABLE, PAUSABLE, RESUMABLE, RunSummary
 from rlft_tui.tui import run_text
 from rlft_tui.tui.alarm_bell import bell_of
-from rlft_tui.tui.list_pane import Columns, ListPane, ListRow, fitting, table_head
+from rlft_tui.tui.list_pane import Columns, ListPane, ListRow, fitting, table_head, widened
 from rlft_tui.tui.run_list import Group, RunList
 from rlft_tui.tui.run_table import SPARK_POINTS, Glance, columns_for, detail, glance, row
 from rlft_tui.tui.screens.watching import WatchedListScreen
@@ -147,6 +147,8 @@ class RunsScreen(WatchedListScreen):
         """Rows and detail; a line that says what it said before costs nothing."""
         now = time.time()
         columns = fitting(columns_for(self.list.metric), self.size.width)
+        longest = max((len(run.id) for run in self.list.shown), default=0)
+        columns = widened(columns, self.size.width, longest + (2 if self.list.marked else 0))
         rows: list[ListRow] = []
         for group in self.list.groups:
             if group.name:

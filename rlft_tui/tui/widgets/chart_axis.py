@@ -58,9 +58,12 @@ class LogAxis(Axis, frozen=True):
 
 
 def log_axis(low: float, high: float, before: Axis | None, ticks: int = 4) -> Axis:
-    """A range of whole decades, or of 1, 2 and 5 within few of them, around values above 0."""
+    """A range of whole decades, or of 1, 2 and 5 within few of them, around values above 0; values that
+    are close to each other get the round numbers around them, as on any axis."""
     if isinstance(before, LogAxis) and before.holds(low, high):
         return before
+    if high < 3 * low and (near := value_axis(low, high, None, ticks)).low > 0:
+        return LogAxis(near.low, near.high, near.ticks)
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     first, last = max(first, -307), min(last, 307)
     if last <= first:
