@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlft_tui.errors import RlftError
 from rlft_tui.metrics.curve_csv import write_csv
+from rlft_tui.metrics.series import ELAPSED
+from rlft_tui.runs.run_status import Series
 
 if TYPE_CHECKING:
     from rlft_tui.client.workspace_client import WorkspaceClient
@@ -38,14 +40,21 @@ def save_values(
         with partial.open("w", encoding="utf-8", newline="") as stream:
             write_csv(
                 stream,
-                (
-                    (run_id, one)
-                    for run_id, keys in runs
-                    if keys
-                    for one in client.series(run_id, list(keys), points=EVERY_POINT)
-                ),
+                (curve for run_id, keys in runs if keys for curve in _curves(client, run_id, keys)),
             )
         partial.replace(path)
     except OSError as error:
         raise RlftError(f"the values were not written: {error.strerror}", where=str(path)) from None
     return path
+
+
+def _curves(
+    client: WorkspaceClient, run_id: str, keys: Sequence[str]
+) -> Iterator[tuple[str, Series, Mapping[int, float]]]:
+    elapsed, *curves = client.series(run_id, [ELAPSED, *keys], points=EVERY_POINT)
+    # Rows that are all of one moment have no times, as those of a table that was imported.
+    timed = elapsed.total == 1 or any(elapsed.high)
+    steps = zip(elapsed.steps, elapsed.mean, strict=True)
+    seconds = {step: round(mean, 3) for step, mean in steps if timed and mean is not None}
+    for curve in curves:
+        yield run_id, curve, seconds

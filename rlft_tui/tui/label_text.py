@@ -10,7 +10,7 @@ from textual.content import Content
 from rlft_tui.counted import counted
 from rlft_tui.labels.preference import Preference
 from rlft_tui.pairs.response_pair import ResponsePair
-from rlft_tui.tui.label_session import LabelSession, former_line, progress_line
+from rlft_tui.tui.label_session import LabelSession, Shown, former_line, progress_line
 from rlft_tui.tui.run_text import cut, plain
 
 NOTE_CELLS = 24
@@ -35,13 +35,14 @@ def prompt_text(pair: ResponsePair, whole: bool) -> str:
 
 
 def answer_heading(number: str, side: str, session: LabelSession, *, focused: bool) -> Content:
-    """The key of a side; a mark when it is being stored, or was chosen before an undo."""
+    """The key of a side; a mark when it is being stored, was chosen before an undo, or ends at the limit."""
     key = (f" {number} ", "$text-accent bold reverse" if focused else "$text bold on $panel")
-    words = "  scrolls alone (tab, esc)" if focused else ""
+    words = "  cut off" if session.current is not None and _is_cut(session.current, side) else ""
+    words += "  scrolls alone (tab, esc)" if focused else ""
     pending = session.pending
     shown = session.current
     if shown is not None and isinstance(pending, Preference) and shown.place(pending.choice) in (side, "tie"):
-        words = "  ✓ being stored"
+        words = "  ✓ being stored" + words
     elif shown is not None and isinstance(shown.former, Preference):
         place = shown.place(shown.former.choice)
         if place == side:
@@ -49,6 +50,12 @@ def answer_heading(number: str, side: str, session: LabelSession, *, focused: bo
         elif place == "tie":
             words = "  = tie before" + words
     return Content.assemble(key, words)
+
+
+def _is_cut(shown: Shown, side: str) -> bool:
+    """Whether the answer on this side ends because it was as long as it might become."""
+    how = shown.pair.settings.get("a" if (side == "left") == (shown.left == "a") else "b")
+    return isinstance(how, dict) and how.get("cut") is True
 
 
 def status_text(

@@ -21,6 +21,14 @@ def test_a_break_is_left_out() -> None:
     assert verdicts_per_hour(morning + evening) == pytest.approx(360)
 
 
+def test_minutes_elsewhere_are_no_work_of_who_takes_seconds_a_verdict() -> None:
+    before = [4.0 * n for n in range(10)]
+    after = [before[-1] + 200 + 4.0 * n for n in range(10)]
+    assert verdicts_per_hour(before + after) == pytest.approx(900)
+    slow = [120.0 * n for n in range(10)]
+    assert verdicts_per_hour([*slow, slow[-1] + 280]) == pytest.approx(3600 * 10 / (9 * 120 + 280))
+
+
 def test_only_the_recent_ones_count() -> None:
     slow = [100.0 * n for n in range(500)]
     fast = [slow[-1] + 10.0 * n for n in range(1, VERDICTS + 1)]

@@ -130,6 +130,8 @@ def test_two_runs_in_one_chart_with_a_legend_and_their_values_as_csv(workspace: 
     assert len(losses) == 100
     assert [row["step"] for row in losses if row["not_finite"] == "1"] == ["7", "7"]
     assert all(row["mean"] == "" for row in losses if row["step"] == "7")
+    seconds = [float(row["seconds"]) for row in losses if row["run"] == RUN]
+    assert seconds == sorted(seconds)
 
 
 def test_a_picture_is_written_and_never_over_another(workspace: Workspace) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.labels.preference import Progress
 from rlft_tui.paths import Workspace
 from rlft_tui.tui.label_session import LabelSession
 from rlft_tui.tui.label_text import status_text
+from rlft_tui.tui.screens.label import LabelScreen
 from rlft_tui.tui.widgets.text_pane import TextPane
-from tests.conftest import add_pairs
+from tests.conftest import add_pairs, make_pairs
 from tests.tui.workbench import drive, shows, text_of, until, workbench
 
 
@@ -24,6 +27,24 @@ def test_of_the_counts_as_many_are_shown_as_fit_wholly() -> None:
     assert str(status_text(session, "", 12)) == "22 labelled"
     session.confidence = 4
     assert str(status_text(session, "", 40)) == "confidence 4   22 labelled · 89 left"
+
+
+def test_an_answer_that_ends_at_the_limit_is_marked(workspace: Workspace, client: WorkspaceClient) -> None:
+    how = {"temperature": 0.8, "cut": False}
+    (pair,) = make_pairs(1)
+    client.add_pairs([replace(pair, settings={"a": {**how, "cut": True}, "b": how})])
+
+    async def test() -> None:
+        async with workbench(workspace, "label") as (app, _):
+            await shows(app, "1 left", "cut off")
+            assert isinstance(app.screen, LabelScreen)
+            current = app.screen.session.current
+            assert current is not None
+            row = next(line for line in text_of(app).splitlines() if "cut off" in line)
+            assert row.count("cut off") == 1
+            assert (row.index("cut off") < len(row) / 2) == (current.left == "a")
+
+    drive(test)
 
 
 def test_a_terminal_too_small_shows_nothing_else_after_a_note(

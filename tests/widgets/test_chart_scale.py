@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
+from rlft_tui.runs.run_status import Series
 from rlft_tui.tui.widgets.chart import Chart
-from rlft_tui.tui.widgets.chart_axis import LogAxis, log_axis, time_axis, time_label
+from rlft_tui.tui.widgets.chart_axis import Axis, LogAxis, log_axis, time_axis, time_label
 from rlft_tui.tui.widgets.chart_colours import MOST_LINES, line_mark
 from rlft_tui.tui.widgets.chart_picture import ChartDrawing, svg
 from rlft_tui.tui.widgets.chart_points import trace, value_range
@@ -131,3 +132,23 @@ def test_a_picture_has_every_line_by_name_and_nothing_harmful() -> None:
     assert "&lt;loss&gt; (nats)" in text
     assert "run &amp; one" in text
     assert "<loss>" not in text
+
+
+def test_a_line_runs_on_to_the_edges_of_a_zoomed_chart() -> None:
+    means: list[float | None] = [0.0, 1.0, 3.0]
+    one = Series("loss", "", 1, [0, 10, 20], means, means, means, [0, 0, 0], 3)
+    within = Axis(5, 15, (5.0, 15.0))
+    ((first, *_, last),) = trace(one, within, 40).runs
+    assert first == (0.0, pytest.approx(0.5))
+    assert last == (1.0, pytest.approx(2.0))
+    assert value_range([one], within) == pytest.approx((0.5, 2.0))
+    between = Axis(12, 18, (12.0, 18.0))
+    assert trace(one, between, 40).runs == [[(0.0, pytest.approx(1.4)), (1.0, pytest.approx(2.6))]]
+    exact = Axis(0, 10, (0.0, 10.0))
+    assert trace(one, exact, 40).runs == [[(0.0, 0.0), (1.0, 1.0)]]
+
+
+def test_close_values_have_round_numbers_around_them_on_a_log_axis_too() -> None:
+    axis = log_axis(0.66, 0.7, None)
+    assert (axis.low, axis.high) == pytest.approx((0.66, 0.7))
+    assert len(axis.ticks) >= 3

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import compress, zip_longest
+from itertools import chain, compress, zip_longest
 from math import floor
 
 from rlft_tui.record import Record
@@ -60,12 +60,14 @@ def column_of(share: float, columns: int) -> int:
 
 
 PLAIN = ChartLook()
+_Point = tuple[float, float | None, float | None, float | None, int]
 
 
 def trace(
     series: Series, axis: Axis, columns: int, *, clock: Clock = STEPS, look: ChartLook = PLAIN
 ) -> Trace:
-    """A series down-sampled to two points a column; what lies outside the axis is left out."""
+    """A series down-sampled to two points a column; of what lies outside the axis only the way there is
+    drawn, up to the edge."""
     made = Trace()
     band = made.band
     last, final = columns - 1, columns * 2 - 1
@@ -76,9 +78,9 @@ def trace(
     half = (series.bin - 1) / 2
     shares = axis.shares([clock.at(step + half) for step in series.steps])
     means = smoothed([finite(mean) for mean in series.mean], look.smoothing)
-    for share, mean, low, high, bad in zip_longest(
-        shares, means, map(finite, series.low), map(finite, series.high), series.nonfinite
-    ):
+    points = zip_longest(shares, means, map(finite, series.low), map(finite, series.high), series.nonfinite)
+    left, right = _edges(shares, means, log=look.log)
+    for share, mean, low, high, bad in chain(left, points, right):
         if share is None or not 0 <= share <= 1:
             continue
         column = floor(share * last + 0.5)
@@ -124,6 +126,24 @@ def trace(
     return made
 
 
+def _edges(
+    shares: Sequence[float], means: Sequence[float | None], *, log: bool = False
+) -> tuple[list[_Point], list[_Point]]:
+    """Where the line crosses the left and the right edge of the chart, between two of its points."""
+    found: tuple[list[_Point], list[_Point]] = ([], [])
+    for edge, crossing in enumerate(found):
+        after = bisect_right(shares, edge) if edge else bisect_left(shares, edge)
+        if not 0 < after < len(shares) or shares[after - edge] == edge:
+            continue
+        one, other = means[after - 1], means[after]
+        if one is None or other is None or (log and min(one, other) <= 0):
+            continue
+        part = (edge - shares[after - 1]) / (shares[after] - shares[after - 1])
+        value = one ** (1 - part) * other**part if log else one * (1 - part) + other * part
+        crossing.append((float(edge), value, value, value, 0))
+    return found
+
+
 def value_range(
     series: Sequence[Series],
     axis: Axis,
@@ -143,7 +163,13 @@ def value_range(
         shown: tuple[Sequence[float | None], ...] = (one.mean, one.low, one.high)
         if not bands:
             shown = (smoothed([finite(mean) for mean in one.mean], look.smoothing),)
-        inside = [axis.low <= clock.at(step + half) <= axis.high for step in one.steps]
+        places = [clock.at(step + half) for step in one.steps]
+        inside = [axis.low <= place <= axis.high for place in places]
+        if not all(inside):
+            means = smoothed([finite(mean) for mean in one.mean], look.smoothing)
+            for point in chain(*_edges(axis.shares(places), means, log=look.log)):
+                if (value := point[1]) is not None:
+                    low, high = min(low, value), max(high, value)
         for values in shown:
             found = [value for value in map(finite, compress(values, inside)) if value is not None]
             if look.log:
