@@ -103,6 +103,12 @@ def _reach(
         )
     if found is not None:
         found[0].close()
+    if not workspace.root.is_dir():
+        raise UnavailableError(
+            "the workspace is gone: it was moved or deleted",
+            where=str(workspace.root),
+            remedy="Open it where it is now: rlft -w DIR",
+        )
     with _start_lock(workspace, say):
         return _start(workspace, timeout, say)
 

@@ -294,6 +294,8 @@ class RlftApp(App[int]):
                     screen.key_time = event.time
                     if screen.take_key(event.key) or self._means_nothing(screen, event):
                         return
+                    if self._kept_back(screen, event):
+                        return
                     if await self._edited_note(screen, event) or await self._changed_keys(screen, event):
                         return
         try:
@@ -335,6 +337,19 @@ class RlftApp(App[int]):
         for node in line.ancestors_with_self:
             if node is not self:
                 await _caught_up(node)
+        return True
+
+    def _kept_back(self, screen: WorkbenchScreen, event: events.Key) -> bool:
+        """Whether a key asks for what the server does for its own machine alone; that is told."""
+        active = screen.active_bindings.get(event.key) if self.elsewhere else None
+        if active is None or active.binding.action.partition("(")[0] not in screen.KEPT_BACK:
+            return False
+        if screen.focused is not None and screen.focused.check_consume_key(event.key, event.character):
+            return False
+        self.clear_notifications()
+        self.notify(
+            f"{active.binding.description}: this is done on the workspace's own machine", markup=False
+        )
         return True
 
     def _means_nothing(self, screen: WorkbenchScreen, event: events.Key) -> bool:

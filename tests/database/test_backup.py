@@ -17,6 +17,7 @@ from rlft_tui.database.backup import (
     list_backups,
     make_backup,
     prune_daily,
+    remove_unfinished,
     restore_backup,
 )
 from rlft_tui.database.connection import Database, open_database
@@ -290,3 +291,13 @@ def test_a_full_disk_leaves_no_half_backup(place: Workspace, small_disk: Path) -
         assert list(small_disk.iterdir()) == []
         with database.reader() as connection:
             assert count_pairs(connection) == 2000
+
+
+def test_what_a_killed_backup_has_left_is_removed_and_whole_ones_stay(place: Workspace) -> None:
+    with open_database(place) as database:
+        whole = make_backup(database, place)
+    left = whole.with_name(f"{whole.name}-2.partial")
+    left.mkdir()
+    (left / "examples.parquet").write_bytes(b"half")
+    remove_unfinished(place)
+    assert [path.name for path in place.backups.iterdir()] == [whole.name]

@@ -15,6 +15,7 @@ from rlft_tui.metrics.series import ELAPSED
 from rlft_tui.runs.imports.read_foreign import read_foreign
 from rlft_tui.runs.imports.store_import import store_import, write_upload
 from rlft_tui.runs.run_folder import RunFolder
+from rlft_tui.runs.run_spec import read_spec
 from rlft_tui.server.followed_run import FollowedRun
 
 
@@ -205,6 +206,19 @@ def test_what_is_no_log_is_refused_in_one_line(tmp_path: Path, name: str, conten
         read_foreign(path)
     with pytest.raises(RlftError, match="no such file"):
         read_foreign(tmp_path / "none")
+
+
+def test_a_file_whose_name_is_no_text_is_imported_once(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"bad\xff.csv")
+    path.write_text("step,loss\n1,0.5\n")
+    upload, runs = tmp_path / "upload", tmp_path / "runs"
+    runs.mkdir()
+    made = []
+    for _ in range(2):
+        write_upload(read_foreign(path)[0], upload)
+        made.append(store_import(runs, upload))
+    assert made[0] == made[1]
+    assert read_spec(runs / made[0] / "run.toml").name == "bad\\udcff"  # type: ignore[attr-defined]
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

@@ -220,7 +220,7 @@ def test_the_line_is_changed_and_a_run_paused_and_killed_by_keys(
 
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_the_key_bar_of_another_machines_workspace_offers_what_its_server_does(
-    workspace: Workspace, elsewhere: bool
+    workspace: Workspace, elsewhere: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     three_runs(workspace)
 
@@ -236,5 +236,10 @@ def test_the_key_bar_of_another_machines_workspace_offers_what_its_server_does(
             await until(pilot, lambda: ("resume" in key_bar()) is not elsewhere, "the keys of a killed run")
             assert "monitor" in key_bar()
             assert ("delete" in key_bar()) is not elsewhere
+            if elsewhere:
+                told: list[str] = []
+                monkeypatch.setattr(pilot.app, "notify", lambda message, **_: told.append(message))
+                await pilot.press("r")
+                assert told == ["resume: this is done on the workspace's own machine"]
 
     asyncio.run(scenario())

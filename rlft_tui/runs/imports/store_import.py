@@ -25,7 +25,9 @@ from rlft_tui.runs.specs.imported import ImportedSpec
 
 def write_upload(run: ForeignRun, path: Path) -> None:
     """The run as one file for the server: a line that describes it, then its event log."""
-    head = {"name": run.name, "source": run.source, "log": run.log, "settings": run.settings}
+    # A file's name may hold bytes that are no text.
+    name, log = (text.encode(errors="backslashreplace").decode() for text in (run.name, run.log))
+    head = {"name": name, "source": run.source, "log": log, "settings": run.settings}
     with path.open("wb") as stream:
         stream.write(json.dumps(msgspec.to_builtins(head)).encode() + b"\n")
         stream.writelines(event_log(run, time.time()))

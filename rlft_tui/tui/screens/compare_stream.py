@@ -98,6 +98,8 @@ class CompareStream(CompareReading):
         """Answer the prompt in the field; the same prompt again takes new seeds."""
         prompt, self._trouble = self._prompt(), ""
         try:
+            if self.bench.elsewhere:
+                raise RlftError("models answer on the workspace's own machine alone")
             sides = self.asked()
             if not prompt.prompt.strip():
                 raise RlftError("write a prompt first")

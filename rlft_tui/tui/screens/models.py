@@ -55,7 +55,7 @@ class ModelsScreen(WatchedListScreen):
         "100 points are odds of 1.8."
     )
     AUTO_FOCUS = LIST = "#models"
-    KEPT_BACK = frozenset({"train", "note", "tags", "remove"})
+    KEPT_BACK = frozenset({"train", "note", "tags", "remove", "export"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "enter", "compare", "compare", id="models.compare", tooltip="Compare it with its base, blind"

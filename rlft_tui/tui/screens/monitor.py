@@ -142,7 +142,8 @@ class MonitorScreen(WatchingScreen):
         if not self._wanted:
             runs = await link.call(lambda client: client.runs())
             if not runs:
-                self._say("headline", Text("No runs yet: l in Runs opens the launch form", style="dim"))
+                none = "No runs yet" + ("" if self.bench.elsewhere else ": l in Runs opens the launch form")
+                self._say("headline", Text(none, style="dim"))
                 return ENDED_SECONDS
             self._wanted = next((run.id for run in runs if run.status in ACTIVE), runs[0].id)
         run_id = self._wanted

@@ -154,7 +154,8 @@ class RunsScreen(WatchedListScreen):
             if group.name:
                 rows.append(ListRow(f"group:{group.name}", _group_line(group)))
             rows += [ListRow(run.id, self._row(run, columns, now)) for run in group.runs]
-        empty = "No run matches the filter" if self.list.filter else "No runs yet: l launches one"
+        none = "No runs yet" if self.bench.elsewhere else "No runs yet: l launches one"
+        empty = "No run matches the filter" if self.list.filter else none
         self.pane.show(rows, table_head(columns), empty=empty)
         self._say_what_is_asked()
         self._show_detail(now)
