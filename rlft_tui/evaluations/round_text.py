@@ -57,6 +57,8 @@ def advice(one: RoundStanding) -> str:
         return f"{model} and {opponent} are about to answer {counted(one.round.pairs, 'prompt')}."
     rate = f"{model} wins {rate_text(one.people)} of {_verdicts(one.people.n)} against {opponent}"
     if one.stage == "generating":
+        if not one.pairs:
+            return f"{model} and {opponent} are to answer; no pair is there yet."
         judged = f"{one.judged:,} of {counted(one.pairs, 'pair')}"
         return (
             f"{model} and {opponent} are answering; {judged} {plural(one.pairs, 'is', 'are')} judged so far."

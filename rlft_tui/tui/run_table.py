@@ -65,7 +65,7 @@ def row(
     if metric not in run.metrics and metric != "loss":
         value = "–"
     open_alarms = unseen_alerts(run)
-    mark = "" if marked is None else "◆ " if marked else "  "
+    mark = "" if marked is None else "◆ " if marked else "◇ "
     name = mark + run_text.cut_middle(run_text.plain(run.id), dict(columns)["run"] - len(mark))
     values: Mapping[str, tuple[str, str]] = {
         "run": (name, "bold" if marked else "dim" if run.archived else ""),

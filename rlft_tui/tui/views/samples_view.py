@@ -307,7 +307,11 @@ class SamplesView(RunView, can_focus=True):
         parts = []
         if self.base is not None:
             where = "left" if self.has_class("-wide") else "above"
-            parts.append(f"diff with step {self.base} ({where})")
+            before, now = self.book.text_at(self.base), self.book.text
+            if before is not None and now is not None and before.completion == now.completion:
+                parts.append(f"the same text as at step {self.base}")
+            else:
+                parts.append(f"diff with step {self.base} ({where})")
         if head.reward is not None:
             parts.append(f"reward {run_text.figure(head.reward)}{self._reward_parts()}")
         if head.kl is not None:
