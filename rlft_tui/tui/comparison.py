@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rlft_tui.models.model import Model
+from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.prompts.prompt import Message
 from rlft_tui.server.answers import AskedSide, GenerateRequest, StreamedText, TokenProbability
 from rlft_tui.tui.comparison_sides import side_settings
@@ -68,6 +69,8 @@ class Comparison:
     answers: tuple[Answer, ...] = ()
     names_seen: bool = False
     """Whether it was shown at any time which model wrote which answer."""
+    pairs: dict[tuple[int, int], ResponsePair] = field(default_factory=dict)
+    """Pairs that a verdict was about, by sides: judged again after an undo, they are the same ones."""
 
     def begin(self, *, rng: random.Random | None = None) -> GenerateRequest:
         """Start: places shuffled when blind, in the order of the sides otherwise."""
@@ -78,6 +81,7 @@ class Comparison:
             (rng or random.SystemRandom()).shuffle(places)
         self.order = tuple(places)
         self.names_seen = not self.blind
+        self.pairs = {}
         return GenerateRequest(
             self.prompt,
             sides=self.sides,

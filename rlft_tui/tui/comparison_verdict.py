@@ -131,19 +131,7 @@ def _pair_verdict(
         raise RlftError("nothing was said of the two answers that differ", remedy="Put them in order")
     choice: Choice = "tie" if rank[a] == rank[b] else "a" if rank[a] < rank[b] else "b"
     first: Side = "a" if shown.order.index(a) < shown.order.index(b) else "b"
-    pair = ResponsePair(
-        id=new_id(),
-        prompt=shown.prompt,
-        response_a=shown.answers[a].text,
-        response_b=shown.answers[b].text,
-        model_a=shown.sides[a].model,
-        model_b=shown.sides[b].model,
-        category=shown.category,
-        source="compare",
-        context=shown.context,
-        settings=_settings(shown, a, b),
-        created_at=now,
-    )
+    pair = shown.pairs.setdefault((a, b), _pair(shown, a, b, now))
     preference = Preference(
         id=new_id(),
         example_id=pair.id,
@@ -158,6 +146,22 @@ def _pair_verdict(
         quality=decision.quality if choice == "tie" else "",
     )
     return Verdict((pair,), preference)
+
+
+def _pair(shown: Comparison, a: int, b: int, now: float) -> ResponsePair:
+    return ResponsePair(
+        id=new_id(),
+        prompt=shown.prompt,
+        response_a=shown.answers[a].text,
+        response_b=shown.answers[b].text,
+        model_a=shown.sides[a].model,
+        model_b=shown.sides[b].model,
+        category=shown.category,
+        source="compare",
+        context=shown.context,
+        settings=_settings(shown, a, b),
+        created_at=now,
+    )
 
 
 def _ranking_verdict(

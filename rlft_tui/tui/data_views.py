@@ -131,7 +131,9 @@ def detail_of(item: Item, pair: ResponsePair | None = None) -> str:
 
 def pair_detail(pair: ResponsePair) -> str:
     facts = _facts(
-        category=pair.category, source=pair.source, **{k: str(v) for k, v in pair.settings.items()}
+        category=pair.category,
+        source=pair.source,
+        **{side: _how(made) for side, made in pair.settings.items()},
     )
     sides = [
         f"**▌ {side}**" + (f" · {plain(model)}" if model else "") + f"\n\n{text or '*(empty)*'}"
@@ -176,3 +178,15 @@ def _facts(**facts: Any) -> str:
 
 def _joined(parts: list[str]) -> str:
     return "\n\n".join(part for part in parts if part)
+
+
+def _how(made: object) -> str:
+    """How an answer was drawn, in words."""
+    if not isinstance(made, dict):
+        return str(made)
+    parts = (
+        str(name) if value is True else f"{name} {value}"
+        for name, value in made.items()
+        if value is not False
+    )
+    return " ".join(parts)

@@ -91,7 +91,8 @@ def test_a_verdict_is_stored_with_every_setting_and_names_come_after_it(
             assert verdict.id not in {one.id for one in client.labels()}
             await pilot.press("+")
             await shows(pilot, "Stored: both good")
-            pair, verdict = newest(client)
+            same, verdict = newest(client)
+            assert same == pair, "judged again after an undo it is the same pair"
             assert (verdict.choice, verdict.quality) == ("tie", "both_good")
             assert "after the names had been shown" in verdict.reasoning
 

@@ -135,6 +135,14 @@ def test_names_with_line_breaks_and_control_codes_take_the_lines_that_plain_name
     assert all(line.isprintable() for line in lines), lines
 
 
+def test_how_an_answer_was_drawn_is_told_in_words() -> None:
+    settings = {"a": {"temperature": 0.8, "cut": True}, "b": {"temperature": 1.2, "cut": False}}
+    told = pair_detail(ResponsePair("p", "Why?", "This.", "That.", settings=settings))
+    assert "temperature 0.8 cut" in told
+    assert told.count("cut") == 1
+    assert "{" not in told
+
+
 def test_home_lists_the_line_as_it_will_start() -> None:
     queued = (a_run("third", "queued", place=3), a_run("first", "queued", place=1))
     text = str(runs_text(a_home(runs=(queued[0], a_run("live", "running"), queued[1])), 100.0, 70))

@@ -58,7 +58,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
             box.border_title = f"Keys · {getattr(self._under, 'KEY', '')}"
-            box.border_subtitle = "esc closes · ^p finds any action"
+            box.border_subtitle = "esc closes · ^p finds these by name"
             yield Static()
 
     def on_resize(self, event: events.Resize) -> None:

@@ -275,7 +275,7 @@ class MonitorScreen(WatchingScreen):
         curves = self.query_one(CurvesView)
 
         def choose(runs: tuple[RunSummary, ...]) -> None:
-            others = [each for each in runs if each.id != self._wanted]
+            others = [each for each in runs if each.id != self._wanted and each.metrics]
             picker = RunPicker(others, list(curves.book.others))
             self.app.push_screen(picker, lambda picked: self._draw_over(picked or []))
 
