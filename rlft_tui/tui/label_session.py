@@ -139,11 +139,18 @@ class LabelSession(QueueWalk[QueueItem, Progress]):
         """Confidence and note given to a pair that an undo moved out of the way, or that was skipped."""
 
     # the queue
-    def change_queue(self) -> None:
-        """Other pairs are wanted next: those ahead are dropped, the one on screen stays."""
+    def change_queue(self, *, at_once: bool = False) -> None:
+        """Other pairs are wanted next: those ahead are dropped, the one on screen stays.
+
+        ``at_once``: it goes as well, unless its verdict is on the way; what was noted of it is kept.
+        """
         self.upcoming = []
         self._exhausted = False
-        if self.phase in ("finished", "empty"):
+        self.progress = None  # of the other pairs
+        if at_once and self.current is not None and self.pending is None:
+            self._drafts[self.current.key] = (self.confidence, self.note)
+            self.current, self.confidence, self.note = None, None, ""
+        if self.current is None:
             self.phase = "loading"
 
     def painted(self, at: float) -> None:

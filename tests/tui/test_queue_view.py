@@ -73,3 +73,31 @@ def test_escape_leaves_the_queue_as_it_was(workspace: Workspace, client: Workspa
             await shows(app, "6 left")
 
     drive(test)
+
+
+def test_pairs_that_another_screen_asks_for_come_at_once_with_their_counts(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    two_kinds(client)
+
+    async def test() -> None:
+        async with workbench(workspace, "label") as (app, pilot):
+            await shows(app, "6 left")
+            screen = app.screen
+            assert isinstance(screen, LabelScreen)
+            session = screen.session
+            for kind in ("code", "prose"):
+                await until(lambda: session.phase == "judging", "a pair", app)
+                app.show_screen("home")
+                await until(lambda: app.current_mode == "home", "Home", app)
+                app.queue_view = QueueView(category=kind)
+                app.show_screen("label")
+                await shows(app, "3 left", f"{kind} question")
+                assert session.current is not None
+                assert session.current.pair.category == kind
+            await pilot.press("o")
+            await until(lambda: isinstance(app.screen, QueueViewScreen), "the form", app)
+            await pilot.press("ctrl+r")
+            await shows(app, "6 left")
+
+    drive(test)

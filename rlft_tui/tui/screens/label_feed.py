@@ -27,6 +27,8 @@ class LabelFeed(LabelView):
         super().__init__()
         self._slow: Timer | None = None
         self._again: Timer | None = None
+        self._view: QueueView | None = None
+        """Which pairs were asked for last; another screen may choose others."""
         self._drawn: object = None
         """The pair that was drawn last."""
         self._undos = 0
@@ -35,6 +37,9 @@ class LabelFeed(LabelView):
     # the queue
     def opened(self, **_: Any) -> None:
         self._paint_mode()
+        if self._view not in (None, self.bench.queue_view):
+            self.session.change_queue(at_once=True)
+        self._view = self.bench.queue_view
         super().opened()
         self._paint_status()
 
@@ -69,6 +74,8 @@ class LabelFeed(LabelView):
             self._show()
         elif self.session.current is None:
             self._show_end()
+        else:
+            self._paint_status()
         self._prefetch()
 
     def _show(self) -> None:
@@ -113,7 +120,7 @@ class LabelFeed(LabelView):
         def chosen(view: QueueView | None) -> None:
             if view is None or view == self.bench.queue_view:
                 return
-            self.bench.queue_view = view
+            self.bench.queue_view = self._view = view
             self.session.change_queue()
             self._trouble = ""
             self._refill()
