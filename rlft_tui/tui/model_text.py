@@ -58,7 +58,7 @@ def remarks(model: Model, use: ModelUse | None) -> str:
 
 
 def lineage(model: Model, dataset: Dataset | None, width: int) -> list[str]:
-    """model ← base ← run ← data set ← labels, in as many lines as that takes."""
+    """model ← base ← run ← data set ← rows, in as many lines as that takes."""
     parts = [model.name]
     if model.base:
         parts.append(model.base)
@@ -68,7 +68,7 @@ def lineage(model: Model, dataset: Dataset | None, width: int) -> list[str]:
         name = f" {dataset.name}" if dataset and dataset.name else ""
         parts.append(f"data set{name} {model.dataset}")
     if dataset is not None:
-        parts.append(counted(dataset.train_rows + dataset.heldout_rows, "label"))
+        parts.append(counted(dataset.train_rows + dataset.heldout_rows, "row"))
     lines = [parts[0]]
     for part in parts[1:]:
         if len(lines[-1]) + len(part) + 3 <= width:

@@ -280,3 +280,20 @@ def test_streams_that_are_closed_are_no_accident(tmp_path: Path) -> None:
             check=True,
         )
         assert report.read_text().strip() == code
+
+
+def test_another_machines_workspace_has_no_demo(
+    rlft: Rlft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = rlft("--connect", "http://127.0.0.1:1", "--token", "x" * 43, "demo")
+    assert_refused(refused, "not done for a workspace on another machine", "http://127.0.0.1:1")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_workspace_that_is_not_there_is_made_by_the_command_that_is_named(
+    rlft: Rlft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = rlft("-w", "a$(b) c", "runs", "list")
+    assert_refused(refused, "Make one: rlft init 'a$(b) c'")
