@@ -9,7 +9,8 @@ OLDER := .venv-unsloth
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "Making $(VENV): some minutes the first time"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[train,dev]'
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # on every core; pip compiles on one
 	touch $@
 
 demo: $(VENV)/.ready

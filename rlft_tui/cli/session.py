@@ -28,7 +28,7 @@ BROKEN_PIPE = 141
 """Exit code when the reader of stdout has gone: 128 + SIGPIPE, as the shell counts it."""
 
 
-_ELSEWHERE = frozenset({"label", "labels", "feedback", "rankings", "prompts", "runs", "watch"})
+_ELSEWHERE = frozenset({"label", "labels", "feedback", "rankings", "prompts", "runs"})
 """Nouns of which the workspace of another machine does what is hinted at; other commands are for there."""
 _COMMAND = re.compile(r"\brlft ([a-z]+)")
 """A command within a sentence."""
