@@ -58,6 +58,7 @@ def main() -> None:
             workspace.settings.write_text('labeler = "ben"\ndaily_backups = 0\n')
             print(f"\nServer: at most {peak_mb(table.pid):.0f} MB resident.")
             keys_meanwhile(workspace, options.keys)
+            pages_of_the_table(workspace, options.keys)
     print(f"Load {os.getloadavg()[0]:.1f} at the end.")
 
 
@@ -227,6 +228,30 @@ def keys_meanwhile(workspace: Workspace, keys: int) -> None:
         f"\nLabel screen opened after {opened:.2f} s. Key to next pair while statistics and searches run: "
         f"p50 {statistics.median(times):.0f} ms, p95 {percentile(times, 95):.0f} ms, "
         f"worst {max(times):.0f} ms."
+    )
+
+
+def pages_of_the_table(workspace: Workspace, keys: int) -> None:
+    """The table of all pairs: from the start to the last byte of its first page, and from a key to that of
+    the next one."""
+    with Workbench(workspace, screen="data", columns=160, rows=45) as bench:
+        opened = bench.settled("Question") - bench.started
+        spent: dict[str, list[float]] = {}
+        for name, key in (("down", "\x1b[6~"), ("up", "\x1b[5~"), ("end", "\x1b[F"), ("start", "\x1b[H")):
+            for _ in range(keys if name in ("down", "up") else 3):
+                pressed = bench.press(key)
+                spent.setdefault(name, []).append((bench.frame(SILENCE) - pressed) * 1000)
+                if name == "end":
+                    bench.press("\x1b[H")
+                    bench.frame(SILENCE)
+                elif name == "start":
+                    bench.press("\x1b[F")
+                    bench.frame(SILENCE)
+    pages = [*spent["down"], *spent["up"]]
+    print(
+        f"\nTable of the pairs: settled after {opened:.2f} s; a page further or back p50 "
+        f"{statistics.median(pages):.0f} ms, p95 {percentile(pages, 95):.0f} ms; to its end "
+        f"{statistics.median(spent['end']):.0f} ms, to its start {statistics.median(spent['start']):.0f} ms."
     )
 
 
