@@ -35,6 +35,7 @@ from rlft_tui.server.answers import (
     ProviderModel,
     RemoteState,
     StreamedText,
+    Totals,
 )
 
 
@@ -77,6 +78,9 @@ class WorkspaceClient(Labelling, RunWatching, Rounds, ModelRegistry, Evaluating,
 
     def home(self, labeler: str) -> Home:
         return self._get("/home", Home, labeler=labeler)
+
+    def totals(self) -> Totals:
+        return self._get("/totals", Totals)
 
     def backup(self) -> str:
         """Make a backup now; its folder."""

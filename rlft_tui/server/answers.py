@@ -59,6 +59,15 @@ class Home(Record, frozen=True):
     """These count as ``labels`` no more than data sets take them unasked."""
 
 
+class Totals(Record, frozen=True):
+    """How many there are of each; current verdicts of people and judges alike."""
+
+    prompts: int
+    pairs: int
+    labels: int
+    datasets: int
+
+
 MOST_SIDES = 4
 
 

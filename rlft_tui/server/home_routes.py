@@ -13,7 +13,7 @@ from rlft_tui.models.models_table import list_models
 from rlft_tui.pairs.pairs_table import count_pairs
 from rlft_tui.prompts.prompts_table import count_prompts
 from rlft_tui.runs.run_status import ACTIVE, RunSummary
-from rlft_tui.server.answers import Home
+from rlft_tui.server.answers import Home, Totals
 from rlft_tui.server.replies import reply
 from rlft_tui.server.services import ServicesOf
 from rlft_tui.server.statistics_routes import separations_now
@@ -48,6 +48,20 @@ def home(services: ServicesOf, labeler: str) -> Response:
             warnings=tuple(services.warnings),
             separation=next(iter(apart), None),
             round=waiting,
+        )
+    return reply(answer)
+
+
+@router.get("/totals", response_model=Totals)
+def totals(services: ServicesOf) -> Response:
+    """The sizes of the tables, without what else ``/home`` has to find out."""
+    with services.database.reader() as connection:
+        by_people, _, by_judges = count_current(connection, 0.0)
+        answer = Totals(
+            prompts=count_prompts(connection),
+            pairs=count_pairs(connection),
+            labels=by_people + by_judges,
+            datasets=len(list_datasets(connection)),
         )
     return reply(answer)
 

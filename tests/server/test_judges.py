@@ -16,6 +16,7 @@ from rlft_tui.ids import new_run_id
 from rlft_tui.labels.feedback import Feedback
 from rlft_tui.labels.preference import Preference
 from rlft_tui.paths import Workspace
+from rlft_tui.server.answers import Totals
 from tests.conftest import add_pairs, kill_server, wait_for
 from tests.jobs.judge_server import KEY, Served, judge_server
 
@@ -100,6 +101,7 @@ def test_verdicts_become_labels_and_are_set_against_a_persons(workspace: Workspa
         # A judge's verdicts rule neither data sets nor ratings of people.
         home = client.home("ada")
         assert (home.labels, home.labels_since_dataset, home.labels_by_judges) == (10, 10, 10)
+        assert client.totals() == Totals(prompts=0, pairs=12, labels=20, datasets=0)
         assert client.build_dataset(DatasetSpec(heldout_fraction=0.0)).train_rows == 9
         named = DatasetSpec(labelers=("judge:judge-1",), heldout_fraction=0.0)
         assert client.build_dataset(named).train_rows == 10

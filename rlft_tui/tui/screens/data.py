@@ -17,7 +17,7 @@ from rlft_tui.datasets.dataset import Dataset, DatasetSpec
 from rlft_tui.errors import RlftError
 from rlft_tui.labels.preference import ListedLabel
 from rlft_tui.pairs.response_pair import ResponsePair
-from rlft_tui.server.answers import Home
+from rlft_tui.server.answers import Totals
 from rlft_tui.tui.data_views import VIEWS, Item, ViewName, detail_of, fetch_page, row_of
 from rlft_tui.tui.run_text import counted
 from rlft_tui.tui.screens.base import WorkbenchScreen
@@ -96,18 +96,17 @@ class DataScreen(WorkbenchScreen):
 
     def _count(self) -> None:
         """The totals of the tables that are not in front."""
-        labeler = self.bench.settings.labeler
 
-        def done(home: Home) -> None:
+        def done(found: Totals) -> None:
             self._totals = {
-                "prompts": home.prompts,
-                "pairs": home.pairs,
-                "labels": home.labels,
-                "datasets": len(home.datasets),
+                "prompts": found.prompts,
+                "pairs": found.pairs,
+                "labels": found.labels,
+                "datasets": found.datasets,
             }
             self._paint_views(self._found)
 
-        self.call(lambda client: client.home(labeler), done, group="count", latest=True)
+        self.call(lambda client: client.totals(), done, group="count", latest=True)
 
     def link_changed(self, state: LinkState, reason: str) -> None:
         super().link_changed(state, reason)
