@@ -10,7 +10,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -33,11 +32,11 @@ from rlft_tui.garbage import collect_rarely, freeze_what_stays
 from rlft_tui.labels.queue_view import QueueView
 from rlft_tui.paths import Workspace
 from rlft_tui.tui import run_text
+from rlft_tui.tui.keys_at_once import done_at_once
 from rlft_tui.tui.label_writer import LabelWriter
 from rlft_tui.tui.messages import LinkChanged
 from rlft_tui.tui.screen_registry import SCREENS, screen_class
 from rlft_tui.tui.server_link import LinkState, ServerLink, connect_here, connect_there
-from rlft_tui.tui.widgets.note_line import NoteLine
 from rlft_tui.tui.widgets.partial_updates import crop_updates
 from rlft_tui.tui.widgets.sent_frame import frame_of
 from rlft_tui.tui.widgets.terminal_pace import pace_of
@@ -50,8 +49,6 @@ if TYPE_CHECKING:
 FREEZE_AFTER_SECONDS = 1.5
 """By then the first screen and the connection, which stay, are made."""
 FALLBACK_THEME = "textual-dark"
-CATCH_UP_SECONDS = 0.3
-"""How long a key waits for what those before it do: longer only if that waits for something itself."""
 QUIT_SECONDS = 5.0
 """How long leaving waits for a verdict that is not stored yet."""
 
@@ -292,11 +289,7 @@ class RlftApp(App[int]):
                 screen.alive(event.time)
                 if isinstance(event, events.Key):
                     screen.key_time = event.time
-                    if screen.take_key(event.key) or self._means_nothing(screen, event):
-                        return
-                    if self._kept_back(screen, event):
-                        return
-                    if await self._edited_note(screen, event) or await self._changed_keys(screen, event):
+                    if screen.take_key(event.key) or await done_at_once(self, screen, event):
                         return
         try:
             await super().on_event(event)
@@ -306,68 +299,6 @@ class RlftApp(App[int]):
             # Such as a key that meets a dialog which is not made yet: no reason to leave.
             self._exception = self._exception or error  # tests fail on it
             self.show_unexpected()
-
-    async def _changed_keys(self, screen: WorkbenchScreen, event: events.Key) -> bool:
-        """Do at once what gives the keys after this one another meaning.
-
-        Keys that arrive in one piece are handed out faster than the screen acts on them: the digit
-        of a fast "how sure? 4" would be a verdict.
-        """
-        active = screen.active_bindings.get(event.key)
-        if active is None or not active.enabled or active.binding.action not in screen.CHANGES_KEYS:
-            return False
-        if screen.focused is not None and screen.focused.check_consume_key(event.key, event.character):
-            return False
-        return await self.run_action(active.binding.action, active.node)
-
-    async def _edited_note(self, screen: WorkbenchScreen, event: events.Key) -> bool:
-        """Do at once what a key does to the note, Enter above all, and wait for the screen to take it.
-
-        Keys that arrive in one piece with it are meant for what comes after: the verdict behind a note
-        would become a part of the note.
-        """
-        line = screen.focused
-        if not isinstance(line, NoteLine) or line.check_consume_key(event.key, event.character):
-            return False
-        active = screen.active_bindings.get(event.key)
-        if active is None or active.node is not line:
-            return False
-        await _caught_up(line)
-        await self.run_action(active.binding.action, line)
-        for node in line.ancestors_with_self:
-            if node is not self:
-                await _caught_up(node)
-        return True
-
-    def _kept_back(self, screen: WorkbenchScreen, event: events.Key) -> bool:
-        """Whether a key asks for what the server does for its own machine alone; that is told."""
-        active = screen.active_bindings.get(event.key) if self.elsewhere else None
-        if active is None or active.binding.action.partition("(")[0] not in screen.KEPT_BACK:
-            return False
-        if screen.focused is not None and screen.focused.check_consume_key(event.key, event.character):
-            return False
-        self.clear_notifications()
-        self.notify(
-            f"{active.binding.description}: this is done on the workspace's own machine", markup=False
-        )
-        return True
-
-    def _means_nothing(self, screen: WorkbenchScreen, event: events.Key) -> bool:
-        """Whether a digit would fall through to the screen keys where digits have another meaning.
-
-        The keys that do change the screen there are told.
-        """
-        if screen.DIGITS_SWITCH or not event.key.isdigit():
-            return False
-        if screen.focused is not None and screen.focused.check_consume_key(event.key, event.character):
-            return False
-        active = screen.active_bindings.get(event.key)
-        if active is None or active.node is not self:
-            return False
-        title = next(entry.title for entry in SCREENS.values() if entry.digit == event.key)
-        self.clear_notifications()
-        self.notify(f"Here g{event.key} or F{event.key} opens {title}", timeout=3, markup=False)
-        return True
 
     def on_app_blur(self) -> None:
         from rlft_tui.tui.screens.base import WorkbenchScreen
@@ -475,14 +406,6 @@ def _is_leaving(node: MessagePump | None) -> bool:
     if not isinstance(node, DOMNode) or isinstance(node, App):
         return False
     return any(each._pruning or each._closing or each._closed for each in node.ancestors_with_self)
-
-
-async def _caught_up(node: MessagePump) -> None:
-    """Wait until it has done what was asked of it so far."""
-    done = asyncio.Event()
-    node.call_later(done.set)
-    with suppress(TimeoutError):
-        await asyncio.wait_for(done.wait(), CATCH_UP_SECONDS)
 
 
 def _without_digit(binding: BindingType) -> BindingType:
