@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import compress, count
+from operator import ne
 
 from rich.segment import Segment
 from rich.style import Style
@@ -59,9 +61,7 @@ def changed_cells(old: Row, new: Row) -> list[tuple[int, int]]:
         return spans
     if len(old) != len(new):
         return [(0, len(new))]
-    for index, (before, after) in enumerate(zip(old, new, strict=True)):
-        if before == after:
-            continue
+    for index in compress(count(), map(ne, old, new)):
         if spans and index - spans[-1][1] < NEAR:
             spans[-1] = (spans[-1][0], index + 1)
         else:

@@ -7,13 +7,15 @@ by some that leave out what the terminal shows already; the project pins Textual
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import textual
+from rich.color import ColorSystem
 from rich.console import Console
-from rich.control import Control
+from rich.segment import Segment
 from textual import _compositor
+from textual.geometry import Region
 from textual.strip import Strip
 
 from rlft_tui.tui.widgets.sent_frame import frame_of
@@ -61,8 +63,33 @@ class WholeUpdate(_compositor.LayoutUpdate):
         )
 
 
-def _written(x: int, y: int, strip: Strip, console: Console) -> str:
-    return Control.move_to(x, y).segment.text + strip.render(console)
+def renders_within(
+    compositor: _compositor.Compositor, crop: Region | None = None
+) -> Iterator[tuple[Region, Region, list[Strip]]]:
+    """Widgets from front to back, drawn in the rows of ``crop``: (region, visible region, lines).
+
+    Textual draws every line of every widget in a container that the crop touches, for a single cell too,
+    and what stands behind them.
+    """
+    rows = compositor.size.region if crop is None else crop
+    for widget, (region, clip) in compositor.visible_widgets.items():
+        seen = region.intersection(clip)
+        if not rows.overlaps(seen):
+            continue
+        drawn = Region(seen.x, max(seen.y, rows.y), seen.width, min(seen.bottom, rows.bottom) - max(seen.y, rows.y))
+        yield region, drawn, widget.render_lines(drawn.translate(-region.offset))
+        if drawn.contains_region(rows):
+            return
+
+
+def _written(x: int, y: int, segments: Iterable[Segment], console: Console) -> str:
+    colours = console._color_system or ColorSystem.TRUECOLOR
+    return f"\x1b[{y + 1};{x + 1}H" + "".join(
+        [
+            text if style is None else Strip.render_style(style, text, colours)
+            for text, style, _ in segments
+        ]
+    )
 
 
 @cache
@@ -74,3 +101,4 @@ def crop_updates() -> None:
     if textual.__version__ == KNOWN:
         _compositor.ChopsUpdate = CroppedUpdate  # type: ignore[misc]
         _compositor.LayoutUpdate = WholeUpdate  # type: ignore[misc]
+        _compositor.Compositor._get_renders = renders_within  # type: ignore[method-assign]

@@ -10,6 +10,8 @@ import asyncio
 import inspect
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import ClassVar, cast
 
 from rich.segment import Segment
@@ -55,6 +57,17 @@ class Column(Record, frozen=True):
     """Cells; 0 fits the column to its first page, in what the others leave."""
     right: bool = False
     """Align to the right, for numbers."""
+
+
+class _Look(Record, frozen=True):
+    """What all rows of a frame have in common."""
+
+    colours: Palette
+    width: int
+    cursor: Style
+    """Laid over the row under the cursor."""
+    mark: int
+    """The row of the body that shows where in the table the view is; -1 when all is in view."""
 
 
 class RowWindow(Widget, can_focus=True):
@@ -125,6 +138,7 @@ class RowWindow(Widget, can_focus=True):
         self._generation = 0
         """Pages of an earlier source are dropped when they arrive."""
         self._told: tuple[int, Row] | None = None
+        self._look: _Look | None = None
 
     # What the screens call
 
@@ -348,62 +362,69 @@ class RowWindow(Widget, can_focus=True):
             self._told = told
             self.post_message(self.RowHighlighted(self, self._cursor, row))
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Rows of one frame; what they have in common is asked for once, not by each of them."""
+        self._look = self._new_look()
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """The header, then the rows in view."""
-        colours = palette_of(self)
-        width = self.size.width
+        look = self._look or self._new_look()
         if not self._widths and self._known:
             self._fit()
         if y == 0:
             if not self._known:
-                return _note("loading …", colours, width)
-            return self._strip([(column.title, "header") for column in self._columns], colours, width, None)
+                return _note("loading …", look)
+            return self._strip([(column.title, "header") for column in self._columns], look)
         index = self._top + y - 1
         if index >= self._total:
-            return _note("nothing here" if self._known and y == 1 and not self._total else "", colours, width)
+            return _note("nothing here" if self._known and y == 1 and not self._total else "", look)
         row = self._row(index)
         if row is None:
             self._want(index)
             row = [("…", "faint")]
-        over = None
-        if index == self._cursor:
-            over = Style(reverse=True) if self.has_focus else Style(bold=True, underline=True)
-        mark = "▐" if y - 1 == self._mark() else " "
-        return self._strip(row, colours, width, over, mark)
+        over = look.cursor if index == self._cursor else None
+        return self._strip(row, look, over, "▐" if y - 1 == look.mark else " ")
 
-    def _mark(self) -> int:
-        if self._total <= self._body:
-            return -1
-        return round(self._top / (self._total - self._body) * (self._body - 1))
+    def _new_look(self) -> _Look:
+        body = self._body
+        return _Look(
+            colours=palette_of(self),
+            width=self.size.width,
+            cursor=Style(reverse=True) if self.has_focus else Style(bold=True, underline=True),
+            mark=-1 if self._total <= body else round(self._top / (self._total - body) * (body - 1)),
+        )
 
-    def _strip(self, row: Row, colours: Palette, width: int, over: Style | None, mark: str = " ") -> Strip:
-        blank = colours.style()
-        base = blank + over if over else blank
-        segments: list[Segment] = []
-        used = 0
-        widths = self._widths or [width - 1]
-        for place, cells in enumerate(widths):
-            cell = row[place] if place < len(row) else ""
-            name = cell[1] if isinstance(cell, tuple) else "text"
-            right = place < len(self._columns) and self._columns[place].right
-            cells = min(cells, width - 1 - used)
+    def _strip(self, row: Row, look: _Look, over: Style | None = None, mark: str = " ") -> Strip:
+        styles = look.colours.style
+        room = look.width - 1
+        blank = styles()
+        pieces: list[tuple[str, Style]] = []
+        for place, cells in enumerate(self._widths or [room]):
+            cells = min(cells, room)
             if cells <= 0:
                 break
-            style = colours.style(name)
-            segments.append(Segment(fit(_text(cell), cells, right=right), style + over if over else style))
-            gap = min(_GAP, width - 1 - used - cells)
-            if gap > 0:
-                segments.append(Segment(" " * gap, base))
-            used += cells + max(0, gap)
-        if used < width - 1:
-            segments.append(Segment(" " * (width - 1 - used), base))
-        segments.append(Segment(mark, colours.style("bullet")))
-        return Strip(segments, width).simplify()
+            cell = row[place] if place < len(row) else ""
+            right = place < len(self._columns) and self._columns[place].right
+            text = fit(_text(cell), cells, right=right)
+            pieces.append((text, styles(cell[1]) if isinstance(cell, tuple) else blank))
+            gap = min(_GAP, room - cells)
+            pieces.append((" " * gap, blank))
+            room -= cells + gap
+        pieces.append((" " * room, blank))
+        if over:
+            pieces = [(text, style + over) for text, style in pieces]
+        pieces.append((mark, styles("bullet")))
+        segments = [
+            Segment("".join([text for text, _ in alike]), style)
+            for style, alike in groupby(pieces, itemgetter(1))
+        ]
+        return Strip(segments, look.width)
 
 
-def _note(text: str, colours: Palette, width: int) -> Strip:
+def _note(text: str, look: _Look) -> Strip:
     """A row that says something instead of showing values."""
-    return Strip([Segment(fit(text, width), colours.style("faint"))], width)
+    return Strip([Segment(fit(text, look.width), look.colours.style("faint"))], look.width)
 
 
 def _text(cell: RowCell) -> str:
