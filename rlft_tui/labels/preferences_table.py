@@ -225,6 +225,16 @@ def count_current(connection: duckdb.DuckDBPyConnection, since: float) -> tuple[
     return rows[0][0], rows[0][1], rows[0][2]
 
 
+def count_standing(connection: duckdb.DuckDBPyConnection) -> int:
+    """Current verdicts of people and judges together; telling them apart would take longer."""
+    return _count(
+        connection,
+        """select count(*) from (
+               select distinct labeler_id, example_id from preferences
+               where source <> 'repeat' and id not in (select target_id from revocations))""",
+    )
+
+
 def list_history(connection: duckdb.DuckDBPyConnection, labeler: str, limit: int) -> tuple[HistoryEntry, ...]:
     """The labeller's verdicts, marks and written answers, newest first, revoked ones included."""
     query = """with latest as (

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from rlft_tui.datasets.datasets_table import list_datasets
-from rlft_tui.labels.preferences_table import count_current
+from rlft_tui.labels.preferences_table import count_current, count_standing
 from rlft_tui.models.models_table import list_models
 from rlft_tui.pairs.pairs_table import count_pairs
 from rlft_tui.prompts.prompts_table import count_prompts
@@ -56,11 +56,10 @@ def home(services: ServicesOf, labeler: str) -> Response:
 def totals(services: ServicesOf) -> Response:
     """The sizes of the tables, without what else ``/home`` has to find out."""
     with services.database.reader() as connection:
-        by_people, _, by_judges = count_current(connection, 0.0)
         answer = Totals(
             prompts=count_prompts(connection),
             pairs=count_pairs(connection),
-            labels=by_people + by_judges,
+            labels=count_standing(connection),
             datasets=len(list_datasets(connection)),
         )
     return reply(answer)

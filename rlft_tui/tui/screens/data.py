@@ -73,6 +73,8 @@ class DataScreen(WorkbenchScreen):
         self.searches: dict[ViewName, str] = {}
         self._totals: dict[ViewName, int] = {}
         """Rows of each table without a search, as far as they are known."""
+        self._counted = False
+        """Whether they have been asked for since the screen came to the front."""
         self._items: dict[int, Item] = {}
         self._shown: Item | None = None
         self._found: int | None = None
@@ -91,8 +93,8 @@ class DataScreen(WorkbenchScreen):
 
     # showing
     def opened(self, *, view: ViewName | None = None, **_: Any) -> None:
+        self._counted = False
         self._show_view(view or self.view)
-        self._count()
 
     def _count(self) -> None:
         """The totals of the tables that are not in front."""
@@ -110,8 +112,8 @@ class DataScreen(WorkbenchScreen):
 
     def link_changed(self, state: LinkState, reason: str) -> None:
         super().link_changed(state, reason)
-        if state == "up" and self.is_mounted:
-            self.query_one(RowWindow).reload()
+        if state == "up" and self.is_mounted and not (rows := self.query_one(RowWindow)).is_fetching:
+            rows.reload()
 
     def _show_view(self, view: ViewName) -> None:
         self.view = view
@@ -132,6 +134,10 @@ class DataScreen(WorkbenchScreen):
             now = time.time()
             if view == self.view:
                 self._items.update(zip(range(offset, offset + len(items)), items, strict=True))
+                if not self._counted:
+                    # Not before: counting a million labels would keep the rows waiting.
+                    self._counted = True
+                    self._count()
                 self._found = total
                 self._paint_views(total)
                 if not total:
@@ -224,6 +230,7 @@ class DataScreen(WorkbenchScreen):
 
     def action_reload(self) -> None:
         self._items = {}
+        self._counted = False
         self.query_one(RowWindow).reload()
 
     def action_import_hint(self) -> None:

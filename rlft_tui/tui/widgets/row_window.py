@@ -157,6 +157,11 @@ class RowWindow(Widget, can_focus=True):
         """The values under the cursor, or None while they are being fetched."""
         return self._row(self._cursor)
 
+    @property
+    def is_fetching(self) -> bool:
+        """Whether rows have been asked for that are still to come."""
+        return bool(self._loading)
+
     def set_source(self, columns: Sequence[Column], fetch: Fetch) -> None:
         """Show another table from its first row."""
         self._columns, self._fetch = tuple(columns), fetch
