@@ -86,7 +86,6 @@ class _LikeRow(msgspec.Struct, gc=False):
 
 
 _like_row = msgspec.json.Decoder(_LikeRow)
-_total_of = attrgetter("steps")
 _UNITS = re.compile(rb'[^-0-9\\"]*"units": ?\{[^{}\\]*\}[^-0-9\\]*')
 """As a member of the row: inside a string its quotes would be escaped. What stands around it, up to the
 next numbers, is the same in like rows, and the longer a text is the faster it is counted."""
@@ -129,20 +128,28 @@ def metrics_columns(lines: bytes) -> MetricsColumns | None:
         if len(rows) != count or not (alike or all(row.units == like.units for row in rows)):
             return None
         values = [row.values for row in rows]
-        memory = [row.memory_mb for row in rows]
-        if None in memory:
-            memory = [said for said in memory if said is not None]
-        totals = filter(None, map(_total_of, reversed(rows)))
+        totals = [row.steps for row in rows]
         return MetricsColumns(
             steps=packed("q", [row.step for row in rows]),
             times=packed("d", [row.t for row in rows]),
             values={key: packed("d", list(map(attrgetter(f"v{at}"), values))) for at, key in enumerate(keys)},
             units=like.units or {},
-            total=next((total for total in totals if total > 0), None),
-            memory_mb=max(memory, default=None),
+            total=None if totals.count(None) == count else _last_total(totals),
+            memory_mb=_greatest([row.memory_mb for row in rows]),
         )
     except (msgspec.MsgspecError, struct.error, ValueError):  # ValueError: names that no field can have
         return None
+
+
+def _last_total(totals: list[int | None]) -> int | None:
+    return next((total for total in reversed(totals) if total is not None and total > 0), None)
+
+
+def _greatest(numbers: list[float | None]) -> float | None:
+    try:
+        return max(numbers)  # type: ignore[type-var]  # nearly always all are numbers
+    except TypeError:
+        return max((number for number in numbers if number is not None), default=None)
 
 
 def read_columns(block: bytes) -> Iterator[tuple[int, MetricsColumns | None]]:
