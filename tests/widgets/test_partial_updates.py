@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Callable
+from itertools import product
+from unittest.mock import patch
+
 import pyte
+import pytest
 import textual
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,10 +17,19 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import _compositor
 from textual._compositor import ChopsUpdate
+from textual.app import App, ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.geometry import Region
 from textual.strip import Strip
+from textual.widgets import Static
 
-from rlft_tui.tui.widgets.partial_updates import KNOWN, CroppedUpdate, WholeUpdate, crop_updates
+from rlft_tui.tui.widgets.partial_updates import (
+    KNOWN,
+    CroppedUpdate,
+    WholeUpdate,
+    crop_updates,
+    renders_within,
+)
 from rlft_tui.tui.widgets.sent_frame import frame_of
 
 WIDTH, HEIGHT, CUT = 30, 4, 12
@@ -121,6 +136,85 @@ def test_any_frames_one_after_another_leave_the_last_one_on_screen(
         whole_rows = (f"\x1b[{y + 1};1H{row.render(console)}" for y, row in enumerate(rows))
         pyte.Stream(expected).feed("".join(whole_rows))
         assert characters(screen) == characters(expected)
+
+
+cut_frames = st.tuples(
+    st.lists(st.integers(1, WIDTH - 1), max_size=3, unique=True).map(sorted),
+    st.lists(lines, min_size=HEIGHT, max_size=HEIGHT),
+    spans,
+)
+"""Where the rows are cut, what stands in them, and which cells are dirty."""
+
+
+@given(st.lists(cut_frames, max_size=6))
+def test_rows_may_be_cut_in_other_places_in_every_frame(
+    frames: list[tuple[list[int], list[str], list[tuple[int, int, int]]]],
+) -> None:
+    console = Console(color_system="truecolor", force_terminal=True, width=WIDTH, height=HEIGHT)
+    screen = pyte.Screen(WIDTH, HEIGHT)
+    expected = [" " * WIDTH] * HEIGHT
+    pyte.Stream(screen).feed(whole(expected).render_segments(console))
+    for cuts, texts, changed in frames:
+        ends = [*cuts, WIDTH]
+        chops = [
+            {start: strip(text[start:end]) for start, end in zip([0, *cuts], ends, strict=True)}
+            for text in texts
+        ]
+        update = CroppedUpdate(chops, changed, [ends] * HEIGHT)
+        pyte.Stream(screen).feed(update.render_segments(console))
+        for y, start, stop in changed:
+            expected[y] = expected[y][:start] + texts[y][start:stop] + expected[y][stop:]
+        assert screen.display == expected
+
+
+class Layers(App[None]):
+    """Panes beside and over each other, one of them scrolled and one half outside the screen."""
+
+    CSS = """
+    Screen { layers: below above; }
+    #left { width: 10; } #right { width: 1fr; border: solid red; }
+    #long { height: 3; } #long Static { height: 9; }
+    #over { layer: above; width: 12; height: 4; offset: 5 2; background: blue; }
+    #out { layer: above; width: 9; height: 3; offset: 24 6; background: green; }
+    """
+
+    def compose(self) -> ComposeResult:
+        text = "\n".join(f"{n} {'abcdefgh' * 9}" for n in range(9))
+        with Horizontal():
+            yield Static(text, id="left")
+            with Vertical(id="right"):
+                yield VerticalScroll(Static(text), id="long")
+                yield Static(text)
+        yield Static("over " * 9, id="over")
+        yield Static("out " * 9, id="out")
+
+
+@pytest.mark.anyio
+async def test_the_rows_of_a_crop_are_drawn_as_textual_draws_them() -> None:
+    specification = importlib.util.find_spec("textual._compositor")
+    assert specification is not None
+    assert specification.loader is not None
+    own = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(own)
+    app = Layers()
+    async with app.run_test(size=(WIDTH, 8)) as pilot:
+        app.query_one("#long").scroll_to(y=4, animate=False)
+        await pilot.pause()
+        compositor = app.screen._compositor
+
+        def drawn(renders: Callable[..., object], crop: Region) -> list[list[Segment]]:
+            with patch.object(_compositor.Compositor, "_get_renders", renders):
+                chops = compositor._render_chops(crop, lambda y: crop.y <= y < crop.bottom)
+            ends = [cuts[1:] for cuts in compositor.cuts]
+            rows = [(y, crop.x, crop.right) for y in crop.line_range]
+            return [
+                list(Strip.join([part for _, _, part in CroppedUpdate(chops, [row], ends)._strips()]))
+                for row in rows
+            ]
+
+        for x, y, width, height in product((0, 4, 11, 23), range(8), (1, 6, 30), (1, 3, 8)):
+            crop = Region(x, y, width, height).intersection(app.screen.region)
+            assert drawn(renders_within, crop) == drawn(own.Compositor._get_renders, crop)
 
 
 def characters(screen: pyte.Screen) -> list[list[str]]:

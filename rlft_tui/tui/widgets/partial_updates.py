@@ -77,7 +77,7 @@ def renders_within(
         seen = region.intersection(clip)
         if not rows.overlaps(seen):
             continue
-        drawn = Region(seen.x, max(seen.y, rows.y), seen.width, min(seen.bottom, rows.bottom) - max(seen.y, rows.y))
+        drawn = seen.intersection(Region(seen.x, rows.y, seen.width, rows.height))
         yield region, drawn, widget.render_lines(drawn.translate(-region.offset))
         if drawn.contains_region(rows):
             return
@@ -86,10 +86,7 @@ def renders_within(
 def _written(x: int, y: int, segments: Iterable[Segment], console: Console) -> str:
     colours = console._color_system or ColorSystem.TRUECOLOR
     return f"\x1b[{y + 1};{x + 1}H" + "".join(
-        [
-            text if style is None else Strip.render_style(style, text, colours)
-            for text, style, _ in segments
-        ]
+        [text if style is None else Strip.render_style(style, text, colours) for text, style, _ in segments]
     )
 
 
@@ -99,7 +96,7 @@ def crop_updates() -> None:
     if _is_known():
         _compositor.ChopsUpdate = CroppedUpdate  # type: ignore[misc]
         _compositor.LayoutUpdate = WholeUpdate  # type: ignore[misc]
-        _compositor.Compositor._get_renders = renders_within  # type: ignore[method-assign]
+        _compositor.Compositor._get_renders = renders_within  # type: ignore[assignment,method-assign]
 
 
 def _is_known() -> bool:

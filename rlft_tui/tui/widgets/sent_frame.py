@@ -18,7 +18,6 @@ from textual.strip import Strip
 from rlft_tui.tui.widgets.cells import char_width
 from rlft_tui.tui.widgets.changed_spans import Cell, changed_cells
 
-
 _Parts = dict[int, Strip]
 """A row cut where the widgets on it meet: column to strip, the whole width of the screen together.
 
