@@ -24,6 +24,15 @@ PAIRS = 60
 COLUMNS, ROWS = 160, 45
 
 
+_MARKS = {"a": 0x0410, "b": 0x0100}
+"""The first letter of each side's marks: Cyrillic, and Latin with accents; all take one cell."""
+
+
+def mark(side: str, number: int) -> str:
+    """What the answer of a pair begins with: no cell is that of another pair, so that all are sent."""
+    return chr(_MARKS[side] + number % PAIRS) * 8
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--keys", type=int, default=30)
@@ -56,7 +65,7 @@ def measure(technique: str, words: int, keys: int) -> dict[str, float]:
         for number in range(1, keys + 1):
             before = app.cpu_seconds()
             pressed = app.press(" ")
-            frame = app.until(f"Answer A{number}.", f"Answer B{number}.")
+            frame = app.until(mark("a", number), mark("b", number))
             times.append((frame.at - pressed) * 1000)
             used.append((frame.cpu - before) * 1000)
             sizes.append(len(frame.data))
@@ -88,7 +97,7 @@ def hurry(words: int, keys: int) -> dict[str, float]:
                 continue
             data += piece[0]
             while seen < len(pressed) and any(
-                f"Answer B{later}.".encode() in data for later in range(seen + 1, len(pressed) + 1)
+                mark("b", later).encode() in data for later in range(seen + 1, len(pressed) + 1)
             ):
                 times.append((piece[1] - pressed[seen]) * 1000)
                 seen += 1
@@ -97,7 +106,7 @@ def hurry(words: int, keys: int) -> dict[str, float]:
 
 def started(technique: str, words: int) -> PtyApp:
     app = PtyApp("benchmarks.pair_switch", ["--app", technique, "--words", str(words)], COLUMNS, ROWS)
-    app.until("Answer A0.", "Answer B0.")
+    app.until(mark("a", 0), mark("b", 0))
     app.quiet(1.0)
     return app
 
@@ -115,7 +124,10 @@ def run_app(technique: str, words: int) -> None:
     from rlft_tui.garbage import collect_rarely, freeze_what_stays
     from rlft_tui.tui.widgets.text_pane import TextPane
 
-    pairs = sample_pairs(PAIRS, words=words)
+    answers = [
+        {"a": f"{mark('a', n)} {pair.response_a}", "b": f"{mark('b', n)} {pair.response_b}"}
+        for n, pair in enumerate(sample_pairs(PAIRS, words=words))
+    ]
 
     class Panes(App[None]):
         BINDINGS: ClassVar[list[BindingType]] = [("space", "next", "Next")]
@@ -142,16 +154,15 @@ def run_app(technique: str, words: int) -> None:
             await self.show()
 
         async def show(self) -> None:
-            now, then = pairs[self.number % PAIRS], pairs[(self.number + 1) % PAIRS]
-            texts = {"a": (now.response_a, then.response_a), "b": (now.response_b, then.response_b)}
-            for side, (text, following) in texts.items():
+            following = answers[(self.number + 1) % PAIRS]
+            for side, text in answers[self.number % PAIRS].items():
                 if technique == "Markdown":
                     await self.query_one(f"#{side}", Markdown).update(text)
                     continue
                 pane = self.query_one(f"#{side}", TextPane)
                 pane.show(text)
                 if technique == "prefetched":
-                    pane.prefetch(following)
+                    pane.prefetch(following[side])
 
     Panes().run()
 

@@ -134,6 +134,22 @@ def test_two_runs_in_one_chart_with_a_legend_and_their_values_as_csv(workspace: 
     assert seconds == sorted(seconds)
 
 
+def test_a_legend_of_many_runs_says_how_many_it_leaves_out(workspace: Workspace) -> None:
+    for n in range(8):
+        finished(workspace, f"dpo-1129-1740-run{n}")
+
+    async def scenario() -> None:
+        async with workbench(workspace, "monitor", (80, 24)) as pilot:
+            await shows(pilot, "rewards/margins")
+            bench = front(pilot, MonitorScreen).bench
+            runs = await bench.link.call(lambda client: client.runs())
+            bench.show_screen("monitor", run_id=runs[0].id, over=runs[1:])
+            await shows(pilot, f"● {runs[0].id}", runs[5].id, "+2 more")
+            assert runs[6].id not in page(pilot)
+
+    asyncio.run(scenario())
+
+
 def test_a_picture_is_written_and_never_over_another(workspace: Workspace) -> None:
     finished(workspace, RUN)
 

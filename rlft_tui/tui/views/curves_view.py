@@ -34,6 +34,9 @@ SHAPES: tuple[tuple[int, int, int, int], ...] = (
     (1, 1, 0, 0),
 )
 """Columns and rows of charts, and the width and height from which they fit; the first that fits is taken."""
+LEGEND_ROWS = 3
+"""Rows that the names of runs may take, as the style sheet has it too."""
+_GAP = Text("   ")
 NARROW = 100
 """Columns under which the line of tabs has little room for what is shown."""
 MOST = max(columns * rows for columns, rows, _, _ in SHAPES)
@@ -383,12 +386,22 @@ def _hidden(key: str) -> Series:
 
 
 def _in_rows(entries: Sequence[Text], width: int) -> Text:
-    """Entries beside each other, as many a row as fit whole."""
-    text, used = Text(), 0
+    """Entries beside each other, as many a row as fit whole; how many are left out of the last row."""
+    rows: list[list[Text]] = []
     for entry in entries:
-        gap = "   " if used else ""
-        if used and used + len(gap) + entry.cell_len > width:
-            gap, used = "\n", 0
-        text.append(gap).append_text(entry)
-        used += len(gap.strip("\n")) + entry.cell_len
-    return text
+        if not rows or _GAP.join([*rows[-1], entry]).cell_len > width:
+            rows.append([])
+        rows[-1].append(entry)
+    if len(rows) > LEGEND_ROWS:
+        rows = rows[:LEGEND_ROWS]
+        left = len(entries) - sum(map(len, rows))
+        last = rows[-1]
+        while len(last) > 1 and _GAP.join([*last, _more(left)]).cell_len > width:
+            last.pop()
+            left += 1
+        last.append(_more(left))
+    return Text("\n").join([_GAP.join(row) for row in rows])
+
+
+def _more(count: int) -> Text:
+    return Text(f"+{count} more", style="dim")

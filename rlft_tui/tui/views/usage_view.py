@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Grid
 from textual.widgets import Static
 
-from rlft_tui.runs.run_status import RunSummary, Series
+from rlft_tui.runs.run_status import ACTIVE, RunSummary, Series
 from rlft_tui.tui.server_link import ServerLink
 from rlft_tui.tui.views.run_view import RunView
 from rlft_tui.tui.widgets.chart import Chart
@@ -72,7 +72,8 @@ class UsageView(RunView, can_focus=True):
         self._last = series
         own = [one for one in series if one.key.startswith(run.id)]
         machine = [one for one in series if not one.key.endswith((" CPU", " memory")) or one.key[:3] == "GPU"]
-        self._shown = [(f"run {one.key.removeprefix(run.id).strip()}", one) for one in own]
+        past = "" if run.status in ACTIVE else ", until it ended"
+        self._shown = [(f"run {one.key.removeprefix(run.id).strip()}{past}", one) for one in own]
         self._shown += [(f"machine {one.key}", one) for one in machine]
         self._paint()
 
