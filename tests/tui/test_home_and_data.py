@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
+from textual.content import Content
+from textual.widgets import Static
 
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.datasets.dataset import Dataset
@@ -16,6 +18,7 @@ from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.paths import Workspace
 from rlft_tui.runs.run_status import Alert, RunSummary, Status
 from rlft_tui.server.answers import Home
+from rlft_tui.tui.app import RlftApp
 from rlft_tui.tui.data_views import pair_detail
 from rlft_tui.tui.next_step import next_step
 from rlft_tui.tui.screens.home import loop_text, next_text, runs_text
@@ -180,9 +183,11 @@ def test_data_tables_show_what_is_stored_with_its_details(
         async with workbench(workspace, "data", size) as (app, pilot):
             await shows(app, "Pairs 4", "Question 0 of pair?", "Answer A to")
             await shows(app, "Prompts 1 ", "Labels 1 ", "Data sets 0")
+            await until(lambda: table_in_front(app) == " Pairs 4 ", "the table in front", app)
             await pilot.press("down")
             await pilot.press("right")
             await shows(app, "Labels 1", "b is better, confidence 4", "clearer")
+            await until(lambda: table_in_front(app) == " Labels 1 ", "the table in front", app)
             rows = app.screen.query_one(RowWindow)
             await until(lambda: "Question 2 of" in rows.render_line(1).text, "the prompt in the row", app)
             await pilot.press("right")
@@ -193,6 +198,14 @@ def test_data_tables_show_what_is_stored_with_its_details(
             await shows(app, "Data sets 0")
 
     drive(test)
+
+
+def table_in_front(app: RlftApp) -> str:
+    """What is bold in the names of the tables."""
+    names = app.screen.query_one("#views", Static).content
+    assert isinstance(names, Content)
+    (bold,) = [names.plain[one.start : one.end] for one in names.spans if "bold" in str(one.style)]
+    return bold
 
 
 def test_search_narrows_a_table_and_escape_widens_it(workspace: Workspace, client: WorkspaceClient) -> None:

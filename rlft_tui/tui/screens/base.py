@@ -119,7 +119,7 @@ class WorkbenchScreen(Screen[None]):
     def say(self, selector: str, text: str | Text | Content) -> None:
         """What a line of text says; one that says it already is not painted again."""
         line = self.query_one(selector, Static)
-        if line.content != text:
+        if not _is_same(line.content, text):
             line.update(text)
 
     # life
@@ -225,3 +225,10 @@ class WorkbenchScreen(Screen[None]):
         letters = {key[0]: go(key) for key in ("home", "label", "data", "runs", "compare", "evaluations")}
         names = "  ".join(f"{entry.digit} {entry.title}" for entry in SCREENS.values() if entry.digit)
         self.lead(f"go to: {names}", {**targets, **letters})
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Whether both look alike; contents compare as equal whatever their styles."""
+    if isinstance(one, Content) and isinstance(other, Content):
+        return one.plain == other.plain and one.spans == other.spans
+    return one == other

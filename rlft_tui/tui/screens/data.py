@@ -157,7 +157,7 @@ class DataScreen(WorkbenchScreen):
             found = f" /{search}" if search else ""
             style = "bold $text-accent" if name == self.view else "$text-muted"
             parts.append(Content.styled(f" {VIEWS[name].title}{count}{found} ", style))
-        self.query_one("#views", Static).update(Content(" ").join(parts))
+        self.say("#views", Content(" ").join(parts))
 
     # rows
     @on(RowWindow.RowHighlighted)
