@@ -181,8 +181,15 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
+        if isinstance(error, UnicodeEncodeError) and (unread := [one for one in arguments if _is_torn(one)]):
+            return _refuse(f"not UTF-8: {unread[0]}. Only names of files may be other bytes")
         return _save_fault(error)
     return result if isinstance(result, int) else 0
+
+
+def _is_torn(argument: str) -> bool:
+    """Whether it holds bytes that are no UTF-8; Python stands half a surrogate pair for each."""
+    return any("\udc80" <= character <= "\udcff" for character in argument)
 
 
 def _refuse(line: str) -> int:

@@ -23,7 +23,7 @@ import msgspec
 
 from rlft_tui.record import Record
 from rlft_tui.runs.machine import own_cores
-from rlft_tui.runs.run_event import MetricsColumns, end_of_line, read_columns
+from rlft_tui.runs.run_event import MetricsColumns, end_of_line, open_log, read_columns
 
 SMALLEST = 32 << 20
 """Bytes to be read below which helpers are not worth their start."""
@@ -65,7 +65,7 @@ class LogHelpers:
 
     def __init__(self, path: Path, begin: int) -> None:
         """Raises OSError when the log cannot be read."""
-        with path.open("rb") as log:
+        with open_log(path) as log:
             self.inode = os.fstat(log.fileno()).st_ino
             self._ends = _part_ends(log.fileno(), begin)
             self._begins = [begin, *self._ends[:-1]]

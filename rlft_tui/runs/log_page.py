@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from rlft_tui.errors import UnavailableError
+from rlft_tui.runs.run_event import open_log
 from rlft_tui.runs.run_status import LogPage
 from rlft_tui.runs.terminal_text import plain_text
 
@@ -22,9 +24,11 @@ def read_page(path: Path, start: int, limit: int) -> LogPage:
     """
     limit = max(_LONGEST_CHARACTER, min(limit, LARGEST_PAGE))
     try:
-        stream = path.open("rb")
+        stream = open_log(path)
     except FileNotFoundError:
         return LogPage(text="", start=0, end=0, size=0)
+    except OSError as error:
+        raise unreadable_output(path, error) from None
     with stream:
         size = stream.seek(0, 2)
         from_end = start < 0
@@ -83,3 +87,8 @@ def _torn_tail(block: bytes) -> int:
         )
         return back if needed > back else 0
     return 0
+
+
+def unreadable_output(path: Path, error: OSError) -> UnavailableError:
+    """Why a run's output cannot be shown."""
+    return UnavailableError(f"the output cannot be read: {error.strerror or error}", where=str(path))

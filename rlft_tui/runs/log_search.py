@@ -10,6 +10,8 @@ from typing import BinaryIO, Literal
 
 from rlft_tui.errors import RlftError
 from rlft_tui.record import Record
+from rlft_tui.runs.log_page import unreadable_output
+from rlft_tui.runs.run_event import open_log
 from rlft_tui.runs.terminal_text import plain_text
 
 LogLevel = Literal["", "warnings", "errors", "tracebacks"]
@@ -91,9 +93,11 @@ def search_log(
     """
     tests = [test for test in (_text_test(text), _LEVELS.get(level)) if test] or [_ANY]
     try:
-        stream = path.open("rb")
+        stream = open_log(path)
     except FileNotFoundError:
         return LogMatches((), 0, 0)
+    except OSError as error:
+        raise unreadable_output(path, error) from None
     found: list[LogLine] = []
     deadline = time.monotonic() + _BUDGET_SECONDS
     with stream:

@@ -6,10 +6,12 @@ line is left for the next read; NaN and infinities are written as strings.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import re
+import stat
 import struct
 import time
 from array import array
@@ -296,6 +298,15 @@ class EventWriter:
         os.close(self._descriptor)
 
 
+def open_log(path: Path) -> BinaryIO:
+    """Raises OSError also for what is no ordinary file: a pipe would keep us waiting, a device never end."""
+    stream = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "no ordinary file", str(path))
+    return stream
+
+
 class EventReader:
     """Follows a log by byte offset."""
 
@@ -306,6 +317,8 @@ class EventReader:
         """Complete lines that were no events."""
         self.restarts = 0
         """How often the file was found replaced, rewritten or shrunk, and read again from the top."""
+        self.fault = ""
+        """Why the log could not be read the last time; empty where it was, or is not there."""
         self._inode: int | None = None
         self._tail: bytes | None = None
 
@@ -375,7 +388,7 @@ class EventReader:
 
         The last bytes before it are remembered, so that another file is noticed.
         """
-        with self.path.open("rb") as stream:
+        with open_log(self.path) as stream:
             self._inode = os.fstat(stream.fileno()).st_ino
             start = max(0, offset - _TAIL - 1)
             before = os.pread(stream.fileno(), offset - start, start)
@@ -393,9 +406,13 @@ class EventReader:
 
     def _block(self, limit: int) -> bytes:
         """Complete lines from the offset on, their ends included."""
+        self.fault = ""
         try:
-            stream = self.path.open("rb")
+            stream = open_log(self.path)
         except FileNotFoundError:
+            return b""
+        except OSError as error:
+            self.fault = error.strerror or str(error)
             return b""
         with stream:
             if self._is_another(stream):

@@ -180,6 +180,8 @@ class FollowedRun:
     def _trouble(self) -> str:
         """What in the event log is not as a job writes it, for people to know."""
         found = []
+        if self._reader.fault:
+            found.append(f"the event log cannot be read: {self._reader.fault}")
         if lines := self._reader.unreadable:
             found.append(f"{lines:,} {'line' if lines == 1 else 'lines'} of the event log cannot be read")
         if self._reader.restarts:

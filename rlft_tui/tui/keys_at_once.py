@@ -1,7 +1,8 @@
 """Keys that are done, or told of, before the next one is handed out.
 
-Keys that arrive in one piece are handed out faster than a screen acts on them: the digit of a fast
-"how sure? 4" would be a verdict, and the verdict behind a note a part of the note.
+Keys that arrive in one piece, as from a slow line, are handed out faster than a screen acts on them: the
+digit of a fast "how sure? 4" would be a verdict, the verdict behind a note a part of the note, and the
+first words of a search would be commands of the screen.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 CATCH_UP_SECONDS = 0.3
 """How long a key waits for what those before it do: longer only if that waits for something itself."""
+OPEN_SECONDS = 2.0
+"""The same for a dialog that a key has opened."""
 
 
 async def done_at_once(app: RlftApp, screen: WorkbenchScreen, event: events.Key) -> bool:
@@ -44,8 +47,12 @@ async def done_at_once(app: RlftApp, screen: WorkbenchScreen, event: events.Key)
     if isinstance(screen.focused, NoteLine) and active.node is screen.focused:
         await _edit(app, screen.focused, active)
         return True
-    if active.enabled and action in screen.CHANGES_KEYS:
-        return await app.run_action(action, active.node)
+    if active.enabled and action.partition("(")[0] in screen.CHANGES_KEYS:
+        done = await app.run_action(action, active.node)
+        if app.screen is not screen:
+            # What is typed behind the key belongs to the dialog that it opens.
+            await _caught_up(app.screen, OPEN_SECONDS)
+        return done
     return False
 
 
@@ -63,9 +70,9 @@ async def _edit(app: RlftApp, note: NoteLine, active: ActiveBinding) -> None:
             await _caught_up(node)
 
 
-async def _caught_up(node: MessagePump) -> None:
+async def _caught_up(node: MessagePump, seconds: float = CATCH_UP_SECONDS) -> None:
     """Wait until it has done what was asked of it so far."""
     done = asyncio.Event()
     node.call_later(done.set)
     with suppress(TimeoutError):
-        await asyncio.wait_for(done.wait(), CATCH_UP_SECONDS)
+        await asyncio.wait_for(done.wait(), seconds)

@@ -144,6 +144,11 @@ def test_names_of_things_that_are_not_there(rlft: Rlft, client: WorkspaceClient,
     assert client.label_stats().total == 0
 
 
+def test_names_that_are_no_text(rlft: Rlft, client: WorkspaceClient, here: Workspace) -> None:
+    for words in (("runs", "show", "\udcff"), ("runs", "tag", "x", "--note", "bad\udcff")):
+        assert_refused(rlft(*words), "not UTF-8")
+
+
 def test_labellers_need_a_name(rlft: Rlft, here: Workspace) -> None:
     assert_refused(rlft("labels", "add", "x", "--choice", "a", "--as", " "), "--as", "empty")
 
@@ -225,6 +230,9 @@ def test_an_export_never_lands_on_the_workspaces_own_files(
 
 def test_an_export_that_cannot_be_written(rlft: Rlft, here: Workspace, tmp_path: Path) -> None:
     assert_refused(rlft("labels", "export", tmp_path / "no" / "x.jsonl"), "no such folder")
+    os.mkfifo(tmp_path / "pipe")
+    assert_refused(rlft("labels", "export", tmp_path / "pipe"), "no ordinary file", "- for standard output")
+    assert (tmp_path / "pipe").is_fifo()
     (tmp_path / "README.md").write_text("somebody's own")
     assert_refused(rlft("labels", "export", tmp_path), "README.md")
     assert (tmp_path / "README.md").read_text() == "somebody's own"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +149,23 @@ def test_nan_is_a_number_that_was_logged() -> None:
     logged = number("NaN")
     assert logged is not None
     assert math.isnan(logged)
+
+
+def test_a_log_that_is_no_ordinary_file_is_told_and_read_again_once_it_is_one(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    reader = EventReader(log)
+    os.mkfifo(log)
+    assert list(reader.read()) == []
+    assert reader.fault == "no ordinary file"
+    log.unlink()
+    log.symlink_to("/dev/zero")
+    assert list(reader.read()) == []
+    assert reader.fault == "no ordinary file"
+    log.unlink()
+    log.symlink_to(log)
+    assert list(reader.read()) == []
+    assert reader.fault
+    log.unlink()
+    log.write_bytes(encode_event(RunEvent("start", 1.0)))
+    assert [event.kind for event in reader.read()] == ["start"]
+    assert not reader.fault

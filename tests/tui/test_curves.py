@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import shutil
 from typing import Any
 
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from rlft_tui.paths import Workspace
 from rlft_tui.runs.run_event import EventWriter
+from rlft_tui.tui.screens.base import WorkbenchScreen
 from rlft_tui.tui.screens.monitor import MonitorScreen
 from rlft_tui.tui.screens.run_picker import RunPicker
 from rlft_tui.tui.views.alerts_view import AlertsView
@@ -218,3 +221,53 @@ def test_an_alarm_that_comes_while_one_watches_is_told_once(workspace: Workspace
     finally:
         job.kill()
         job.wait()
+
+
+def test_a_run_that_is_gone_is_never_replaced_by_another(workspace: Workspace) -> None:
+    finished(workspace, RUN)
+    finished(workspace, OTHER)
+
+    async def scenario() -> None:
+        async with workbench(workspace, "monitor", (80, 24)) as pilot:
+            screen = front(pilot, MonitorScreen)
+            screen.bench.show_screen("monitor", run_id=RUN)
+            await shows(pilot, RUN, "rewards/margins")
+            shutil.rmtree(workspace.runs / RUN)
+            screen.look_now()
+            await shows(pilot, f"{RUN} is gone", "the list of runs")
+            screen.look_now()
+            await pilot.pause()
+            assert screen.run is None
+            assert OTHER not in page(pilot)
+            screen.bench.show_screen("runs")
+            screen.bench.show_screen("monitor")
+            await shows(pilot, OTHER, "rewards/margins")
+
+    asyncio.run(scenario())
+
+
+def test_what_is_typed_with_the_key_of_a_dialog_is_typed_into_it(workspace: Workspace) -> None:
+    finished(workspace, RUN)
+    finished(workspace, OTHER)
+
+    async def scenario() -> None:
+        async with workbench(workspace, "monitor", (80, 24)) as pilot:
+            await shows(pilot, "rewards/margins")
+            for keys in ("mkl", "uabd"):
+                for key in keys:
+                    pilot.app.post_message(events.Key(key, key))
+                await until(pilot, lambda: len(pilot.app.screen_stack) > 1, "the dialog")
+                box = pilot.app.screen.query_one(Input)
+                await until(pilot, lambda box=box, typed=keys[1:]: box.value == typed, "what was typed")
+                await pilot.press("escape")
+                await until(pilot, lambda: len(pilot.app.screen_stack) == 1, "the Monitor")
+            for screen, keys, selector in (("runs", "/1a2", "#runs-input"), ("data", "/1b2", "#search")):
+                front(pilot, WorkbenchScreen).bench.show_screen(screen)
+                await until(pilot, lambda screen=screen: screen == front(pilot, WorkbenchScreen).KEY, screen)
+                await shows(pilot, "filter" if screen == "runs" else "search")
+                for key in keys:
+                    pilot.app.post_message(events.Key("slash" if key == "/" else key, key))
+                box = pilot.app.screen.query_one(selector, Input)
+                await until(pilot, lambda box=box, typed=keys[1:]: box.value == typed, "what was typed")
+
+    asyncio.run(scenario())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -20,6 +21,8 @@ _UNWANTED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
 
+_JOINERS = ("\u200c", "\u200d")
+
 
 def typed_text(text: str) -> str:
     """The text without what no one types: controls, invisible and order-changing characters."""
@@ -28,6 +31,13 @@ def typed_text(text: str) -> str:
 
 class _Area(TextArea):
     """A text area into which nothing comes that a terminal would obey."""
+
+    def on_key(self, event: events.Key) -> None:
+        """Persian, Indic scripts and emoji are spelt with joiners, which Textual takes for no characters."""
+        if event.character in _JOINERS:
+            event.stop()
+            event.prevent_default()
+            self.insert(event.character)
 
     def edit(self, edit: Edit) -> EditResult:
         edit.text = typed_text(edit.text)
@@ -69,7 +79,7 @@ class AnswerEditor(ModalScreen[tuple[bool, str]]):
 
     def on_mount(self) -> None:
         area = self.query_one(_Area)
-        area.focus()
+        self.set_focus(area)
         area.move_cursor(area.document.end)
 
     def action_keep(self) -> None:

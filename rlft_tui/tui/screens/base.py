@@ -40,7 +40,8 @@ class WorkbenchScreen(Screen[None]):
     DIGITS_SWITCH: ClassVar[bool] = True
     """Whether 1–7 change the screen; False where digits mean something here (then g1–g7 and F1–F7 do)."""
     CHANGES_KEYS: ClassVar[frozenset[str]] = frozenset({"leader"})
-    """Actions after which keys mean something else: done before the next key is looked at."""
+    """Actions after which keys mean something else, such as those that open something to type into: done
+    before the next key is looked at. They set the focus with ``set_focus``; ``focus()`` would do it later."""
     KEPT_BACK: ClassVar[frozenset[str]] = frozenset()
     """Actions that a server does for its own machine alone: the key bar of another one leaves them out."""
     PARTS: ClassVar[Mapping[str, tuple[type[Widget], ...]]] = {}

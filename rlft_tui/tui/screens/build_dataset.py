@@ -60,7 +60,7 @@ class BuildDatasetScreen(ModalScreen[DatasetSpec | None]):
     def on_mount(self) -> None:
         for field in self.query(Input):
             field.cursor_blink = False
-        self.query_one("#name", Input).focus()
+        self.set_focus(self.query_one("#name", Input))
         self._tell("preference")
 
     @on(ChoiceLine.Changed)

@@ -168,7 +168,7 @@ class NameDialog(ModalScreen[str]):
             yield box
 
     def on_mount(self) -> None:
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     @on(Input.Submitted)
     def _named(self, event: Input.Submitted) -> None:

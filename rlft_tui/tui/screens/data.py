@@ -40,6 +40,7 @@ class DataScreen(WorkbenchScreen):
 
     KEY = "data"
     HELP = "Prompts, pairs, labels and the data sets frozen from them."
+    CHANGES_KEYS = frozenset({"leader", "search", "build"})
     KEPT_BACK = frozenset({"build"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right", "view(1)", "table", id="data.next", key_display="← →", tooltip="The next table"),
@@ -220,7 +221,7 @@ class DataScreen(WorkbenchScreen):
         search = self.query_one("#search", Input)
         search.value = self.searches.get(self.view, "")
         search.display = True
-        search.focus()
+        self.set_focus(search)
 
     @on(Input.Submitted, "#search")
     def _searched(self, event: Input.Submitted) -> None:

@@ -130,7 +130,7 @@ class HistoryScreen(ModalScreen[HistoryEntry | None]):
         self.query_one(ListPane).focus()
 
     def action_search(self) -> None:
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     def action_filter(self) -> None:
         order = list(FILTERS)

@@ -55,6 +55,7 @@ class ModelsScreen(WatchedListScreen):
         "100 points are odds of 1.8."
     )
     AUTO_FOCUS = LIST = "#models"
+    CHANGES_KEYS = frozenset({"leader", "note", "tags"})
     KEPT_BACK = frozenset({"train", "note", "tags", "remove", "export"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
+from textual.worker import WorkerError
 
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.runs.methods import METHODS
@@ -45,6 +48,8 @@ WIDE = 100
 """Columns from which the number of samples stands in its tab."""
 TAB_MARGINS = 3
 """Blank columns beside the tabs and the place in the view."""
+ANSWER_SECONDS = 1.0
+"""How long keys wait for the dialog that needs an answer of the server first."""
 FAILURE_BYTES = 4096
 TABS: dict[str, str] = {"curves": "c", "samples": "s", "output": "o", "alerts": "a", "usage": "d"}
 
@@ -60,6 +65,7 @@ class MonitorScreen(WatchingScreen):
         "alerts": (AlertsView, LimitsPane),
     }
     HELP = "The run goes on when this screen, the server or the connection ends."
+    CHANGES_KEYS = frozenset({"leader", "view", "metrics", "over", "search", "limits", "edit"})
     KEPT_BACK = frozenset({"stop", "resume", "clone"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "view('curves')", "curves", show=False, id="monitor.curves",
@@ -102,6 +108,8 @@ class MonitorScreen(WatchingScreen):
         super().__init__()
         self.run: RunSummary | None = None
         self._wanted = ""
+        self._gone = False
+        """Whether the run that is wanted is no longer there."""
         self._said: dict[str, Text] = {}
         self._last_output: list[str] = []
         self._output_of: tuple[str, int, str] | None = None
@@ -124,6 +132,9 @@ class MonitorScreen(WatchingScreen):
         ``over``: the runs drawn over it; None leaves those that are. Another run begins with its
         curves, the same one with what was open.
         """
+        if self._gone and not run_id:
+            self._wanted = ""
+        self._gone = False
         if (run_id and run_id != self._wanted) or over:
             self._wanted = run_id or self._wanted
             self.run = None
@@ -147,7 +158,15 @@ class MonitorScreen(WatchingScreen):
                 return ENDED_SECONDS
             self._wanted = next((run.id for run in runs if run.status in ACTIVE), runs[0].id)
         run_id = self._wanted
-        run = await link.call(lambda client: client.run(run_id))
+        try:
+            run = await link.call(lambda client: client.run(run_id))
+        except NotFoundError:
+            # No other run in its place: a key that stops a run would stop that one.
+            self.run, self._gone = None, True
+            self._say("headline", Text(f"{run_text.plain(run_id)} is gone", style=run_text.STYLES["failed"]))
+            self._say("progress", Text("esc: the list of runs", style="dim"))
+            self.refresh_bindings()
+            return ENDED_SECONDS
         if run_id != self._wanted:
             return 0.0
         bell_of(self.app).heed([run])
@@ -162,9 +181,6 @@ class MonitorScreen(WatchingScreen):
         return ACTIVE_SECONDS if run.status in ACTIVE else ENDED_SECONDS
 
     def look_failed(self, error: RlftError) -> None:
-        if isinstance(error, NotFoundError):
-            self._wanted = ""
-            self.run = None
         if self.run is None:
             self._say("headline", Text(run_text.plain(str(error)), style=run_text.STYLES["failed"]))
         else:
@@ -268,7 +284,7 @@ class MonitorScreen(WatchingScreen):
         if self.run is not None:
             self.app.push_screen(MetricPicker(curves.pages, self.run))
 
-    def action_over(self) -> None:
+    async def action_over(self) -> None:
         """Choose among the other runs which are drawn over this one."""
         from rlft_tui.tui.screens.run_picker import RunPicker
 
@@ -279,7 +295,9 @@ class MonitorScreen(WatchingScreen):
             picker = RunPicker(others, list(curves.book.others))
             self.app.push_screen(picker, lambda picked: self._draw_over(picked or []))
 
-        self.call(lambda client: client.runs(), choose, group="over", latest=True)
+        asked = self.call(lambda client: client.runs(), choose, group="over", latest=True)
+        with suppress(TimeoutError, WorkerError):
+            await asyncio.wait_for(asyncio.shield(asked.wait()), ANSWER_SECONDS)
 
     def _draw_over(self, runs: list[RunSummary]) -> None:
         self.query_one(CurvesView).draw_over(runs)

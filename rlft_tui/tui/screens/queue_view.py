@@ -98,7 +98,7 @@ class QueueViewScreen(ModalScreen[QueueView | None]):
             yield Static("", id="problem", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one("#category", Input).focus()
+        self.set_focus(self.query_one("#category", Input))
 
     def on_descendant_focus(self) -> None:
         """The names that there are, for the field one is in."""

@@ -45,7 +45,7 @@ class RemarkScreen(ModalScreen[str | None]):
     def on_mount(self) -> None:
         field = self.query_one(Input)
         field.cursor_blink = False
-        field.focus()
+        self.set_focus(field)
 
     @on(Input.Submitted)
     def action_keep(self) -> None:

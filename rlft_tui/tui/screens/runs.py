@@ -36,6 +36,7 @@ class RunsScreen(WatchedListScreen):
     KEY = "runs"
     HELP = "Runs go on without this screen, without the server and without the connection."
     AUTO_FOCUS = LIST = "#runs"
+    CHANGES_KEYS = frozenset({"leader", "filter", "tags", "note"})
     KEPT_BACK = frozenset(
         {"launch", "clone", "stop", "pause", "resume", "move", "kill", "delete", "archive", "tags", "note"}
     )
@@ -294,7 +295,7 @@ class RunsScreen(WatchedListScreen):
             box.value = value
         box.placeholder = placeholder
         box.display = True
-        box.focus()
+        self.set_focus(box)
 
     @on(Input.Changed, "#runs-input")
     def _typed(self, event: Input.Changed) -> None:

@@ -44,7 +44,7 @@ class SearchPicker(ModalScreen[ScreenResultType]):
             yield ListPane(empty=self.EMPTY)
 
     def on_mount(self) -> None:
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
         self.search_again()
 
     @on(Input.Changed)

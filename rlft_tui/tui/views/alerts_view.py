@@ -150,7 +150,7 @@ class AlertsView(RunView, can_focus=True):
         if self.shows_limits:
             self.limits.focus_inside()
         else:
-            self.alarms.focus()
+            self.screen.set_focus(self.alarms)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("go", "see", "see_all", "snooze", "limits"):

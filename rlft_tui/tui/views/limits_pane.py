@@ -98,7 +98,7 @@ class LimitsPane(Vertical):
         return self.has_class("-editing")
 
     def focus_inside(self) -> None:
-        self.query_one(Input if self.editing else ListPane).focus()
+        self.screen.set_focus(self.query_one(Input if self.editing else ListPane))
 
     @on(ListPane.Moved)
     def _explain(self) -> None:
@@ -128,7 +128,7 @@ class LimitsPane(Vertical):
         )
         box = self.query_one(Input)
         box.value = one.value
-        box.focus()
+        self.screen.set_focus(box)
         box.select_all()
 
     @on(Input.Submitted)

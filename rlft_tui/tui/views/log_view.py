@@ -272,7 +272,7 @@ class LogView(RunView, can_focus=True):
 
     def focus_inside(self) -> None:
         pane = self.query_one(ListPane) if self.where == "list" else self.query_one(TextPane)
-        pane.focus()
+        self.screen.set_focus(pane)
 
     # actions
     def turn(self, by: int) -> None:
@@ -325,7 +325,7 @@ class LogView(RunView, can_focus=True):
     def action_search(self) -> None:
         box = self.query_one("#log-search", Input)
         box.display = True
-        box.focus()
+        self.screen.set_focus(box)
 
     @on(Input.Submitted, "#log-search")
     def _search_asked(self, event: Input.Submitted) -> None:

@@ -161,7 +161,7 @@ class SamplesView(RunView, can_focus=True):
             self._turned()
 
     def focus_inside(self) -> None:
-        self.query_one("#sample-text", TextPane).focus()
+        self.screen.set_focus(self.query_one("#sample-text", TextPane))
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= WIDE, "-wide")
@@ -209,7 +209,7 @@ class SamplesView(RunView, can_focus=True):
     def action_search(self) -> None:
         box = self.query_one("#sample-search", Input)
         box.display = True
-        box.focus()
+        self.screen.set_focus(box)
 
     @on(Input.Submitted, "#sample-search")
     def _search_asked(self, event: Input.Submitted) -> None:
