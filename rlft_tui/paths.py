@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from rlft_tui.errors import NotFoundError, RlftError
 
@@ -89,6 +90,10 @@ class Workspace:
     @property
     def backups(self) -> Path:
         return self.root / "backups"
+
+    def drafts(self, labeler: str) -> Path:
+        """Answers that a labeller has begun to write and not stored."""
+        return self.root / "drafts" / f"{quote(labeler, safe='')[:200]}.json"
 
     @property
     def exports(self) -> Path:

@@ -29,6 +29,7 @@ from rlft_tui.labels.preference import (
 from rlft_tui.labels.queue_item import QueueItem
 from rlft_tui.pairs.response_pair import ResponsePair
 from rlft_tui.record import Record
+from rlft_tui.tui.begun_answers import BegunAnswers
 from rlft_tui.tui.queue_walk import QueueWalk
 
 Place = Literal["left", "right", "tie"]
@@ -124,6 +125,7 @@ class LabelSession(QueueWalk[QueueItem, Progress]):
         *,
         now: Callable[[], float] = time.time,
         make_id: Callable[[], str] = new_id,
+        begun: BegunAnswers | None = None,
     ) -> None:
         super().__init__(labeler, now=now, make_id=make_id)
         self.confidence: int | None = None
@@ -133,8 +135,8 @@ class LabelSession(QueueWalk[QueueItem, Progress]):
         self.clock = ReadingClock()
         self.written: dict[str, str] = {}
         """Better answers stored from here, by pair."""
-        self.unfinished: dict[str, str] = {}
-        """Better answers that were begun and left, by pair."""
+        self.begun = begun or BegunAnswers()
+        """Better answers that were begun and left."""
         self._drafts: dict[str, tuple[int | None, str]] = {}
         """Confidence and note given to a pair that an undo moved out of the way, or that was skipped."""
 
@@ -270,7 +272,7 @@ class LabelSession(QueueWalk[QueueItem, Progress]):
         self.pending = None
         self.progress = progress
         self.written.pop(answer.example_id, None)
-        self.unfinished[answer.example_id] = answer.text
+        self.begun.keep(answer.example_id, answer.text)
         self.cancel_undo()
 
     def revise(self, item: QueueItem, former: Preference | Mark | None, *, stands: bool) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 from textual import events
 from textual.binding import Binding
+from textual.widgets import TextArea
 
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.config import read_settings
@@ -233,6 +234,34 @@ def test_x_in_the_history_takes_back_and_the_pair_comes_again(
             await pilot.press("x", "escape")
             await back(app)
             assert await judging(app) == pair
+
+    drive(test)
+
+
+def test_what_was_being_written_when_the_connection_was_lost_is_there_again(
+    workspace: Workspace, client: WorkspaceClient
+) -> None:
+    add_pairs(client, 1)
+    drafts = workspace.drafts("ada")
+
+    async def test() -> None:
+        async with workbench(workspace, "label") as (app, pilot):
+            await judging(app)
+            await pilot.press("w")
+            await until(lambda: isinstance(app.screen, AnswerEditor), "the editor", app)
+            for character in "half\u200cway":
+                app.post_message(events.Key(character, character))
+            await until(lambda: drafts.exists() and "half\u200cway" in drafts.read_text(), "the draft", app)
+        async with workbench(workspace, "label") as (app, pilot):
+            await judging(app)
+            await pilot.press("w")
+            await until(lambda: isinstance(app.screen, AnswerEditor), "the editor", app)
+            assert app.screen.query_one(TextArea).text == "half\u200cway"
+            await pilot.press("exclamation_mark", "ctrl+s")
+            await back(app)
+            await shows(app, "better answer written")
+        assert [one.text for one in client.better_answers()] == ["half\u200cway!"]
+        assert "half" not in drafts.read_text()
 
     drive(test)
 

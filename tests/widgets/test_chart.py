@@ -259,6 +259,20 @@ async def test_the_value_cursor_reads_the_curve() -> None:
 
 
 @pytest.mark.anyio
+async def test_at_the_cursor_a_run_that_ended_before_has_no_value() -> None:
+    app = Charts()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.chart.show([series([2.0] * 100), series([1.0] * 40)], steps=100, names=["long", "short"])
+        app.chart.focus()
+        await pilot.press("left")
+        await until(pilot, lambda: bool(app.steps))
+        assert "● long 2  ▲ short –" in picture(app.chart)[0]
+        await pilot.click(Chart, offset=(25, 5))
+        await until(pilot, lambda: app.steps[-1] is not None and app.steps[-1] < 40)
+        assert "▲ short 1" in picture(app.chart)[0]
+
+
+@pytest.mark.anyio
 async def test_zoom_shows_fewer_steps_and_the_cursor_pans() -> None:
     app = Charts()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import ClassVar, cast
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.document._document import EditResult
 from textual.document._edit import Edit
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
 from rlft_tui.errors import RlftError
@@ -21,6 +23,8 @@ _UNWANTED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
 
+REST_SECONDS = 0.3
+"""How long no key was typed before what is written is kept as a draft."""
 _JOINERS = ("\u200c", "\u200d")
 
 
@@ -64,8 +68,11 @@ class AnswerEditor(ModalScreen[tuple[bool, str]]):
     AnswerEditor Static { height: 1; padding: 0 1; color: $text-muted; }
     """
 
-    def __init__(self, shown: Shown, text: str) -> None:
+    def __init__(self, shown: Shown, text: str, draft: Callable[[str], None]) -> None:
+        """``draft`` is given what is written whenever the keys rest, and keeps it."""
         super().__init__()
+        self._draft = draft
+        self._resting: Timer | None = None
         self._shown = shown
         self._text = typed_text(text)
 
@@ -81,6 +88,12 @@ class AnswerEditor(ModalScreen[tuple[bool, str]]):
         area = self.query_one(_Area)
         self.set_focus(area)
         area.move_cursor(area.document.end)
+
+    @on(TextArea.Changed)
+    def _changed(self) -> None:
+        if self._resting is not None:
+            self._resting.stop()
+        self._resting = self.set_timer(REST_SECONDS, lambda: self._draft(self.query_one(_Area).text))
 
     def action_keep(self) -> None:
         text = self.query_one(_Area).text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from rlft_tui.errors import RlftError
 from rlft_tui.labels.preference import Progress
 from rlft_tui.tui.screens.label_feed import LabelFeed
@@ -15,7 +17,7 @@ class LabelAnswers(LabelFeed):
         if current is None:
             return ""
         pair = current.pair.id
-        return self.session.unfinished.get(pair, "") or self.session.written.get(pair, "")
+        return self.session.begun.of(pair) or self.session.written.get(pair, "")
 
     def action_write(self) -> None:
         current = self.session.current
@@ -29,13 +31,12 @@ class LabelAnswers(LabelFeed):
             keep, text = written if written is not None else (False, "")
             if keep:
                 self._store_answer(pair, text)
-            elif text.strip():
-                self.session.unfinished[pair] = text
             else:
-                self.session.unfinished.pop(pair, None)
+                self.session.begun.keep(pair, text)
 
         self.session.clock.leave(self.key_time)
-        self.bench.push_screen(AnswerEditor(current, self._begun()), ended)
+        draft = partial(self.session.begun.keep, pair)
+        self.bench.push_screen(AnswerEditor(current, self._begun(), draft), ended)
 
     def action_write_outside(self) -> None:
         current = self.session.current
@@ -60,12 +61,12 @@ class LabelAnswers(LabelFeed):
 
         def stored(progress: Progress) -> None:
             self.session.written[pair] = text
-            self.session.unfinished.pop(pair, None)
+            self.session.begun.drop(pair)
             self._settle()
             self._paint_status()
 
         def refused(error: RlftError) -> None:
-            self.session.unfinished[pair] = text
+            self.session.begun.keep(pair, text)
             self._settle()
             self.bench.show_error(error)
 

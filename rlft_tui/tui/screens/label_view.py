@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from rlft_tui.tui.answer_diff import NO_MARKS, AnswerDiffs
 from rlft_tui.tui.answer_pane import AnswerPane
+from rlft_tui.tui.begun_answers import BegunAnswers
 from rlft_tui.tui.label_keys import key_names
 from rlft_tui.tui.label_session import LabelSession, Shown
 from rlft_tui.tui.label_text import answer_heading, legend, prompt_heading, prompt_text, status_text
@@ -58,7 +59,8 @@ class LabelView(WalkScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.session = LabelSession(self.bench.settings.labeler)
+        labeler = self.bench.settings.labeler
+        self.session = LabelSession(labeler, begun=BegunAnswers(self.bench.workspace.drafts(labeler)))
         self.graded = self.bench.settings.asks_strength(self.session.labeler)
         """Whether a key also says how much better."""
         self._names = key_names(self.bench.keys)

@@ -441,14 +441,26 @@ class Chart(SpanCanvas, can_focus=True):
                 cells[LEFT + column] = ("│", style)
 
     def _readings(self) -> list[Reading | None]:
-        """Each line at the cursor, or at its end."""
+        """Each line at the cursor, or at its end; None for one of several that has nothing there."""
         found = []
         for number, one in enumerate(self._series):
             step = one.steps[-1] if one.steps else 0
             if self._cursor is not None:
                 step = round(self._clock(number).step_at(self._cursor))
-            found.append(reading(one, step, self._look.smoothing))
+            there = self._cursor is None or len(self._series) == 1 or self._reaches(number, self._cursor)
+            found.append(reading(one, step, self._look.smoothing) if there else None)
         return found
+
+    def _reaches(self, number: int, place: float) -> bool:
+        """Whether a line has values near a place: another run may have ended long before."""
+        one, clock, axis = self._series[number], self._clock(number), self._places()
+        if not one.steps:
+            return False
+        first, last = clock.at(one.steps[0]), clock.at(one.steps[-1] + one.bin - 1)
+        near = max(
+            (last - first) / max(1, len(one.steps) - 1), (axis.high - axis.low) / max(1, self._columns - 1)
+        )
+        return first - near <= place <= last + near
 
     def _heading(self, colours: Palette, hidden: int) -> list[tuple[str, Style]]:
         look = self._look
