@@ -259,7 +259,7 @@ def tag(
     with session.connect() as client:
         run = client.remark(run_id, **changes) if changes else client.run(run_id)
     said = {"id": run.id, "tags": list(run.tags), "note": run.note, "archived": run.archived}
-    session.show(said, lambda: fields(list(said.items())))
+    session.show(said, lambda: fields(list({**said, "tags": " ".join(run.tags)}.items())))
 
 
 @command(

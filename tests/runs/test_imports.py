@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import struct
 from pathlib import Path
 
@@ -219,6 +220,19 @@ def test_a_file_whose_name_is_no_text_is_imported_once(tmp_path: Path) -> None:
         made.append(store_import(runs, upload))
     assert made[0] == made[1]
     assert read_spec(runs / made[0] / "run.toml").name == "bad\\udcff"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("lr 1e-5, long.csv", "lr-1e-5-long"), ("语言.csv", "imported"), (f"{'x' * 90}.csv", "x" * 24)],
+)
+def test_an_imported_run_is_known_by_its_name(tmp_path: Path, name: str, word: str) -> None:
+    path = tmp_path / name
+    path.write_text("step,loss\n1,0.5\n")
+    write_upload(read_foreign(path)[0], tmp_path / "upload")
+    made = store_import(tmp_path / "runs", tmp_path / "upload")
+    assert re.fullmatch(rf"{word}-\d{{4}}-\d{{4}}-\w{{4}}", made)
+    assert store_import(tmp_path / "runs", tmp_path / "upload") == made
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from contextlib import suppress
@@ -22,6 +23,9 @@ from rlft_tui.runs.run_spec import read_spec, write_spec
 from rlft_tui.runs.run_status import Exit
 from rlft_tui.runs.specs.imported import ImportedSpec
 
+_LONGEST_WORD = 24
+"""Letters of a foreign run's name that go into its id."""
+
 
 def write_upload(run: ForeignRun, path: Path) -> None:
     """The run as one file for the server: a line that describes it, then its event log."""
@@ -36,14 +40,14 @@ def write_upload(run: ForeignRun, path: Path) -> None:
 def store_import(runs: Path, upload: Path) -> str:
     """Make a run folder of such a file, or bring the run that was read from the same place up to date;
     its id. Nothing is left behind, and nothing changed, when that fails."""
-    partial = runs / f".{new_run_id('imported')}"
+    partial = runs / f".{new_run_id('import')}"
     try:
         partial.mkdir(parents=True)
         with upload.open("rb") as stream:
             head = _head(stream.readline())
             folder = RunFolder(partial)
             known = _read_from(runs, str(head.get("log", "")), str(head.get("source", "")))
-            run_id = known or partial.name[1:]
+            run_id = known or new_run_id(_word(str(head.get("name", ""))))
             spec = ImportedSpec(
                 id=run_id,
                 name=str(head.get("name", "")),
@@ -69,11 +73,18 @@ def store_import(runs: Path, upload: Path) -> str:
     return run_id
 
 
+def _word(name: str) -> str:
+    """The name as ids have words, so that runs of other programs can be told apart in every list."""
+    return re.sub("[^A-Za-z0-9]+", "-", name).strip("-")[:_LONGEST_WORD].strip("-") or "imported"
+
+
 def _read_from(runs: Path, log: str, source: str) -> str:
     """The run that was imported from there before, if one was."""
-    for folder in map(RunFolder, sorted(runs.glob("imported-*")) if log else ()):
+    for folder in map(RunFolder, sorted(runs.glob("[!.]*")) if log else ()):
         # One that cannot be read is not this one.
         with suppress(RlftError, OSError):
+            if b"imported" not in folder.spec.read_bytes():
+                continue
             spec = read_spec(folder.spec)
             if isinstance(spec, ImportedSpec) and (spec.log, spec.source) == (log, source):
                 return folder.id

@@ -50,7 +50,9 @@ def read_trainer_state(path: Path) -> ForeignRun:
             read.refused.append(f"{where}: no object")
     if not read.rows and read.refused:
         raise RlftError(f"no metrics in its log_history; {read.refused[0]}", where=str(path))
-    return ForeignRun(path.parent.name, "trainer_state", tuple(read.rows), settings, tuple(read.refused))
+    return ForeignRun(
+        path.resolve().parent.name, "trainer_state", tuple(read.rows), settings, tuple(read.refused)
+    )
 
 
 def read_csv(path: Path) -> ForeignRun:

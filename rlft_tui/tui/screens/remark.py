@@ -39,7 +39,7 @@ class RemarkScreen(ModalScreen[str | None]):
         with Vertical() as box:
             box.border_title = Content(self._title)  # a name in it is no markup
             box.border_subtitle = "enter keeps · esc leaves"
-            yield Input(self._text, compact=True)
+            yield Input(self._text, compact=True, select_on_focus=False)
             yield Static(self._hint, markup=False)
 
     def on_mount(self) -> None:

@@ -99,7 +99,7 @@ class RunsScreen(WatchedListScreen):
     def body(self) -> Iterable[Widget]:
         yield Static("", id="asked", markup=False)
         yield ListPane(empty="reading runs …", id="runs")
-        box = Input(compact=True, id="runs-input")
+        box = Input(compact=True, id="runs-input", select_on_focus=False)
         box.cursor_blink = False
         yield box
         yield Static("", id="detail")
