@@ -23,6 +23,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widgets import Static
 
+from rlft_tui.tui.widgets.cells import cell_width
 from rlft_tui.tui.widgets.partial_updates import (
     KNOWN,
     CroppedUpdate,
@@ -136,6 +137,24 @@ def test_any_frames_one_after_another_leave_the_last_one_on_screen(
         whole_rows = (f"\x1b[{y + 1};1H{row.render(console)}" for y, row in enumerate(rows))
         pyte.Stream(expected).feed("".join(whole_rows))
         assert characters(screen) == characters(expected)
+
+
+@pytest.mark.parametrize("text", ["नमस्ते क्षत्रिय", "\uffff\ufdd0\ue000 end", "a\u0301e\u0301", "کتاب\u200cها"])
+@pytest.mark.parametrize("counted", [0, 1, 2])
+def test_what_follows_a_text_of_doubtful_width_stands_in_its_column(text: str, counted: int) -> None:
+    """Whatever a terminal makes of the characters: here each takes so many cells."""
+    console = Console(color_system="truecolor", force_terminal=True, width=WIDTH, height=HEIGHT)
+    screen = pyte.Screen(WIDTH, HEIGHT)
+    pyte.Stream(screen).feed(whole(["x" * WIDTH] * HEIGHT).render_segments(console))
+    row = Strip([Segment(text, STYLES[0]), Segment("|", STYLES[1])])
+    row = row.adjust_cell_length(WIDTH, STYLES[1])
+    written = CroppedUpdate([{0: row}], [(0, 0, WIDTH)], [[WIDTH]]).render_segments(console)
+    for character in set(text):
+        if not character.isascii():
+            written = written.replace(character, "?" * counted)
+    pyte.Stream(screen).feed(written)
+    assert screen.display[0][cell_width(text)] == "|"
+    assert "x" not in screen.display[0]
 
 
 cut_frames = st.tuples(

@@ -6,8 +6,12 @@ because ``harmless`` has removed what only has a width in company.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from unicodedata import category
+
 from rich.cells import get_character_cell_size
 
+_DOUBTFUL = frozenset({"Mn", "Mc", "Me", "Cf", "Cn", "Co"})
 _widths: dict[str, int] = {}
 _NO_LINE_START = frozenset("、。，．・：；？！）］｝〉》」』】〕ー々ゝ!?,.:;)]}")
 
@@ -20,6 +24,12 @@ def char_width(character: str) -> int:
             _widths.clear()
         width = _widths[character] = get_character_cell_size(character)
     return width
+
+
+@lru_cache(maxsize=4096)
+def is_doubtful(text: str) -> bool:
+    """Whether terminals may disagree on its cells: marks, joiners, and what Unicode has not named."""
+    return not text.isascii() and any(category(character) in _DOUBTFUL for character in set(text))
 
 
 def cell_width(text: str) -> int:

@@ -19,6 +19,7 @@ from textual import _compositor
 from textual.geometry import Region
 from textual.strip import Strip
 
+from rlft_tui.tui.widgets.cells import cell_width, is_doubtful
 from rlft_tui.tui.widgets.sent_frame import frame_of
 
 KNOWN = "8.2.8"
@@ -85,9 +86,22 @@ def renders_within(
 
 def _written(x: int, y: int, segments: Iterable[Segment], console: Console) -> str:
     colours = console._color_system or ColorSystem.TRUECOLOR
-    return f"\x1b[{y + 1};{x + 1}H" + "".join(
-        [text if style is None else Strip.render_style(style, text, colours) for text, style, _ in segments]
-    )
+    written = [_move_to(x, y)]
+    for text, style, _ in segments:
+        drawn = text if style is None else Strip.render_style(style, text, colours)
+        if is_doubtful(text):
+            # However many cells a terminal gives it, nothing old shows and what follows stands right.
+            cells = cell_width(text)
+            blank = " " * cells if style is None else Strip.render_style(style, " " * cells, colours)
+            written += [blank, _move_to(x, y), drawn, _move_to(x + cells, y)]
+        else:
+            written.append(drawn)
+        x += len(text) if text.isascii() else cell_width(text)
+    return "".join(written)
+
+
+def _move_to(x: int, y: int) -> str:
+    return f"\x1b[{y + 1};{x + 1}H"
 
 
 @cache

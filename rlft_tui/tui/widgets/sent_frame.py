@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.segment import Segment
 from textual.strip import Strip
 
-from rlft_tui.tui.widgets.cells import char_width
+from rlft_tui.tui.widgets.cells import char_width, is_doubtful
 from rlft_tui.tui.widgets.changed_spans import Cell, changed_cells
 
 _Parts = dict[int, Strip]
@@ -86,13 +86,15 @@ def _cut_out(row: _Parts, x: int, end: int) -> Strip:
 
 
 def _cells(strip: Strip) -> list[Cell] | None:
-    """The cells of a strip; None where a character takes no cell or two.
+    """The cells of a strip; None where a character takes no cell or two, or may do so.
 
     Terminals do not agree on the width of all of those, so that such a row is sent whole.
     """
     cells: list[Cell] = []
     for text, style, _ in strip:
-        if not text.isascii() and any(char_width(character) != 1 for character in set(text)):
+        if not text.isascii() and (
+            is_doubtful(text) or any(char_width(character) != 1 for character in set(text))
+        ):
             return None
         cells.extend(zip(text, repeat(style)))  # type: ignore[arg-type]  # None is a style here
     return cells
