@@ -26,10 +26,14 @@ def char_width(character: str) -> int:
     return width
 
 
-@lru_cache(maxsize=4096)
 def is_doubtful(text: str) -> bool:
     """Whether terminals may disagree on its cells: marks, joiners, and what Unicode has not named."""
-    return not text.isascii() and any(category(character) in _DOUBTFUL for character in set(text))
+    return not text.isascii() and _has_doubtful(text)
+
+
+@lru_cache(maxsize=4096)
+def _has_doubtful(text: str) -> bool:
+    return any(category(character) in _DOUBTFUL for character in set(text))
 
 
 def cell_width(text: str) -> int:
