@@ -69,7 +69,9 @@ def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
     if path.is_dir():
         raise RlftError("a folder, not a file", where=str(path), remedy="Name a file in it")
     if path.exists() and not path.is_file():
-        raise RlftError("no ordinary file", where=str(path), remedy="Name a file, or - for standard output")
+        raise RlftError(
+            "not an ordinary file", where=str(path), remedy="Name a file, or - for standard output"
+        )
     target = path.resolve() if path.is_symlink() else path
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:

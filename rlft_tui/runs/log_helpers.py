@@ -22,8 +22,9 @@ from typing import Any
 import msgspec
 
 from rlft_tui.record import Record
+from rlft_tui.runs.log_file import open_log
 from rlft_tui.runs.machine import own_cores
-from rlft_tui.runs.run_event import MetricsColumns, end_of_line, open_log, read_columns
+from rlft_tui.runs.run_event import MetricsColumns, end_of_line, read_columns
 
 SMALLEST = 32 << 20
 """Bytes to be read below which helpers are not worth their start."""

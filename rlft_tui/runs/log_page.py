@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from rlft_tui.errors import UnavailableError
-from rlft_tui.runs.run_event import open_log
+from rlft_tui.runs.log_file import open_log
 from rlft_tui.runs.run_status import LogPage
 from rlft_tui.runs.terminal_text import plain_text
 

@@ -10,8 +10,8 @@ from typing import BinaryIO, Literal
 
 from rlft_tui.errors import RlftError
 from rlft_tui.record import Record
+from rlft_tui.runs.log_file import open_log
 from rlft_tui.runs.log_page import unreadable_output
-from rlft_tui.runs.run_event import open_log
 from rlft_tui.runs.terminal_text import plain_text
 
 LogLevel = Literal["", "warnings", "errors", "tracebacks"]

@@ -6,12 +6,10 @@ line is left for the next read; NaN and infinities are written as strings.
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
 import re
-import stat
 import struct
 import time
 from array import array
@@ -26,6 +24,7 @@ import orjson
 from msgspec import field
 
 from rlft_tui.record import Record
+from rlft_tui.runs.log_file import open_log
 
 FORMAT_VERSION = 1
 Kind = Literal["start", "stage", "metrics", "sample", "checkpoint", "alert", "control", "error", "end"]
@@ -296,15 +295,6 @@ class EventWriter:
 
     def close(self) -> None:
         os.close(self._descriptor)
-
-
-def open_log(path: Path) -> BinaryIO:
-    """Raises OSError also for what is no ordinary file: a pipe would keep us waiting, a device never end."""
-    stream = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
-    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
-        raise OSError(errno.EINVAL, "no ordinary file", str(path))
-    return stream
 
 
 class EventReader:

@@ -24,7 +24,7 @@ class BegunAnswers:
 
     def keep(self, pair: str, text: str) -> None:
         """Remember a text, as far as the disk allows; an empty one is forgotten."""
-        if text.strip() == "":
+        if not text.strip():
             text = ""
         if text == self.of(pair):
             return
@@ -33,7 +33,7 @@ class BegunAnswers:
             self._texts[pair] = text
         if self._file is not None:
             # A full disk must not end the writing: the text is on the screen.
-            with suppress(OSError):
+            with suppress(OSError, UnicodeEncodeError):  # half a surrogate pair has no UTF-8 form
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 partial = self._file.with_name(f".{self._file.name}.partial")
                 partial.write_bytes(msgspec.json.encode(self._texts))

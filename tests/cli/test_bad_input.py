@@ -231,7 +231,9 @@ def test_an_export_never_lands_on_the_workspaces_own_files(
 def test_an_export_that_cannot_be_written(rlft: Rlft, here: Workspace, tmp_path: Path) -> None:
     assert_refused(rlft("labels", "export", tmp_path / "no" / "x.jsonl"), "no such folder")
     os.mkfifo(tmp_path / "pipe")
-    assert_refused(rlft("labels", "export", tmp_path / "pipe"), "no ordinary file", "- for standard output")
+    assert_refused(
+        rlft("labels", "export", tmp_path / "pipe"), "not an ordinary file", "- for standard output"
+    )
     assert (tmp_path / "pipe").is_fifo()
     (tmp_path / "README.md").write_text("somebody's own")
     assert_refused(rlft("labels", "export", tmp_path), "README.md")

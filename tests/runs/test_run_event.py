@@ -156,11 +156,11 @@ def test_a_log_that_is_no_ordinary_file_is_told_and_read_again_once_it_is_one(tm
     reader = EventReader(log)
     os.mkfifo(log)
     assert list(reader.read()) == []
-    assert reader.fault == "no ordinary file"
+    assert reader.fault == "not an ordinary file"
     log.unlink()
     log.symlink_to("/dev/zero")
     assert list(reader.read()) == []
-    assert reader.fault == "no ordinary file"
+    assert reader.fault == "not an ordinary file"
     log.unlink()
     log.symlink_to(log)
     assert list(reader.read()) == []

@@ -162,6 +162,8 @@ class MonitorScreen(WatchingScreen):
             run = await link.call(lambda client: client.run(run_id))
         except NotFoundError:
             # No other run in its place: a key that stops a run would stop that one.
+            if self._gone:
+                return ENDED_SECONDS
             self.run, self._gone = None, True
             self._say("headline", Text(f"{run_text.plain(run_id)} is gone", style=run_text.STYLES["failed"]))
             self._say("progress", Text("esc: the list of runs", style="dim"))

@@ -89,14 +89,14 @@ def _written(x: int, y: int, segments: Iterable[Segment], console: Console) -> s
     written = [_move_to(x, y)]
     for text, style, _ in segments:
         drawn = text if style is None else Strip.render_style(style, text, colours)
+        cells = cell_width(text)
         if is_doubtful(text):
             # However many cells a terminal gives it, nothing old shows and what follows stands right.
-            cells = cell_width(text)
             blank = " " * cells if style is None else Strip.render_style(style, " " * cells, colours)
             written += [blank, _move_to(x, y), drawn, _move_to(x + cells, y)]
         else:
             written.append(drawn)
-        x += len(text) if text.isascii() else cell_width(text)
+        x += cells
     return "".join(written)
 
 
