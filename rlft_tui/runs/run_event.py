@@ -9,13 +9,9 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
-import struct
 import time
 from array import array
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -29,10 +25,8 @@ from rlft_tui.runs.log_file import open_log
 FORMAT_VERSION = 1
 Kind = Literal["start", "stage", "metrics", "sample", "checkpoint", "alert", "control", "error", "end"]
 _TAIL = 64
-PIECE = 1 << 16
-"""Bytes turned into columns at once: few enough that their rows stay in the processor's cache."""
-_MOST_COLUMNS = 256
-"""A log with more metrics in a row is read row by row."""
+_SHORT = 1 << 12
+"""Bytes that are quicker read line by line than looked through for like rows."""
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -53,17 +47,7 @@ class RunEvent(Record, frozen=True):
     v: int = FORMAT_VERSION
 
 
-class _RowHead(msgspec.Struct, gc=False, kw_only=True):
-    """What is read of every row beside its values."""
-
-    v: int
-    t: float
-    step: int
-    steps: int | None = None
-    memory_mb: float | None = None
-
-
-class MetricsRow(msgspec.Struct, tag_field="kind", tag="metrics", gc=False):
+class MetricsRow(msgspec.Struct, gc=False):
     """A well-formed ``metrics`` line, decoded straight to what curves and state need of it.
 
     Long logs are nearly all such lines: this takes a fifth of the time of a ``RunEvent``.
@@ -78,18 +62,12 @@ class MetricsRow(msgspec.Struct, tag_field="kind", tag="metrics", gc=False):
     memory_mb: float | None = None
 
 
-_metrics_row = msgspec.json.Decoder(MetricsRow)
+class _LoggedRow(MetricsRow, gc=False, kw_only=True):
+    # A tag of msgspec's may be missing; a kind may not.
+    kind: Literal["metrics"]
 
 
-class _LikeRow(msgspec.Struct, gc=False):
-    values: dict[str, Any]
-    units: dict[str, Any] | None = None
-
-
-_like_row = msgspec.json.Decoder(_LikeRow)
-_UNITS = re.compile(rb'[^-0-9\\"]*"units": ?\{[^{}\\]*\}[^-0-9\\]*')
-"""As a member of the row: inside a string its quotes would be escaped. What stands around it, up to the
-next numbers, is the same in like rows, and the longer a text is the faster it is counted."""
+_metrics_row = msgspec.json.Decoder(_LoggedRow)
 
 
 class MetricsColumns(Record, frozen=True):
@@ -111,115 +89,6 @@ class MetricsColumns(Record, frozen=True):
 
     def __len__(self) -> int:
         return len(self.steps)
-
-
-def metrics_columns(lines: bytes) -> MetricsColumns | None:
-    """Complete lines as columns; None unless each of them is a row of the same metrics."""
-    try:
-        count, first = lines.count(b"\n"), lines[: lines.find(b"\n")]
-        like = _like_row.decode(first)
-        keys = tuple(like.values)
-        if len(keys) > _MOST_COLUMNS:
-            return None
-        # Nearly always the units are the same text in every row, and then need not be read in each.
-        said = _UNITS.search(first)
-        alike = said is not None and lines.count(said[0]) == count
-        rows = _rows_of(keys, units=not alike).decode_lines(lines)
-        # A line that was torn may be whole together with the next one: that is not what it says.
-        if len(rows) != count or not (alike or all(row.units == like.units for row in rows)):
-            return None
-        values = [row.values for row in rows]
-        totals = [row.steps for row in rows]
-        return MetricsColumns(
-            steps=packed("q", [row.step for row in rows]),
-            times=packed("d", [row.t for row in rows]),
-            values={key: packed("d", list(map(attrgetter(f"v{at}"), values))) for at, key in enumerate(keys)},
-            units=like.units or {},
-            total=None if totals.count(None) == count else _last_total(totals),
-            memory_mb=_greatest([row.memory_mb for row in rows]),
-        )
-    except (msgspec.MsgspecError, struct.error, ValueError):  # ValueError: names that no field can have
-        return None
-
-
-def _last_total(totals: list[int | None]) -> int | None:
-    return next((total for total in reversed(totals) if total is not None and total > 0), None)
-
-
-def _greatest(numbers: list[float | None]) -> float | None:
-    try:
-        return max(numbers)  # type: ignore[type-var]  # nearly always all are numbers
-    except TypeError:
-        return max((number for number in numbers if number is not None), default=None)
-
-
-def read_columns(block: bytes) -> Iterator[tuple[int, MetricsColumns | None]]:
-    """Complete lines as stretches: where each ends in the block, and its columns; None for one that is to
-    be read line by line. Rows that log the same metrics in the same units come together."""
-    alike: list[MetricsColumns] = []
-    at = 0
-    while at < len(block):
-        end = block.rfind(b"\n", at, at + PIECE) + 1 or block.index(b"\n", at) + 1
-        columns = metrics_columns(block[at:end])
-        if alike and not (columns is not None and _are_alike(alike[0], columns)):
-            yield at, _joined(alike)
-            alike = []
-        at = end
-        if columns is None:
-            yield at, None
-        else:
-            alike.append(columns)
-    if alike:
-        yield at, _joined(alike)
-
-
-def _are_alike(one: MetricsColumns, other: MetricsColumns) -> bool:
-    return one.values.keys() == other.values.keys() and one.units == other.units
-
-
-def _joined(found: list[MetricsColumns]) -> MetricsColumns:
-    """Neighbouring columns of the same metrics as one."""
-    totals = [each.total for each in found if each.total is not None]
-    memory = [each.memory_mb for each in found if each.memory_mb is not None]
-    return MetricsColumns(
-        steps=array("q", b"".join(each.steps for each in found)),
-        times=array("d", b"".join(each.times for each in found)),
-        values={key: array("d", b"".join(each.values[key] for each in found)) for key in found[0].values},
-        units=found[0].units,
-        total=totals[-1] if totals else None,
-        memory_mb=max(memory, default=None),
-    )
-
-
-def packed(kind: Literal["q", "d"], numbers: list[Any]) -> array[Any]:
-    """The numbers as an array, in half the time that ``array`` takes; struct.error for one too large."""
-    return array(kind, struct.pack(f"{len(numbers)}{kind}", *numbers))
-
-
-@lru_cache(maxsize=64)
-def _rows_of(keys: tuple[str, ...], *, units: bool) -> msgspec.json.Decoder[Any]:
-    """A decoder of rows that log just these metrics, as plain numbers; without ``units`` it skips those.
-
-    A type of its own for them: two thirds of the time that a dictionary a row would take.
-    """
-    names = [f"v{at}" for at in range(len(keys))]
-    values = msgspec.defstruct(
-        "Values",
-        [(name, float) for name in names],
-        rename=dict(zip(names, keys, strict=True)),
-        forbid_unknown_fields=True,
-        gc=False,
-    )
-    row = msgspec.defstruct(
-        "Row",
-        [("values", values), *([("units", dict[str, Any] | None, None)] if units else [])],
-        bases=(_RowHead,),
-        tag_field="kind",
-        tag="metrics",
-        gc=False,
-        kw_only=True,
-    )
-    return msgspec.json.Decoder(row)
 
 
 def encode_event(event: RunEvent) -> bytes:
@@ -328,6 +197,11 @@ class EventReader:
     def read_batches(self, limit: int = 64 << 20) -> Iterator[RunEvent | list[MetricsRow] | MetricsColumns]:
         """Like ``read``, but neighbouring lines of metrics come together: as columns where they can."""
         block = self._block(limit)
+        if len(block) < _SHORT:
+            yield from self._batches(block.split(b"\n")[:-1])
+            return
+        from rlft_tui.runs.like_rows import read_columns  # loads numpy, which few logs need
+
         begin = 0
         for end, columns in read_columns(block):
             if columns is None:
@@ -363,15 +237,6 @@ class EventReader:
             self.offset += size
             self._tail = last[-_TAIL:]
             yield rows
-
-    @property
-    def inode(self) -> int | None:
-        """Of the file that was read last; None before any was."""
-        return self._inode
-
-    def pass_over(self, end: int, last: bytes) -> None:
-        """Go on from ``end``, what stands before having been read elsewhere; ``last``: as of end_of_line."""
-        self.offset, self._tail = end, last
 
     def skip_to(self, offset: int) -> None:
         """Go on from here, what stands before having been read earlier; OSError for an unreadable log.

@@ -6,14 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from rlft_tui.metrics.series import RunCurves
-from rlft_tui.runs.run_event import EventReader, RunEvent, decode_event, encode_event, metrics_columns
+from rlft_tui.runs.run_event import EventReader, RunEvent, encode_event
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import parse_spec, write_spec
-from rlft_tui.runs.run_state import RunState
 from rlft_tui.server import followed_run
 from rlft_tui.server.followed_run import FollowedRun
 
@@ -109,63 +105,6 @@ def test_ten_thousand_metrics_and_a_sample_of_a_megabyte(folder: RunFolder) -> N
     assert len(kept.completion) < 210_000
     assert "800,000 more characters stand in events.jsonl" in kept.completion
     assert kept.reward is None
-
-
-def made(step: int, t: float = 0.0, loss: float = 0.1, more: dict[str, object] | None = None) -> RunEvent:
-    fields = {"step": step, "values": {"loss": loss, "kl": 1}, "units": {"kl": "nats"}, **(more or {})}
-    return RunEvent("metrics", t, fields)
-
-
-ROWS = st.builds(
-    made,
-    st.integers(-3, 12) | st.sampled_from([2**62, -(2**63)]),
-    st.floats(0, 100),
-    st.floats(-1, 1) | st.sampled_from([1e308, 7]),
-    st.fixed_dictionaries({}, optional={"steps": st.integers(-1, 9), "memory_mb": st.floats(0, 9)}),
-)
-
-
-@settings(derandomize=True, max_examples=60, deadline=None)
-@given(st.lists(ROWS, min_size=1, max_size=8), st.integers(0, 8), st.integers(0, 30))
-def test_columns_say_what_their_rows_say_one_by_one(rows: list[RunEvent], cut: int, more: int) -> None:
-    lines = [encode_event(each) for each in (*rows, *(made(20 + step, step / 7) for step in range(more)))]
-    spec = parse_spec({"id": "d", "method": "dpo", "model": {"name": "m", "path": "/m"}, "dataset": "d"})
-    state, curves = RunState(spec, "", 0.0), RunCurves()
-    for line in lines:
-        state.apply(decode_event(line))
-        curves.apply(decode_event(line))
-    columns_state, columns_curves = RunState(spec, "", 0.0), RunCurves()
-    for part in (lines[:cut], lines[cut:]):
-        if part:
-            columns = metrics_columns(b"".join(part))
-            assert columns is not None
-            columns_state.apply_columns(columns)
-            columns_curves.apply_columns(columns)
-    assert columns_state.kept() == state.kept()
-    assert [
-        (curve.key, curve.unit, curve.steps, curve.values, curve.series(4)) for curve in columns_curves.all()
-    ] == [(curve.key, curve.unit, curve.steps, curve.values, curve.series(4)) for curve in curves.all()]
-    assert (columns_curves.went_back, columns_curves.clock_back) == (curves.went_back, curves.clock_back)
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        row(1, loss=0.5) + row(2, kl=0.5),
-        row(1, loss=0.5) + row(2, loss=0.5, kl=0.5),
-        row(1, loss=0.5) + row(2, loss="NaN"),
-        row(1, loss=0.5) + row(2, loss=True),
-        row(1, loss=0.5) + b"\n",
-        row(1, loss=0.5) + b'{"v":1,"t":2,\n"kind":"metrics","step":1,"values":{"loss":1}}\n',
-        row(1, loss=0.5) + encode_event(RunEvent("stage", 1.0, {"name": "x"})),
-        row(1, loss=0.5) + row(2**63, loss=0.5),
-        row(1, **{"\x1b[31mloss": 0.5}) + row(2, **{"\x1b[31mloss": 0.4}),
-        row(1, **{'lo"ss\\': 0.5}) + row(2, **{'lo"ss\\': 0.4}),
-        b"",
-    ],
-)
-def test_rows_that_differ_are_no_columns(lines: bytes) -> None:
-    assert metrics_columns(lines) is None
 
 
 def test_batches_hold_what_single_events_hold(folder: RunFolder) -> None:
