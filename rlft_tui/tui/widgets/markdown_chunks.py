@@ -14,8 +14,8 @@ from rlft_tui.record import Record
 USUAL = 1_500
 """Characters after which the next good place ends a piece."""
 
-GROWING = 200
-"""The same in a text that still grows: its last piece is rendered again with every frame."""
+GROWING = 1
+"""The same in a text that still grows: any, for its last piece is rendered again with every frame."""
 
 MOST = 4_000
 """Characters after which a piece ends wherever it is: even of brackets only, that takes ≈50 ms to parse."""

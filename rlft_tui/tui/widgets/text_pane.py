@@ -8,6 +8,7 @@ last few texts are kept, so that a prefetched one is only painted.
 
 from __future__ import annotations
 
+import asyncio
 from time import monotonic
 from typing import Any, ClassVar
 
@@ -105,7 +106,7 @@ class TextPane(Widget, can_focus=True):
         self._moved = False
         """Scrolled, and not painted there until the terminal has read the frame before."""
         self._pieces: list[str] = []
-        self._flush_due: Timer | None = None
+        self._flush_due: asyncio.TimerHandle | None = None
         self._flushed_at = 0.0
 
     # What the screens call
@@ -194,7 +195,7 @@ class TextPane(Widget, can_focus=True):
             if abs(due - TextPane._meeting) < 0.5 / FRAMES:
                 due = TextPane._meeting
             TextPane._meeting = due
-            self._flush_due = self.set_timer(max(0.001, due - monotonic()), self._flush)
+            self._flush_in(max(0.001, due - monotonic()))
 
     def stream_end(self) -> None:
         """The stream is complete; the text stays and scrolls like any other."""
@@ -263,7 +264,8 @@ class TextPane(Widget, can_focus=True):
         self._slices = self.set_interval(_PAUSE, self._slice, pause=True)
 
     def on_unmount(self) -> None:
-        """A frame that still waits for the terminal is dropped."""
+        """A frame that still waits for its time or for the terminal is dropped."""
+        self._forget_flush()
         pace_of(self.app).forget(self)
 
     def on_resize(self, _: events.Resize) -> None:
@@ -352,7 +354,7 @@ class TextPane(Widget, can_focus=True):
         self._use(fresh)
         if fresh.stream and self._flush_due is None:
             # the stream may be silent from here on, and nothing else would reach its end
-            self._flush_due = self.set_timer(0.001, self._flush)
+            self._flush_in(0.001)
 
     def _shown_document(self) -> TextDocument:
         return self._kept.document((self._text, self._as_markdown, self._marks), self._width, self._palette)
@@ -471,15 +473,20 @@ class TextPane(Widget, can_focus=True):
     def _stop_stream(self) -> None:
         self._follow = False
         self._pieces.clear()
+        self._forget_flush()
+
+    def _flush_in(self, seconds: float) -> None:
+        # A timer of Textual's is a task each; a stream would make thirty of them a second.
+        self._flush_due = asyncio.get_running_loop().call_later(seconds, self.call_next, self._flush)
+
+    def _forget_flush(self) -> None:
         if self._flush_due is not None:
-            self._flush_due.stop()
+            self._flush_due.cancel()
             self._flush_due = None
 
     def _flush(self) -> None:
         """Paint what has arrived; a flood is painted over several frames."""
-        if self._flush_due is not None:
-            self._flush_due.stop()
-            self._flush_due = None
+        self._forget_flush()
         document = self._document
         if self._pieces:
             piece = "".join(self._pieces)
@@ -493,7 +500,7 @@ class TextPane(Widget, can_focus=True):
         document.advance(3 * SLICE)
         self._grown(before, mark)
         if document.stream and not document.finished:
-            self._flush_due = self.set_timer(1 / FRAMES, self._flush)
+            self._flush_in(1 / FRAMES)
 
     def get_content_height(self, *_: Any) -> int:
         """As many rows as the text has, for a pane with ``height: auto``."""
