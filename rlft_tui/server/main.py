@@ -26,12 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     collect_rarely()
     from rlft_tui.errors import RlftError
-    from rlft_tui.server.memory import few_arenas
+    from rlft_tui.server.memory import arrange_heap
     from rlft_tui.server.start_report import StartReport
 
     report = StartReport(options.ready_fd, stages=options.stages)
     report.begun()
-    few_arenas()
+    arrange_heap()
     try:
         from rlft_tui.server.workspace_server import serve
 
