@@ -25,6 +25,8 @@ _SAVED = ("state.json", "dataset_dict.json")
 def import_source(source: str, split: str = "") -> Iterator[tuple[str, Path]]:
     """Name and file of what ``source`` names; RlftError when it cannot be read."""
     path = Path(source).expanduser()
+    if not source:
+        raise RlftError("no file is named: the name is empty")
     if source == "-":
         with tempfile.NamedTemporaryFile(prefix="rlft-import-") as spool:
             shutil.copyfileobj(sys.stdin.buffer, spool)
@@ -51,11 +53,14 @@ def import_source(source: str, split: str = "") -> Iterator[tuple[str, Path]]:
 
 
 def refuse_empty(content: bytes | Path, where: str) -> None:
-    """RlftError for a file with nothing in it but blank lines."""
-    with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as stream:
-        pieces = iter(lambda: stream.read(1 << 16), b"")
-        if not any(piece.strip(b"\xef\xbb\xbf" + _BLANK) for piece in pieces):
-            raise RlftError("the file is empty", where=where)
+    """RlftError for a file with nothing in it but blank lines, or that cannot be read."""
+    try:
+        with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as stream:
+            pieces = iter(lambda: stream.read(1 << 16), b"")
+            if not any(piece.strip(b"\xef\xbb\xbf" + _BLANK) for piece in pieces):
+                raise RlftError("the file is empty", where=where)
+    except OSError as error:
+        raise _unreadable(error, where) from None
 
 
 def run_dataset_job(*arguments: str) -> int:
@@ -105,5 +110,8 @@ def _check_readable(path: Path) -> None:
     try:
         path.open("rb").close()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise RlftError(f"cannot be read: {reason}", where=str(path)) from None
+        raise _unreadable(error, str(path)) from None
+
+
+def _unreadable(error: OSError, where: str) -> RlftError:
+    return RlftError(f"cannot be read: {(error.strerror or str(error)).lower()}", where=where)

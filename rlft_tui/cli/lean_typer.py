@@ -18,6 +18,9 @@ _converted = _TyperParameter.process_value
 
 
 def _process_value(parameter: _TyperParameter, ctx: Any, value: Any) -> Any:
+    if value == "" and parameter.type_descriptor.annotation is Path:
+        # A Path would make it the folder the shell is in, which is hardly what an unset variable meant.
+        raise typer.BadParameter("a path is needed, and it is empty", ctx=ctx, param=parameter)
     if parameter.multiple or parameter.nargs != 1 or not _is_as_typed(parameter, value):
         return _converted(parameter, ctx, value)
     if value is None and parameter.required:

@@ -6,6 +6,7 @@ Start-up is part of the interface, so nothing is imported here that ``--version`
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -165,6 +166,9 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         mute_stdout()
         code = BROKEN_PIPE
+    except OSError as error:  # what is buffered meets a full disk only now
+        code = _refuse(_no_room(error) or f"standard output: {error.strerror}")
+        mute_stdout()
     sys.exit(code)
 
 
@@ -183,8 +187,25 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if isinstance(error, UnicodeEncodeError) and (unread := [one for one in arguments if _is_torn(one)]):
             return _refuse(f"not UTF-8: {unread[0]}. Only names of files may be other bytes")
+        if isinstance(error, OSError) and (line := _no_room(error)):
+            return _refuse(line)
         return _save_fault(error)
     return result if isinstance(result, int) else 0
+
+
+_NO_ROOM = {
+    errno.ENOSPC: "Free some space, or write to another disk",
+    errno.EDQUOT: "Free some space, or write to another disk",
+    errno.EROFS: "Nothing can be written there: name another place",
+}
+"""Remedies for what the system refuses."""
+
+
+def _no_room(error: OSError) -> str:
+    """What is said of a disk that takes nothing more; nothing for any other error."""
+    where = f"{error.filename}: " if error.filename else ""
+    remedy = _NO_ROOM.get(error.errno or 0)
+    return f"{where}{error.strerror}. {remedy}" if remedy else ""
 
 
 def _is_torn(argument: str) -> bool:

@@ -42,6 +42,8 @@ USAGE = [
     (["train", "dpo", "--lora-r", "many"], ["--lora-r", "integer"]),
     (["compare", "Hello", "--models", "one"], ["--models"]),
     (["runs", "show"], ["RUN"]),
+    (["-w", "", "labels", "stats"], ["-w", "it is empty"]),
+    (["prompts", "import", ""], ["FILE", "it is empty"]),
 ]
 
 
@@ -58,6 +60,18 @@ def test_an_empty_file_is_told_from_one_that_was_imported(
     file = tmp_path / "empty.jsonl"
     file.write_bytes(content)
     assert_refused(rlft(*command.split(), file), "empty.jsonl", "the file is empty")
+
+
+def test_a_file_that_has_no_name_or_cannot_be_read_is_told(rlft: Rlft, here: Workspace) -> None:
+    assert_refused(rlft("pairs", "import", ""), "the name is empty")
+    assert_refused(rlft("pairs", "import", "/proc/self/mem"), "/proc/self/mem: cannot be read")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["runs", "--help"], ["--version"]], ids=" ".join)
+def test_a_disk_that_is_full_ends_the_output_with_one_line(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run([*RLFT, *arguments], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert_refused(Outcome(ended.returncode, "", ended.stderr), "No space left", "Free some space")
 
 
 def test_a_table_without_rows_is_told(rlft: Rlft, here: Workspace, tmp_path: Path) -> None:
