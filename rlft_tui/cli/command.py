@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from rlft_tui.cli.grouped_help import GroupedCommand
+from rlft_tui.cli.options import RunId, RunIds
 from rlft_tui.cli.session import Session
 from rlft_tui.errors import RlftError
 
@@ -60,10 +61,17 @@ def command(
             *([_shared("json", JsonOption, False)] if json else []),
         ]
 
+        singles = [parameter.name for parameter in own if parameter.annotation == RunId]
+        lists = [parameter.name for parameter in own if parameter.annotation == RunIds]
+
         def run(ctx: typer.Context, workspace: Path | None, json: bool = False, **values: Any) -> None:
             outer = ctx.find_object(Session) or Session()
             session = inner_session(outer, workspace, json)
             try:
+                for name in singles:
+                    values[name] = session.whole_run_id(values[name])
+                for name in lists:
+                    values[name] = [session.whole_run_id(run_id) for run_id in values[name]]
                 body(session, **values)
             except RlftError as error:
                 error.what = session.repeatable(error.what)

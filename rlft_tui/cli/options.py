@@ -25,7 +25,10 @@ SpecFile = Annotated[
     Path | None,
     typer.Option("--spec", metavar="FILE", help="TOML file with settings; flags override it."),
 ]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as rlft runs list shows it.")]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="Run id, or a beginning of it that no other run has.")
+]
+RunIds = Annotated[list[str], typer.Argument(metavar="RUN...", help="Two runs or more.")]
 Follow = Annotated[
     bool,
     typer.Option("--follow", "-f", help="Print progress on stderr and end with the run's exit code."),

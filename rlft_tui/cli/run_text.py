@@ -63,13 +63,17 @@ def run_fields(run: RunSummary) -> list[tuple[str, object]]:
         ("started", moment(run.started)),
         ("ended", moment(run.ended)),
         ("model", run.model),
-        ("data set", run.dataset),
+        ("data set", f"{run.dataset_name} {run.dataset}".strip()),
         ("result", run.output_model),
         ("checkpoint", run.checkpoint),
         ("attempt", run.attempt if run.attempt > 1 else ""),
         ("device", run.device),
         ("peak memory", f"{run.memory_mb:.0f} MB" if run.memory_mb else ""),
         ("folder", run.path),
+        ("tags", ", ".join(run.tags)),
+        ("note", run.note),
+        ("put away", "yes" if run.archived else ""),
+        ("event log", run.trouble),
     ]
     rows += [(f"alert at {alert.step}", f"{alert.message} {alert.advice}".strip()) for alert in run.alerts]
     for key, last in run.metrics.items():

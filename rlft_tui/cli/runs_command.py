@@ -12,7 +12,7 @@ import typer
 from rlft_tui.cli.clone_command import add_clone_command
 from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.confirm import confirmed
-from rlft_tui.cli.options import RunId
+from rlft_tui.cli.options import RunId, RunIds
 from rlft_tui.cli.run_control_commands import add_run_control_commands
 from rlft_tui.cli.session import Session, fields, table, write
 from rlft_tui.cli.watch_command import add_watch_command
@@ -216,7 +216,7 @@ add_clone_command(app)
 @command(app, "rlft runs compare dpo-1129-1740-abcd dpo-1129-1902-wxyz")
 def compare(
     session: Session,
-    run_ids: Annotated[list[str], typer.Argument(metavar="RUN_ID...", help="Two runs or more.")],
+    run_ids: RunIds,
 ) -> None:
     """Set runs beside the first: settings that differ, last metrics, training data row by row."""
     from rlft_tui.cli.run_text import comparison_text

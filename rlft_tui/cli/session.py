@@ -9,6 +9,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +91,16 @@ class Session:
         from rlft_tui.client.connection import connect
 
         return connect(workspace, say=self.say)
+
+    def whole_run_id(self, named: str) -> str:
+        """The run that begins so, where only one does; else what was named, of which the server tells."""
+        if not named or self.remote is not None:
+            return named
+        with suppress(OSError):  # there may be no runs yet
+            known = [path.name for path in self.workspace().runs.iterdir() if not path.name.startswith(".")]
+            beginning = [name for name in known if name.startswith(named)]
+            return beginning[0] if len(beginning) == 1 else named
+        return named
 
     def show(self, value: Any, text: str | Callable[[], str]) -> None:
         """The result: ``value`` as JSON with --json, else the text."""

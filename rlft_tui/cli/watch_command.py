@@ -24,7 +24,7 @@ def watch(
     """Open the workbench on the Monitor of a run: its curves, samples, output and alerts."""
     require_terminal()
     if session.remote is None:
-        workspace = session.workspace()
+        workspace, run_id = session.workspace(), session.whole_run_id(run_id)
         known = [path.name for path in workspace.runs.glob("[!.]*")]
         if run_id and run_id not in known:
             remedy = name_hint(run_id, known) if known else "There is none yet: rlft train dpo starts one"

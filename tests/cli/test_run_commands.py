@@ -60,6 +60,23 @@ def test_a_finished_run_is_shown_with_the_names_that_scripts_rely_on(rlft: Rlft,
     assert "dpo-one" in rlft.well("runs", "list").out
 
 
+def test_a_run_is_named_by_a_beginning_that_no_other_has(rlft: Rlft, here: Workspace) -> None:
+    for name in ("dpo-one", "dpo-two", "dpo-twofold"):
+        wait_for_end(start_job(here.runs, FINISHING, name))
+    rlft.well("runs", "tag", "dpo-o", "keep", "--note", "the first")
+    shown = rlft.well("runs", "show", "dpo-on").out
+    assert "tags      keep" in shown
+    assert "note      the first" in shown
+    assert rlft.well("runs", "show", "dpo-two", "--json").value["id"] == "dpo-two"
+    compared = rlft.well("runs", "compare", "dpo-o", "dpo-twof", "--json").value
+    assert compared["runs"] == ["dpo-one", "dpo-twofold"]
+    assert "Did you mean" in rlft("runs", "show", "dpo-tw").err
+    for named in ("dpo", "", "../runs/dpo-o"):
+        assert rlft("runs", "show", named).code == 2
+    assert rlft("runs", "rm", "dpo-t", "--yes").code == 2
+    assert len(rlft.well("runs", "list", "--json").value) == 3
+
+
 def test_following_a_run_ends_with_its_exit_code(rlft: Rlft, here: Workspace) -> None:
     wait_for_end(start_job(here.runs, FINISHING, "dpo-good"))
     wait_for_end(start_job(here.runs, FAILING, "dpo-bad"))
