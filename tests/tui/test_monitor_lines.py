@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from rlft_tui.runs.run_status import RunSummary
 from rlft_tui.tui.run_text import counted, size
@@ -40,5 +41,6 @@ def test_small_numbers_are_told_as_people_say_them() -> None:
 
 
 def test_a_generating_run_says_where_its_answers_go() -> None:
-    assert nothing_yet("generate") == GENERATED
-    assert nothing_yet("dpo") == NO_SAMPLES
+    assert nothing_yet(replace(RUN, method="generate")) == GENERATED
+    assert nothing_yet(RUN) == NO_SAMPLES
+    assert nothing_yet(replace(RUN, status="finished")) == "no samples were logged"

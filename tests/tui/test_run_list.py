@@ -149,6 +149,27 @@ def test_tags_notes_filter_archive_and_the_runs_side_by_side(workspace: Workspac
     asyncio.run(scenario())
 
 
+def test_runs_for_which_there_is_no_room_are_counted_and_come_with_a_key(workspace: Workspace) -> None:
+    names = [f"dpo-1129-174{number}-abcd" for number in range(9)]
+    for name in names:
+        finished(workspace, name, "yes", 1e-5)
+
+    async def scenario() -> None:
+        async with workbench(workspace, "runs", (80, 24)) as pilot:
+            await shows(pilot, names[0])
+            await pilot.press("home", *["space"] * 9, "c")
+            await shows(pilot, "6 more of 9 runs: ] goes on to them")
+            ids = [run.id for run in front(pilot, RunCompareScreen).runs]  # type: ignore[attr-defined]
+            assert sorted(ids) == names
+            ends = [run_id[-9:] for run_id in ids]
+            await shows(pilot, *ids[:3], *ends[:3])
+            await pilot.press("right_square_bracket", "right_square_bracket")
+            await shows(pilot, ids[0], *ids[3:5], *ends[3:5])
+            await vanishes(pilot, ids[1])
+
+    asyncio.run(scenario())
+
+
 def test_keys_of_the_monitors_views_are_remapped_by_id_and_may_repeat_in_another_view() -> None:
     places = {"monitor": MonitorScreen.all_bindings()}
     modes = MonitorScreen.key_modes()

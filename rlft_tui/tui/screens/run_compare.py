@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 TABS: dict[str, str] = {"settings": "c", "data": "d", "samples": "s"}
 NAME_CELLS = 30
 """Width of a setting's or metric's name."""
+LEAST_CELLS = 12
+"""Of a run's column; runs for which there is no room come with the key for another run."""
+LEGEND_ROWS = 6
 
 
 class RunCompareScreen(WorkbenchScreen):
@@ -48,11 +51,11 @@ class RunCompareScreen(WorkbenchScreen):
                 tooltip="The prompt before"),
         Binding("full_stop", "prompt(1)", "next prompt", id="run_compare.prompt", tooltip="The next prompt"),
         Binding("right_square_bracket", "other(1)", "other run", id="run_compare.other",
-                tooltip="Samples of another run beside the first"),
+                tooltip="Another run beside the first"),
         Binding("escape", "leave", "runs", id="run_compare.leave", tooltip="Back to the list of runs"),
     ]  # fmt: skip
     DEFAULT_CSS = """
-    RunCompareScreen #compared { height: auto; max-height: 6; padding: 0 1; }
+    RunCompareScreen #compared { height: auto; padding: 0 1; }
     RunCompareScreen #compare-tabs { height: 1; background: $surface; }
     RunCompareScreen #compare-views { height: 1fr; }
     RunCompareScreen #compare-data { padding: 0 1; }
@@ -115,16 +118,28 @@ class RunCompareScreen(WorkbenchScreen):
         self.query_one("#data", TextPane).show(data_text(comparison, self.runs))
         self._paint_samples()
 
+    def _in_view(self) -> list[int]:
+        """The runs whose columns fit: the first, and others from the chosen one on."""
+        fitting = max(2, (self.size.width - NAME_CELLS - 3) // (LEAST_CELLS + 2))
+        others = len(self.runs) - 1
+        if others < fitting:
+            return list(range(len(self.runs)))
+        return [0, *(sorted((self._other - 1 + by) % others + 1 for by in range(fitting - 1)))]
+
     def _legend(self) -> Text:
         legend, colours = Text(), palette_of(self)
-        for number, run in enumerate(self.runs):
+        shown = self._in_view()[:LEGEND_ROWS]
+        for number in shown:
+            run = self.runs[number]
             color = line_style(colours, number).color
             name = run_text.plain(run.id)
             legend.append(f"{line_mark(number)} {name}", style=color.name if color else "")
             tags = "".join(f" #{tag}" for tag in run.tags)
             said = f"{run_text.label(run)}  {run_text.steps(run)}  {run.model}{tags}"
-            end = "\n" if number < len(self.runs) - 1 else ""
-            legend.append(f"  {run_text.plain(said)}{end}")
+            legend.append(f"  {run_text.plain(said)}\n")
+        if hidden := len(self.runs) - len(shown):
+            legend.append(f"{hidden} more of {len(self.runs)} runs: ] goes on to them\n", style="dim")
+        legend.right_crop(1)
         return legend
 
     def _paint_tabs(self) -> None:
@@ -139,15 +154,15 @@ class RunCompareScreen(WorkbenchScreen):
         self.query_one("#compare-tabs", Static).update(line)
 
     def _paint_settings(self, comparison: RunComparison) -> None:
-        count = len(self.runs)
-        width = max(10, (self.size.width - NAME_CELLS - 3) // max(count, 1) - 2)
-        names = [f"{line_mark(number)} {run.id}" for number, run in enumerate(self.runs)]
+        view = self._in_view()
+        width = (self.size.width - NAME_CELLS - 3) // len(view) - 2
+        names = [f"{line_mark(number)} {_end_of(self.runs[number].id, width - 2)}" for number in view]
         columns = (("setting", NAME_CELLS), *((name, width) for name in names))
         rows = []
 
-        def add(key: str, name: str, values: Iterable[str]) -> None:
+        def add(key: str, name: str, values: Sequence[str]) -> None:
             cells = {"setting": (name, "")} | {
-                title: (value, "") for title, value in zip(names, values, strict=True)
+                title: (values[number], "") for title, number in zip(names, view, strict=True)
             }
             rows.append(ListRow(key, table_line(columns, cells)))
 
@@ -195,12 +210,11 @@ class RunCompareScreen(WorkbenchScreen):
             self._paint_tabs()
 
     def action_other(self, by: int) -> None:
-        """Another run's samples beside those of the first."""
+        """Another run beside the first: its samples, and where not all have room its settings."""
         if len(self.runs) > 2:
             self._other = (self._other - 1 + by) % (len(self.runs) - 1) + 1
             self._choose_prompts()
-            self._paint_samples()
-            self._paint_tabs()
+            self._paint()
 
     def action_curves(self) -> None:
         if self.runs:
@@ -208,6 +222,11 @@ class RunCompareScreen(WorkbenchScreen):
 
     def action_leave(self) -> None:
         self.bench.show_screen("runs")
+
+
+def _end_of(run_id: str, width: int) -> str:
+    """By its end a run is told from others of the same day."""
+    return run_id if len(run_id) <= width else f"…{run_id[1 - width :]}"
 
 
 def _read(

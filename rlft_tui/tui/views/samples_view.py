@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from rlft_tui.runs.run_status import BEST, WORST, RunSummary, Sample, SampleHead
+from rlft_tui.runs.run_status import ACTIVE, BEST, WORST, RunSummary, Sample, SampleHead
 from rlft_tui.tui import run_text
 from rlft_tui.tui.list_pane import ListPane, ListRow
 from rlft_tui.tui.sample_book import SampleBook
@@ -129,7 +129,7 @@ class SamplesView(RunView, can_focus=True):
     async def read(self, link: ServerLink, run: RunSummary) -> None:
         book = self.book
         after = book.last_step - 1 if book.by_step else -(2**62)
-        self._none = nothing_yet(run.method)
+        self._none = nothing_yet(run)
         news = book.add(await link.call(lambda client: client.sample_heads(run.id, after_step=after)))
         if self._wanted_step is not None and book.by_step:
             book.go_to(self._wanted_step)
@@ -331,9 +331,11 @@ class SamplesView(RunView, can_focus=True):
         return f" ({' + '.join(parts)})"
 
 
-def nothing_yet(method: str) -> str:
+def nothing_yet(run: RunSummary) -> str:
     """What stands where samples will be: a generating run's answers are pairs, not samples."""
-    return GENERATED if method == "generate" else NO_SAMPLES
+    if run.method == "generate":
+        return GENERATED
+    return NO_SAMPLES if run.status in ACTIVE else "no samples were logged"
 
 
 def _texts(run_id: str, step: int, client: WorkspaceClient) -> tuple[Sample, ...]:
