@@ -49,7 +49,7 @@ class Workbench(PtyProcess):
             "from rlft_tui.tui.app import run_app;"
             f"sys.exit(run_app(Workspace(Path({str(workspace.root)!r})), {screen!r}))"
         )
-        named = ["-m", "rlft_tui.cli.main", "-w", str(workspace.root), *command]
+        named = ["-m", "rlft_tui", "-w", str(workspace.root), *command]
         self.started = time.monotonic()
         super().__init__(named if command else ["-c", code], columns, rows)
 

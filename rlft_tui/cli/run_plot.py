@@ -31,7 +31,7 @@ def plots(
     wanted = list(keys) or rank(run.metrics)[:MOST_UNASKED]
     if not wanted:
         raise RlftError("the run has not logged any metric yet", where=run.id)
-    columns = width or min(shutil.get_terminal_size((100, 24)).columns, 160)
+    columns = width or min(shutil.get_terminal_size((80, 24)).columns, 160)
     series = client.series(run.id, wanted, points=POINTS)
     charts = [text_chart(one, run, columns, smoothing=smoothing, log=log) for one in series]
     return "\n\n".join(charts)

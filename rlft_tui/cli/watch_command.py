@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from rlft_tui.cli.command import command
 from rlft_tui.cli.session import Session
 from rlft_tui.cli.workbench import open_workbench, require_terminal
-from rlft_tui.client.ask_ahead import ask_ahead
 from rlft_tui.errors import NotFoundError
 from rlft_tui.models.name_hint import name_hint
 
@@ -29,7 +27,6 @@ def watch(
         if run_id and run_id not in known:
             remedy = name_hint(run_id, known) if known else "There is none yet: rlft train dpo starts one"
             raise NotFoundError(f"no run {run_id!r}", remedy=remedy)
-        ask_ahead(workspace.socket, f"/runs/{quote(run_id, safe='')}/series" if run_id else "/runs")
     open_workbench(session, screen="monitor", arguments={"run_id": run_id})
 
 

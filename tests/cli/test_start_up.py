@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rlft_tui import __main__
 from rlft_tui.client.workspace_client import WorkspaceClient
 from rlft_tui.paths import Workspace
 from rlft_tui.server.server_record import read_record
@@ -37,6 +38,38 @@ def command(*arguments: str) -> str:
 @pytest.mark.parametrize("arguments", [("--version",), ("--help",)], ids=" ".join)
 def test_the_root_loads_nothing_that_it_can_do_without(arguments: tuple[str, ...]) -> None:
     assert loaded_by(command(*arguments)).isdisjoint(SLOW)
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("runs watch", "/runs"),
+        ("-w {root} runs watch", "/runs"),
+        ("--workspace {root} runs watch dpo-a%2F\udcff", "/runs/dpo-a%252F%3F/series"),
+        ("runs list", None),
+        ("runs", None),
+        ("-w", None),
+        ("-w {root}/nowhere runs watch", None),
+        ("--json runs watch", None),
+    ],
+)
+def test_what_is_watched_is_asked_for_before_the_command_line_is_loaded(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, line: str, asked: str | None
+) -> None:
+    sent: list[tuple[Path, str]] = []
+    monkeypatch.setattr(__main__, "ask_ahead", lambda server, path: sent.append((server, path)))
+    monkeypatch.chdir(workspace.root)
+    __main__._ask_ahead(line.format(root=workspace.root).split())
+    assert sent == ([(workspace.socket, asked)] if asked else [])
+
+
+def test_the_program_is_the_command_line() -> None:
+    ended = subprocess.run([sys.executable, "-m", "rlft_tui", "--version"], capture_output=True, text=True)
+    assert ended.stdout.startswith("rlft ")
+    loaded = loaded_by(
+        "import sys; sys.argv = ['rlft', '--version']; from rlft_tui.__main__ import main; main()"
+    )
+    assert loaded.isdisjoint(SLOW)
 
 
 def test_no_command_loads_the_training_stack(client: WorkspaceClient, workspace: Workspace) -> None:
