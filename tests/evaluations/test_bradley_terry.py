@@ -128,7 +128,7 @@ def test_with_few_verdicts_on_many_models_the_interval_still_holds_the_truth() -
     truth = random.normal(0, 100, size=12)
     truth -= truth.mean()
     held = total = 0
-    for _ in range(15):
+    for _ in range(6):
         found: list[HeadToHead] = []
         for i in range(12):
             for j in range(i):
@@ -139,7 +139,7 @@ def test_with_few_verdicts_on_many_models_the_interval_still_holds_the_truth() -
         for name, one in strengths(found).items():
             total += 1
             held += one.ci95[0] <= truth[int(name[1:])] <= one.ci95[1]
-    assert total == 180
+    assert total == 72
     assert 0.88 <= held / total <= 1.0
 
 

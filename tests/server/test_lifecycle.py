@@ -26,7 +26,8 @@ from rlft_tui.paths import Workspace, runtime_folder
 from rlft_tui.server.server_record import ServerRecord, read_record, write_record
 from tests.conftest import add_pairs, is_alive, kill_server, server_is_down, wait_for
 
-pytestmark = pytest.mark.cold_server
+cold_server = pytest.mark.cold_server
+"""For what a start does, leaves behind and says; all else goes by servers that are forked from loaded code."""
 
 
 def settle(workspace: Workspace) -> None:
@@ -34,6 +35,7 @@ def settle(workspace: Workspace) -> None:
     wait_for(lambda: lock_holder(workspace.lock) is None, "the workspace to be free")
 
 
+@cold_server
 def test_the_socket_is_private_and_the_server_is_detached(
     client: WorkspaceClient, workspace: Workspace
 ) -> None:
@@ -45,6 +47,7 @@ def test_the_socket_is_private_and_the_server_is_detached(
     assert health.warnings == ()
 
 
+@cold_server
 def test_the_server_never_loads_the_training_stack_or_the_workbench(client: WorkspaceClient) -> None:
     maps = Path(f"/proc/{client.health().pid}/maps").read_text()
     assert "duckdb" in maps
@@ -85,6 +88,7 @@ def test_the_record_of_a_copied_workspace_does_not_lead_to_the_original(
     assert connection.find_server(copy) is None
 
 
+@cold_server
 def test_a_request_after_kill_9_is_answered_by_a_new_server(
     client: WorkspaceClient, workspace: Workspace
 ) -> None:
@@ -96,6 +100,7 @@ def test_a_request_after_kill_9_is_answered_by_a_new_server(
     assert client.health().pid != killed
 
 
+@cold_server
 def test_sigterm_checkpoints_and_leaves_nothing_behind(client: WorkspaceClient, workspace: Workspace) -> None:
     pairs = add_pairs(client, 3)
     client.add_label(Preference(new_id(), pairs[0].id, "ada", "a"))
@@ -135,6 +140,7 @@ def test_it_ends_itself_when_nobody_is_connected(workspace: Workspace) -> None:
     assert "ending: idle" in workspace.server_log.read_text()
 
 
+@cold_server
 def test_a_server_of_another_version_is_replaced(
     client: WorkspaceClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +151,7 @@ def test_a_server_of_another_version_is_replaced(
     wait_for(lambda: not is_alive(old), "the old server to end")
 
 
+@cold_server
 def test_a_failing_start_gives_the_reason_and_the_log(workspace: Workspace) -> None:
     workspace.settings.write_text("lable = 'x'\n")
     with pytest.raises(UnavailableError, match=r"unknown setting 'lable'.*Did you mean labeler") as caught:
