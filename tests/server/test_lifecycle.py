@@ -27,7 +27,7 @@ from rlft_tui.server.server_record import ServerRecord, read_record, write_recor
 from tests.conftest import add_pairs, is_alive, kill_server, server_is_down, wait_for
 
 cold_server = pytest.mark.cold_server
-"""For what a start does, leaves behind and says; all else goes by servers that are forked from loaded code."""
+"""For what a start does, leaves behind and says; all else goes by servers forked from loaded code."""
 
 
 def settle(workspace: Workspace) -> None:
