@@ -240,7 +240,9 @@ def compare(
 def tag(
     session: Session,
     run_id: RunId,
-    tags: Annotated[list[str] | None, typer.Argument(metavar="[TAG...]", help="The run's tags.")] = None,
+    tags: Annotated[
+        list[str] | None, typer.Argument(metavar="[TAG...]", help="Its tags from now on.")
+    ] = None,
     note: Annotated[str | None, typer.Option("--note", help="A note on the run.")] = None,
     archive: Annotated[
         bool | None, typer.Option("--archive/--no-archive", help="Leave it out of lists, or not.")
@@ -257,7 +259,10 @@ def tag(
     if archive is not None:
         changes["archived"] = archive
     with session.connect() as client:
-        run = client.remark(run_id, **changes) if changes else client.run(run_id)
+        before = client.run(run_id)
+        run = client.remark(run_id, **changes) if changes else before
+    if gone := [one for one in before.tags if one not in run.tags]:
+        session.say(f"no longer tagged: {' '.join(gone)}")
     said = {"id": run.id, "tags": list(run.tags), "note": run.note, "archived": run.archived}
     session.show(said, lambda: fields(list({**said, "tags": " ".join(run.tags)}.items())))
 

@@ -9,7 +9,6 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,8 @@ BROKEN_PIPE = 141
 
 _ELSEWHERE = frozenset({"label", "labels", "feedback", "rankings", "prompts", "runs"})
 """Nouns of which the workspace of another machine does what is hinted at; other commands are for there."""
+_NAMED = 4
+"""Runs that are told of where a beginning is that of several."""
 _COMMAND = re.compile(r"\brlft ([a-z]+)")
 """A command within a sentence."""
 
@@ -93,14 +94,23 @@ class Session:
         return connect(workspace, say=self.say)
 
     def whole_run_id(self, named: str) -> str:
-        """The run that begins so, where only one does; else what was named, of which the server tells."""
+        """The one run that begins so; what was named where none does, of which the server tells.
+
+        RlftError where several begin so.
+        """
         if not named or self.remote is not None:
             return named
-        with suppress(OSError):  # there may be no runs yet
+        try:
             known = [path.name for path in self.workspace().runs.iterdir() if not path.name.startswith(".")]
-            beginning = [name for name in known if name.startswith(named)]
-            return beginning[0] if len(beginning) == 1 else named
-        return named
+        except OSError:  # there are no runs yet
+            return named
+        beginning = sorted(name for name in known if name.startswith(named))
+        if named in beginning or not beginning:
+            return named
+        if len(beginning) > 1:
+            some = ", ".join(beginning[:_NAMED]) + (" …" if len(beginning) > _NAMED else "")
+            raise RlftError(f"{len(beginning)} runs begin so: {some}", where=named)
+        return beginning[0]
 
     def show(self, value: Any, text: str | Callable[[], str]) -> None:
         """The result: ``value`` as JSON with --json, else the text."""

@@ -96,10 +96,8 @@ def detail(run: RunSummary, width: int, now: float) -> Text:
     named = f"{run.dataset_name} ({run.dataset})" if run.dataset_name else run.dataset
     data = f" · data set {named}" if run.dataset else ""
     tags = "".join(f" #{tag}" for tag in run.tags)
-    lines.append(
-        run_text.cut(run_text.plain(f"{run.model}{result}{data} · {run_text.since(run, now)}{tags}"), width)
-        + "\n"
-    )
+    model = f"{run.model}{result}{data} · ".removeprefix(" · ")
+    lines.append(run_text.cut(run_text.plain(f"{model}{run_text.since(run, now)}{tags}"), width) + "\n")
     if run.status in ACTIVE:
         parts = [run_text.progress_bar(run, 24), run_text.steps(run), run_text.stage(run)]
         if run.memory_mb:

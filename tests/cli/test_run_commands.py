@@ -70,7 +70,7 @@ def test_a_run_is_named_by_a_beginning_that_no_other_has(rlft: Rlft, here: Works
     assert rlft.well("runs", "show", "dpo-two", "--json").value["id"] == "dpo-two"
     compared = rlft.well("runs", "compare", "dpo-o", "dpo-twof", "--json").value
     assert compared["runs"] == ["dpo-one", "dpo-twofold"]
-    assert "Did you mean" in rlft("runs", "show", "dpo-tw").err
+    assert "dpo-tw: 2 runs begin so: dpo-two, dpo-twofold" in rlft("runs", "show", "dpo-tw").err
     for named in ("dpo", "", "../runs/dpo-o"):
         assert rlft("runs", "show", named).code == 2
     assert rlft("runs", "rm", "dpo-t", "--yes").code == 2

@@ -7,6 +7,7 @@ import math
 import os
 import re
 import struct
+import time
 from pathlib import Path
 
 import pytest
@@ -144,22 +145,38 @@ def test_a_table_may_have_dates_other_separators_and_no_order(tmp_path: Path) ->
         (3, 1767225660.0, {"loss": 1.0}),
     ]
     table.write_text("step\tloss\n1\t2,5\n2\t0.5\n")
-    assert [row.values for row in read_foreign(table)[0].rows] == [{"loss": 0.5}]
-
-
-@pytest.mark.parametrize("timed", [True, False])
-def test_a_table_without_times_is_given_none(tmp_path: Path, timed: bool) -> None:
-    table = tmp_path / "log.csv"
-    table.write_text("step,time,loss\n1,10,3\n2,40,2\n" if timed else "step,loss\n1,3\n2,2\n")
     (run,) = read_foreign(table)
+    assert [row.values for row in run.rows] == [{"loss": 0.5}]
+    assert run.refused[-1] == "column loss: 1 cell is no number, the first in line 2"
+    table.write_text("step,loss,kl,phase\n1,0.5,0.1,warm\n2,oops,0.2,warm\n3,0.4,,\n4,what,0.3,cold\n")
+    (run,) = read_foreign(table)
+    assert len(run.rows) == 4
+    assert run.refused == ("column loss: 2 cells are no numbers, the first in line 3",)
+
+
+@pytest.mark.parametrize(
+    ("table", "started", "elapsed"),
+    [
+        ("step,time,loss\n1,1767225600,3\n2,1767225630,2\n", 1767225600.0, [0.0, 30.0]),
+        ("step,time,loss\n1,10,3\n2,40,2\n", None, [0.0, 30.0]),
+        ("step,loss\n1,3\n2,2\n", None, [0.0, 0.0]),
+    ],
+    ids=["times", "seconds since the start", "none"],
+)
+def test_a_table_says_when_its_run_was_or_how_long_it_took_or_neither(
+    tmp_path: Path, table: str, started: float | None, elapsed: list[float]
+) -> None:
+    (tmp_path / "log.csv").write_text(table)
+    (run,) = read_foreign(tmp_path / "log.csv")
     write_upload(run, tmp_path / "upload")
     folder = RunFolder(tmp_path / "runs" / store_import(tmp_path / "runs", tmp_path / "upload"))
     followed = FollowedRun(folder)
     summary = followed.summary()
-    (elapsed,) = followed.curves.series([ELAPSED], 10)
+    (curve,) = followed.curves.series([ELAPSED], 10)
     assert (summary.status, summary.step, summary.steps) == ("finished", 2, 2)
-    assert summary.started == (10.0 if timed else None)
-    assert elapsed.mean == ([0.0, 30.0] if timed else [0.0, 0.0])
+    assert summary.started == started
+    assert summary.ended == pytest.approx(started + 30 if started else time.time(), abs=60)
+    assert curve.mean == pytest.approx(elapsed, abs=1e-5)
 
 
 def test_rows_that_cannot_be_read_are_named_and_the_others_are_kept(tmp_path: Path) -> None:

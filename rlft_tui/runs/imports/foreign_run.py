@@ -10,6 +10,9 @@ from msgspec import field
 from rlft_tui.record import Record
 from rlft_tui.runs.run_event import RunEvent, encode_event
 
+_EARLIEST = 1e8
+"""Unix seconds, in 1973: times that stay below count from the run's own start."""
+
 
 class LoggedRow(Record, frozen=True):
     """What was logged at one step."""
@@ -47,17 +50,20 @@ def by_step(points: Iterable[tuple[int, float | None, str, float]]) -> tuple[Log
 
 def event_log(run: ForeignRun, now: float) -> Iterator[bytes]:
     """The run as lines of an event log. A row without a time has that of the row before it; where none
-    has one, all are of this moment, ``now``, and the log says that it has no times."""
+    has one, all are of this moment, ``now``, and the log says that it has no times. Seconds since the run's
+    start are put so that it ends at this moment; when it was is not known either."""
     rows = run.rows
     known = [row.t for row in rows if row.t is not None]
-    begin = min(known, default=now)
+    counted = bool(known) and max(known) < _EARLIEST
+    shift = now - max(known) if counted else 0.0
+    begin = min(known, default=now) + shift
     last = max((row.step for row in rows), default=0)
     start = {"method": "imported", "attempt": 1, "versions": {}, "device": "", "steps": last}
-    if not known:
+    if counted or not known:
         start["timed"] = False
     yield encode_event(RunEvent("start", begin, start))
     t = begin
     for row in rows:
-        t = row.t if row.t is not None else t
+        t = row.t + shift if row.t is not None else t
         yield encode_event(RunEvent("metrics", t, {"step": row.step, "values": row.values}))
     yield encode_event(RunEvent("end", t, {"status": "finished"}))

@@ -6,7 +6,8 @@ import csv
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Set
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def read_trainer_state(path: Path) -> ForeignRun:
 
 def read_csv(path: Path) -> ForeignRun:
     """A column a metric, a row a step; RlftError for a file without numbers."""
-    read = _Rows()
+    read, words = _Rows(), _Words()
     # The limit is the process's: whoever reads a table sets its own.
     csv.field_size_limit(LONGEST_CELL)
     # Bytes that are no UTF-8 come as lone surrogates, so that only their own row is refused.
@@ -66,7 +67,8 @@ def read_csv(path: Path) -> ForeignRun:
         stream.seek(0)
         try:
             for at, entry in enumerate(reader):
-                read.add(entry, at, f"line {reader.line_num}")
+                numbers = read.add(entry, at, f"line {reader.line_num}")
+                words.note(entry, numbers, reader.line_num)
         except csv.Error as error:
             where = f"{path}:{reader.line_num}"
             raise RlftError(
@@ -79,12 +81,37 @@ def read_csv(path: Path) -> ForeignRun:
         )
     # A table has no order of its own, and a step that is given twice says the last thing it said.
     rows = sorted(read.rows, key=lambda row: row.step)
-    return ForeignRun(path.stem, "csv", tuple(rows), refused=tuple(read.refused))
+    metrics = {key for row in rows for key in row.values}
+    return ForeignRun(path.stem, "csv", tuple(rows), refused=(*read.refused, *words.among(metrics)))
 
 
 def _separator(header: str) -> str:
     """A comma, or what stands between the names of the first line in its place."""
     return "," if "," in header else max(";\t", key=header.count) if re.search("[;\t]", header) else ","
+
+
+class _Words:
+    """Cells of a table that are no numbers: a column of words is one of words, but not one of numbers too."""
+
+    def __init__(self) -> None:
+        self._count: Counter[str] = Counter()
+        self._first: dict[str, int] = {}
+
+    def note(self, entry: Mapping[Any, Any], numbers: Set[str], line: int) -> None:
+        for key in entry.keys() - numbers:
+            cell = entry[key]
+            if isinstance(key, str) and isinstance(cell, str) and cell.strip() and _value(cell) is None:
+                self._count[key] += 1
+                self._first.setdefault(key, line)
+
+    def among(self, metrics: Collection[str]) -> list[str]:
+        """A line for each column that has both."""
+        return [
+            f"column {key}: {count} {'cell is no number' if count == 1 else 'cells are no numbers'}, "
+            f"the first in line {self._first[key]}"
+            for key, count in self._count.items()
+            if key in metrics
+        ]
 
 
 class _Rows:
@@ -94,12 +121,15 @@ class _Rows:
         self.rows: list[LoggedRow] = []
         self.refused: list[str] = []
 
-    def add(self, entry: Mapping[str, Any], at: int, where: str) -> None:
-        """``at``: the step of a row in a table that has no column of steps."""
+    def add(self, entry: Mapping[str, Any], at: int, where: str) -> Set[str]:
+        """``at``: the step of a row in a table that has no column of steps. The metrics that it has."""
         try:
-            self.rows.append(_row(entry, at))
+            row = _row(entry, at)
         except ValueError as error:
             self.refused.append(f"{where}: {error}")
+            return frozenset()
+        self.rows.append(row)
+        return row.values.keys()
 
 
 def _row(entry: Mapping[str, Any], at: int) -> LoggedRow:

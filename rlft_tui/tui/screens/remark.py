@@ -39,7 +39,8 @@ class RemarkScreen(ModalScreen[str | None]):
         with Vertical() as box:
             box.border_title = Content(self._title)  # a name in it is no markup
             box.border_subtitle = "enter keeps · esc leaves"
-            yield Input(self._text, compact=True, select_on_focus=False)
+            # With a blank behind it, so that what is typed is another word.
+            yield Input(f"{self._text} " if self._text else "", compact=True, select_on_focus=False)
             yield Static(self._hint, markup=False)
 
     def on_mount(self) -> None:
@@ -49,7 +50,7 @@ class RemarkScreen(ModalScreen[str | None]):
 
     @on(Input.Submitted)
     def action_keep(self) -> None:
-        self.dismiss(self.query_one(Input).value)
+        self.dismiss(self.query_one(Input).value.strip())
 
     def action_leave(self) -> None:
         self.dismiss(None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar
 
@@ -89,7 +89,6 @@ class RunsScreen(WatchedListScreen):
         self.list = RunList()
         self._glances: dict[tuple[str, str], tuple[object, Glance]] = {}
         """By run and metric: for what it was read, and what it says."""
-        self._asking = ""
         """What the input line is for: filter, tags or note."""
 
     @property
@@ -99,7 +98,8 @@ class RunsScreen(WatchedListScreen):
     def body(self) -> Iterable[Widget]:
         yield Static("", id="asked", markup=False)
         yield ListPane(empty="reading runs …", id="runs")
-        box = Input(compact=True, id="runs-input", select_on_focus=False)
+        hint = "words, tag:x status:failed method:dpo data:x loss<0.5"
+        box = Input(placeholder=hint, compact=True, id="runs-input", select_on_focus=False)
         box.cursor_blink = False
         yield box
         yield Static("", id="detail")
@@ -276,56 +276,52 @@ class RunsScreen(WatchedListScreen):
             away = not run.archived
             self.call(lambda client: client.remark(run.id, archived=away), self._changed)
 
-    # the input line
-    def action_filter(self) -> None:
-        self._ask("filter", self.list.filter, "words, tag:x status:failed method:dpo data:x loss<0.5")
-
     def action_tags(self) -> None:
         if (run := self.selected) is not None:
-            self._ask("tags", " ".join(run.tags), "tags, separated by spaces or commas")
+            hint = "Words with spaces or commas between them"
+            self._ask(run, "Tags", " ".join(run.tags), hint, lambda text: {"tags": split_tags(text.split())})
 
     def action_note(self) -> None:
         if (run := self.selected) is not None:
-            self._ask("note", run.note, "a note on this run")
+            self._ask(run, "Note", run.note, "What is worth to know of it later", lambda text: {"note": text})
 
-    def _ask(self, what: str, value: str, placeholder: str) -> None:
+    def _ask(
+        self, run: RunSummary, what: str, text: str, hint: str, change: Callable[[str], dict[str, object]]
+    ) -> None:
+        from rlft_tui.tui.screens.remark import RemarkScreen
+
+        def kept(new: str | None) -> None:
+            if new is not None and new != text:
+                self.call(lambda client: client.remark(run.id, **change(new)), self._changed)
+
+        title = run_text.plain(f"{what} of {run.id}")
+        self.bench.push_screen(RemarkScreen(title, text, hint), kept)
+
+    # the filter
+    def action_filter(self) -> None:
         box = self.query_one("#runs-input", Input)
-        self._asking = what
         with box.prevent(Input.Changed):
-            box.value = value
-        box.placeholder = placeholder
+            box.value = self.list.filter
         box.display = True
         self.set_focus(box)
 
     @on(Input.Changed, "#runs-input")
     def _typed(self, event: Input.Changed) -> None:
-        """A filter works while it is typed."""
-        if self._asking == "filter":
-            self.list.filter = event.value
-            self.paint()
+        """It works while it is typed."""
+        self.list.filter = event.value
+        self.paint()
 
     @on(Input.Submitted, "#runs-input")
-    def _entered(self, event: Input.Submitted) -> None:
-        what, value, run = self._asking, event.value.strip(), self.selected
-        self._close_input()
-        if run is None or what == "filter":
-            return
-        change: dict[str, object] = {"tags": split_tags(value.split())} if what == "tags" else {"note": value}
-        self.call(lambda client: client.remark(run.id, **change), self._changed)
+    def _close_filter(self) -> None:
+        self.query_one("#runs-input", Input).display = False
+        self.pane.focus()
+        self.paint()
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "escape" and self.query_one("#runs-input", Input).has_focus:
             event.stop()
-            if self._asking == "filter":
-                self.list.filter = ""
-            self._close_input()
-
-    def _close_input(self) -> None:
-        box = self.query_one("#runs-input", Input)
-        box.display = False
-        self._asking = ""
-        self.pane.focus()
-        self.paint()
+            self.list.filter = ""
+            self._close_filter()
 
     def action_launch(self) -> None:
         self.bench.show_screen("launch")

@@ -189,8 +189,11 @@ class CurvesView(RunView, can_focus=True):
             charts[0].set_cursor((self.book.clock(self.run.id) or Clock()).at(step))
 
     def turn(self, by: int) -> None:
-        self._alone = ""
-        self.pages.turn(by)
+        """Another page; of a metric that is shown alone the one before or after it."""
+        if not self._alone:
+            self.pages.turn(by)
+        elif (order := self.pages.order) and self._alone in order:
+            self._alone = order[min(max(order.index(self._alone) + by, 0), len(order) - 1)]
 
     # drawing
     def _paint(self) -> None:
@@ -202,6 +205,9 @@ class CurvesView(RunView, can_focus=True):
         nothing.display = not (keys and placed) and self.run is not None
         if nothing.display:
             nothing.update(self._why_nothing(runs, placed=placed or not keys))
+            if self.focused is not None:
+                # A chart that is no longer there would keep the keys to itself.
+                self.focus_inside()
         keys = keys if placed else []
         self._name_runs(runs)
         last = max((self._last(run, clock) for run, clock in zip(runs, clocks, strict=True)), default=0.0)

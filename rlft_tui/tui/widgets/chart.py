@@ -217,14 +217,15 @@ class Chart(SpanCanvas, can_focus=True):
     # Actions
 
     def action_cursor(self, columns: int) -> None:
-        """Move the value cursor by columns; it starts at the last point."""
+        """Move the value cursor by columns; it starts at the last point in view."""
         axis = self._places()
         per_column = (axis.high - axis.low) / max(1, self._columns - 1)
         if self._look.x == "step":
             per_column = max(per_column, 1.0)
-        end = self._end()
-        at = end if self._cursor is None else self._cursor + columns * per_column
-        at = min(max(0.0, at), max(end, self._total))
+        if self._cursor is None:
+            at = max(axis.low, min(axis.high, self._last_value()))
+        else:
+            at = min(max(0.0, self._cursor + columns * per_column), max(self._end(), self._total))
         if self._window is not None and not axis.low <= at <= axis.high:
             self._show_also(at)
         self.set_cursor(at)
@@ -327,6 +328,13 @@ class Chart(SpanCanvas, can_focus=True):
             *(self._clock(n).at(one.steps[-1]) for n, one in enumerate(self._series) if one.steps),
             0.0,
         )
+
+    def _last_value(self) -> float:
+        """The farthest place at which a line has a value to read; among steps the last that was logged."""
+        if self._look.x == "step":
+            return self._end()
+        there = [self._clock(n).at(one.steps[-1]) for n, one in enumerate(self._series) if one.steps]
+        return max(there, default=0.0)
 
     def _whole(self) -> Axis:
         ticks = max(2, self._columns // 12)
