@@ -81,9 +81,18 @@ def test_axes_smoothing_log_groups_pins_and_one_chart(workspace: Workspace) -> N
             await pilot.press("tab", "L")
             await shows(pilot, "loss log")
             assert "margins log" not in page(pilot), "only the focused chart is logarithmic"
-            await pilot.press("z")
+            await pilot.press("t", "t")
+            await shows(pilot, "no tokens were logged: t takes another axis")
+            await pilot.press("t")  # the focused chart is gone, and holds no keys
+            await shows(pilot, "loss log")
+            await pilot.press("tab", "z")
             await shows(pilot, "one chart")
             assert sum(chart.display for chart in curves.query(Chart)) == 1
+            alone = curves.keys
+            await pilot.press("right_square_bracket")
+            await until(pilot, lambda: curves.keys == curves.pages.order[1:2] != alone, "the next one alone")
+            await pilot.press("left_square_bracket")
+            await until(pilot, lambda: curves.keys == alone, "the one before")
             await pilot.press("plus", "plus")
             await until(pilot, lambda: curves.window is not None, "a window")
             await pilot.press("z", "backspace")

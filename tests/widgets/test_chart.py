@@ -292,6 +292,20 @@ async def test_zoom_shows_fewer_steps_and_the_cursor_pans() -> None:
 
 
 @pytest.mark.anyio
+async def test_in_a_zoomed_chart_the_cursor_starts_where_one_looks() -> None:
+    app = Charts()
+    async with app.run_test(size=(80, 24)) as pilot:
+        chart = app.chart
+        chart.show([series(curve(1001))], steps=1000)
+        chart.focus()
+        chart.set_window((250.0, 500.0))
+        await pilot.press("right")
+        await until(pilot, lambda: app.steps == [500])
+        labels = [int(label) for label in picture(chart)[-1].split()]
+        assert 250 <= labels[0] < labels[-1] <= 500
+
+
+@pytest.mark.anyio
 async def test_themes_change_the_colours() -> None:
     app = Charts()
     async with app.run_test(size=(80, 24)) as pilot:
