@@ -28,6 +28,8 @@ SpecFile = Annotated[
 RunId = Annotated[
     str, typer.Argument(metavar="RUN", help="Run id, or a beginning of it that no other run has.")
 ]
+WholeRunId = Annotated[str, typer.Argument(metavar="RUN", help="The whole run id.")]
+"""For what cannot be taken back: a beginning may be that of another run tomorrow."""
 RunIds = Annotated[list[str], typer.Argument(metavar="RUN...", help="Two runs or more.")]
 Follow = Annotated[
     bool,

@@ -12,7 +12,7 @@ import typer
 from rlft_tui.cli.clone_command import add_clone_command
 from rlft_tui.cli.command import command, noun
 from rlft_tui.cli.confirm import confirmed
-from rlft_tui.cli.options import RunId, RunIds
+from rlft_tui.cli.options import RunId, RunIds, WholeRunId
 from rlft_tui.cli.run_control_commands import add_run_control_commands
 from rlft_tui.cli.session import Session, fields, table, write
 from rlft_tui.cli.watch_command import add_watch_command
@@ -66,15 +66,16 @@ def show(
     session: Session,
     run_id: RunId,
     series: Annotated[
-        str, typer.Option("--series", metavar="KEY", help="Add every value of one metric, by step.")
+        str, typer.Option("--series", metavar="KEY", help="Add the values of one metric, by step.")
     ] = "",
     plot: Plot = False,
     metric: Metrics = None,
     smooth: Smooth = 0.0,
     log: LogScale = False,
     picture: Annotated[
-        str, typer.Option("--picture", metavar="FILE", help="Write the metric's chart as .svg or .png.")
-    ] = "",
+        str | None,
+        typer.Option("--picture", metavar="FILE", help="Write the metric's chart as .svg or .png."),
+    ] = None,
 ) -> None:
     """Show one run: state, last and first metrics, how it ended; or its curves."""
     import msgspec
@@ -83,8 +84,12 @@ def show(
     from rlft_tui.cli.session import duration
     from rlft_tui.runs.estimate_text import outcome_lines
 
+    if picture is not None and not picture:
+        raise RlftError(
+            "no file is named", where="--picture", remedy="Name a .svg or .png: --picture loss.svg"
+        )
     if plot or picture:
-        _show_plots(session, run_id, metric or [], smooth=smooth, log=log, picture=picture, plot=plot)
+        _show_plots(session, run_id, metric or [], smooth=smooth, log=log, picture=picture or "", plot=plot)
         return
     with session.connect() as client:
         run = client.run(run_id)
@@ -193,7 +198,7 @@ add_watch_command(app)
 @command(app, "rlft runs rm dpo-1129-1740-abcd --yes")
 def rm(
     session: Session,
-    run_id: RunId,
+    run_id: WholeRunId,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete a run: its folder with log, checkpoints and result."""

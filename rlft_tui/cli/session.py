@@ -282,7 +282,10 @@ def moment(seconds: float | None) -> str:
     """Unix seconds as local time."""
     import time
 
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else ""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else ""
+    except (OverflowError, ValueError, OSError):  # a log may say anything
+        return f"{seconds:g} s after 1970"
 
 
 def duration(seconds: float | None) -> str:

@@ -11,15 +11,11 @@ from typing import Any
 from rlft_tui.errors import NotFoundError, RlftError
 from rlft_tui.metrics.curve import Curve
 from rlft_tui.runs.exit_reason import one_line
-from rlft_tui.runs.run_event import FORMAT_VERSION, MetricsColumns, MetricsRow, RunEvent, number
+from rlft_tui.runs.run_event import FORMAT_VERSION, MOST_STEP, MetricsColumns, MetricsRow, RunEvent, number
 from rlft_tui.runs.run_status import Series
 
 ELAPSED = "@elapsed"
 """Key of a curve that no trainer logs: seconds of training up to a step, pauses left out."""
-
-
-_MOST_STEPS = 2**62
-"""A step beyond is no step."""
 
 
 class RunCurves:
@@ -96,7 +92,7 @@ class RunCurves:
         last_step = self._last_step
         for row in rows:
             step = row.step
-            if not -_MOST_STEPS < step < _MOST_STEPS:
+            if not -MOST_STEP < step < MOST_STEP:
                 continue
             if last_step is not None and step < last_step:
                 self.went_back += 1
@@ -120,7 +116,7 @@ class RunCurves:
         steps, times = columns.steps, columns.times
         fallen = _fallen(steps)
         lowest, highest = (min(steps), max(steps)) if fallen else (steps[0], steps[-1])
-        if not -_MOST_STEPS < lowest <= highest < _MOST_STEPS:
+        if not -MOST_STEP < lowest <= highest < MOST_STEP:
             for at, (step, t) in enumerate(zip(steps, times, strict=True)):
                 values = {key: column[at] for key, column in columns.values.items()}
                 self.apply_rows([MetricsRow(FORMAT_VERSION, t, step, values, units=columns.units)])
@@ -171,8 +167,8 @@ class RunCurves:
         for key in keys:
             if key in self._curves or key == ELAPSED:
                 selected[key] = None
-            elif (named := next((each for each in self._curves if one_line(each) == key), None)) is not None:
-                selected[named] = None  # summaries give a key of several lines, or with escapes, as one line
+            elif (named := next((each for each in self._curves if _as_told(each) == key), None)) is not None:
+                selected[named] = None
             elif len(key) > 2 and key[0] == key[-1] == "/":
                 selected.update(dict.fromkeys(self._matching(key[1:-1])))
             else:
@@ -194,6 +190,11 @@ class RunCurves:
         for key, unit in units.items():
             if key in self._curves:
                 self._curves[key].unit = str(unit)
+
+
+def _as_told(key: str) -> str:
+    """The key as summaries give it: on one line, without escapes and without half a surrogate pair."""
+    return one_line(key).encode("utf-8", "replace").decode()
 
 
 def _fallen(numbers: array[Any]) -> int:

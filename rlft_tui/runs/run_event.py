@@ -25,6 +25,8 @@ from rlft_tui.runs.log_file import open_log
 FORMAT_VERSION = 1
 Kind = Literal["start", "stage", "metrics", "sample", "checkpoint", "alert", "control", "error", "end"]
 _TAIL = 64
+MOST_STEP = 2**62
+"""A step beyond is no step."""
 _SHORT = 1 << 12
 """Bytes that are quicker read line by line than looked through for like rows."""
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -218,8 +220,10 @@ class EventReader:
         size, last = 0, b""
         for line in lines:
             try:
+                if not line.isascii():
+                    line.decode()  # of what the decoder passes over it does not see whether it is text
                 rows.append(decode(line))
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, UnicodeDecodeError):
                 if rows:
                     self.offset += size
                     self._tail = last[-_TAIL:]

@@ -32,6 +32,7 @@ from rlft_tui.runs.exit_reason import error_line, one_line
 from rlft_tui.runs.queue_place import QueuePlace
 from rlft_tui.runs.run_event import (
     FORMAT_VERSION,
+    MOST_STEP,
     MetricsColumns,
     MetricsRow,
     RunEvent,
@@ -261,7 +262,7 @@ class RunState:
                 self.units.update((str(key), str(unit)) for key, unit in row.units.items())
             if row.memory_mb is not None and row.memory_mb > memory:
                 memory = row.memory_mb
-            if row.steps is not None and row.steps > 0:
+            if row.steps is not None and 0 < row.steps < MOST_STEP:
                 self.steps = row.steps
         for row in rows[-_ROWS_FOR_PACE:]:
             self._keep_pace(row.t, row.step)
@@ -275,7 +276,7 @@ class RunState:
             self.first.setdefault(key, _said(values[0]))
             self.metrics[key] = _said(values[-1])
         self.units.update((str(key), str(unit)) for key, unit in columns.units.items())
-        self.steps = columns.total or self.steps
+        self.steps = _whole(columns.total, 0) or self.steps
         self.memory_mb = max(columns.memory_mb or 0.0, self.memory_mb or 0.0) or self.memory_mb
         last = columns.steps[-_RECENT_STEPS - 1 :]
         # Where every row is a new step, those kept are all there is to see.
@@ -301,6 +302,8 @@ class RunState:
         self.apply_rows([row])
 
     def _keep_pace(self, t: float, step: int) -> None:
+        if abs(step) >= MOST_STEP:
+            return
         self.step = step
         recent = self._recent
         if recent and recent[-1][1] >= step:
@@ -346,4 +349,5 @@ def _named(values: dict[str, float | str]) -> dict[str, float | str]:
 
 
 def _whole(value: object, otherwise: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < MOST_STEP
+    return value if whole else otherwise  # type: ignore[return-value]

@@ -60,6 +60,8 @@ class FollowedRun:
         self.unkept: float | None = None
         """Since when (monotonic seconds) ``keep`` would store something; None while it would not."""
         self._settled: RunSummary | None = self._stored_summary()
+        self._settled_log = _identity(folder.events)
+        """The log that it tells of."""
 
     @property
     def settled(self) -> RunSummary | None:
@@ -68,7 +70,10 @@ class FollowedRun:
 
     def read_events(self) -> None:
         """Take every event completed since the last time; what its cache holds need not be read again."""
-        if self._reader.offset == 0 and _identity(self.folder.events)[0] >= SMALLEST_LOG:
+        log = _identity(self.folder.events)
+        if self._settled is not None and log != self._settled_log:
+            self.unsettle()  # somebody has written another one
+        if self._reader.offset == 0 and log[0] >= SMALLEST_LOG:
             parts = (self._reader, self.state, self.curves, self.samples)
             if read_cache(self.folder.root, *parts):
                 self._cached = self._reader.offset
@@ -111,8 +116,9 @@ class FollowedRun:
         with self.lock:
             self.unkept = None
             self._cached = self._reader.offset
-            # It only saves time: without it the next server reads the log.
-            with suppress(OSError, UnicodeEncodeError):  # half a surrogate pair has no UTF-8 form
+            # It only saves time: without it the next server reads the log. Half a surrogate pair has no UTF-8
+            # form, and a number may be too large for any format.
+            with suppress(OSError, UnicodeEncodeError, OverflowError):
                 write_cache(self.folder.root, self._reader, self.state, self.curves, self.samples)
             for curve in self.curves.all():
                 curve.compact()
@@ -165,7 +171,7 @@ class FollowedRun:
             raise ValueError("an active run is not settled")
         self._settled = summary
         attempt = self.folder.read_attempt()
-        size, changed = _identity(self.folder.events)
+        size, changed = self._settled_log = _identity(self.folder.events)
         stored = _StoredSummary(size, changed, attempt.number if attempt else 0, summary)
         partial = self.folder.root / f".{_SUMMARY_NAME}"
         if self._reader.offset == size > self._cached and size >= SMALLEST_LOG:

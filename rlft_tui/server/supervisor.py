@@ -326,7 +326,7 @@ class Supervisor:
                     raise RlftError(self._unreadable[run_id], where=run_id)
                 if run is None:
                     raise NotFoundError(
-                        f"no run {run_id!r}", remedy=name_hint_of_runs(run_id, list(self._runs))
+                        f"no run {run_id[:80]!r}", remedy=name_hint_of_runs(run_id, list(self._runs))
                     )
         return run
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from rlft_tui.cli.session import moment
 from rlft_tui.runs.run_event import EventReader, RunEvent, encode_event
 from rlft_tui.runs.run_folder import RunFolder
 from rlft_tui.runs.run_spec import parse_spec, write_spec
+from rlft_tui.runs.run_status import Exit
 from rlft_tui.server import followed_run
 from rlft_tui.server.followed_run import FollowedRun
 
@@ -90,6 +92,36 @@ def test_a_clock_that_jumps_takes_no_time_away(folder: RunFolder) -> None:
     assert elapsed.mean == [0.0, 10.0, 10.0, 20.0]
     assert run.summary().trouble == "the clock went back once"
     assert "@elapsed" not in [series.key for series in run.curves.series([], 10)]
+
+
+def test_a_log_that_is_rewritten_after_its_run_has_ended_is_what_the_run_is(folder: RunFolder) -> None:
+    folder.events.write_bytes(
+        row(1, 1e9, loss=0.5) + encode_event(RunEvent("end", 1e9, {"status": "finished"}))
+    )
+    folder.write_exit(Exit(0, None, "ended by itself", 1e9))
+    run = FollowedRun(folder)
+    run.settle(run.summary())
+    folder.events.write_bytes(b"".join(row(step, 1e9 + step, loss=1.0 + step) for step in (5, 6, 7)))
+    assert loss(run) == [6.0, 7.0, 8.0]
+    assert (run.summary().step, run.summary().metrics) == (7, {"loss": 8.0})
+    assert run.summary().trouble == "the event log was replaced or cut and read again"
+
+
+def test_names_and_numbers_that_no_text_or_format_can_hold(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed_run, "SMALLEST_LOG", 1)
+    folder.events.write_bytes(
+        b'{"v":1,"t":1e300,"kind":"start","attempt":1,"steps":%d}\n' % 10**25
+        + row(10**25, loss=1.0)
+        + row(2, **{"lo\ud800ss": 0.5})
+    )
+    run = FollowedRun(folder)
+    (series,) = (run.read_events(), run.curves.series(["lo?ss"], 10))[1]
+    assert series.mean == [0.5]
+    run.keep()
+    assert (run.summary().step, run.summary().steps) == (2, 9)
+    assert moment(1e300) == "1e+300 s after 1970"
 
 
 def test_ten_thousand_metrics_and_a_sample_of_a_megabyte(folder: RunFolder) -> None:

@@ -67,7 +67,8 @@ def store_import(runs: Path, upload: Path) -> str:
             change_remarks(partial, {"tags": ["imported", spec.source], "note": spec.name})
             partial.rename(runs / run_id)
     except (OSError, ValueError) as error:
-        raise RlftError(f"the run was not imported: {error}") from None
+        reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+        raise RlftError(f"the run was not imported: {reason}") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return run_id

@@ -128,8 +128,8 @@ class RunCompareScreen(WorkbenchScreen):
 
     def _legend(self) -> Text:
         legend, colours = Text(), palette_of(self)
-        shown = self._in_view()[:LEGEND_ROWS]
-        for number in shown:
+        view = self._in_view()
+        for number in view[: min(LEGEND_ROWS, max(2, self.size.height // 4))]:
             run = self.runs[number]
             color = line_style(colours, number).color
             name = run_text.plain(run.id)
@@ -137,7 +137,7 @@ class RunCompareScreen(WorkbenchScreen):
             tags = "".join(f" #{tag}" for tag in run.tags)
             said = f"{run_text.label(run)}  {run_text.steps(run)}  {run.model}{tags}"
             legend.append(f"  {run_text.plain(said)}\n")
-        if hidden := len(self.runs) - len(shown):
+        if hidden := len(self.runs) - len(view):
             legend.append(f"{hidden} more of {len(self.runs)} runs: ] goes on to them\n", style="dim")
         legend.right_crop(1)
         return legend
