@@ -27,6 +27,7 @@ from rlft_tui.record import Record
 from rlft_tui.tui.widgets.cells import cell_width, fit
 from rlft_tui.tui.widgets.harmless import harmless_line
 from rlft_tui.tui.widgets.palette import Palette
+from rlft_tui.tui.widgets.plain_lines import plain_lines
 from rlft_tui.tui.widgets.widget_palette import palette_of
 
 PAGE = 200
@@ -370,7 +371,8 @@ class RowWindow(Widget, can_focus=True):
     def render_lines(self, crop: Region) -> list[Strip]:
         """Rows of one frame; what they have in common is asked for once, not by each of them."""
         self._look = self._new_look()
-        return super().render_lines(crop)
+        lines = plain_lines(self, crop)
+        return super().render_lines(crop) if lines is None else lines
 
     def render_line(self, y: int) -> Strip:
         """The header, then the rows in view."""

@@ -25,6 +25,7 @@ from rlft_tui.tui.widgets.changed_spans import changed_span
 from rlft_tui.tui.widgets.kept_documents import AHEAD, KeptDocuments, Pieces
 from rlft_tui.tui.widgets.palette import Palette, palette
 from rlft_tui.tui.widgets.partial_updates import crop_updates
+from rlft_tui.tui.widgets.plain_lines import plain_lines
 from rlft_tui.tui.widgets.styled_lines import Line
 from rlft_tui.tui.widgets.terminal_pace import pace_of
 from rlft_tui.tui.widgets.text_document import SLICE, TextDocument
@@ -287,6 +288,11 @@ class TextPane(Widget, can_focus=True):
         """The wheel."""
         event.stop()
         self.scroll_lines(-3)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows in view."""
+        lines = plain_lines(self, crop)
+        return super().render_lines(crop) if lines is None else lines
 
     def render_line(self, y: int) -> Strip:
         """Row ``y`` of the view, always as wide as the pane."""
