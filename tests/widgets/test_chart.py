@@ -259,6 +259,24 @@ async def test_the_value_cursor_reads_the_curve() -> None:
 
 
 @pytest.mark.anyio
+async def test_where_room_is_short_every_line_has_its_value_rather_than_one_its_range() -> None:
+    app = Charts()
+    async with app.run_test(size=(80, 24)) as pilot:
+        chart = app.chart
+        lines = [series([float(value + index) for index in range(101)], spread=2.0) for value in (0, 50)]
+        chart.show(lines, steps=100, names=["a-run-with-a-name", "another-with-a-name"])
+        chart.set_cursor(40)
+        await pilot.pause()
+        head = picture(chart)[0]
+        assert "● a-run-with-a-name 40 " in head
+        assert "▲ another-with-a-name 90 " in head
+        assert " to " not in head
+        chart.show(lines, steps=100, names=["a", "b"])
+        await pilot.pause()
+        assert "● a 40 (38 to 42)  ▲ b 90 (88 to 92)" in picture(chart)[0]
+
+
+@pytest.mark.anyio
 async def test_at_the_cursor_a_run_that_ended_before_has_no_value() -> None:
     app = Charts()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -47,24 +47,39 @@ def heading(
         pieces.append((f"  at {place}", text))
     if not any(one.steps for one in series):
         return [*pieces, ("  no values yet", faint)]
-    used = sum(cell_width(part) for part, _ in pieces)
-    for number, one in enumerate(series[:MOST_LINES]):
+    room = width - _cells(pieces)
+
+    def entry(number: int, *, brief: bool) -> list[Piece]:
         style = line_style(colours, number)
         name = f" {harmless_line(names[number])}" if number < len(names) else ""
-        found = readings[number]
-        value = _value(one, found, bool(place), text, faint, style)
-        entry = [(f"  {line_mark(number)}{name} ", style), *value]
-        size = sum(cell_width(part) for part, _ in entry)
-        left = len(series) - number
-        if number and used + size > width - (len(f"  +{left}") if left > 1 else 0):
+        value = _value(series[number], readings[number], bool(place), text, faint, style, brief=brief)
+        return [(f"  {line_mark(number)}{name} ", style), *value]
+
+    lines = range(min(len(series), MOST_LINES))
+    # Where not all have room, the value of each says more than the range of the first.
+    brief = sum(_cells(entry(number, brief=False)) for number in lines) > room
+    for number in lines:
+        said, left = entry(number, brief=brief), len(series) - number
+        room -= _cells(said)
+        if number and room < (len(f"  +{left}") if left > 1 else 0):
             return [*pieces, (f"  +{left}", faint)]
-        pieces.extend(entry)
-        used += size
+        pieces.extend(said)
     return pieces
 
 
+def _cells(pieces: Sequence[Piece]) -> int:
+    return sum(cell_width(part) for part, _ in pieces)
+
+
 def _value(
-    one: Series, found: Reading | None, at_cursor: bool, text: Style, faint: Style, style: Style
+    one: Series,
+    found: Reading | None,
+    at_cursor: bool,
+    text: Style,
+    faint: Style,
+    style: Style,
+    *,
+    brief: bool,
 ) -> list[Piece]:
     if found is None:
         return [("–", faint)]
@@ -73,9 +88,9 @@ def _value(
         pieces: list[Piece] = [("not finite", loud)]
     else:
         pieces = [(short_number(found.smooth), text)]
-        if at_cursor and found.smooth != found.mean:
+        if at_cursor and found.smooth != found.mean and not brief:
             pieces.append((f" of {short_number(found.mean)}", faint))
-    if at_cursor and found.low is not None and found.low != found.high:
+    if at_cursor and found.low is not None and found.low != found.high and not brief:
         pieces.append((f" ({short_number(found.low)} to {short_number(found.high)})", faint))
     bad = found.nonfinite if at_cursor else sum(one.nonfinite)
     if bad:
