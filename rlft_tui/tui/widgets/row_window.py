@@ -55,7 +55,7 @@ class Column(Record, frozen=True):
 
     title: str
     width: int = 0
-    """Cells; 0 fits the column to its first page, in what the others leave."""
+    """Cells at most; 0 for all that it needs, in what the others leave."""
     right: bool = False
     """Align to the right, for numbers."""
 
@@ -324,8 +324,7 @@ class RowWindow(Widget, can_focus=True):
     def _measure(self, rows: Sequence[Row]) -> None:
         """Take note of what the columns need, and fit them again when that is more than before."""
         wants = [
-            column.width
-            or max(
+            max(
                 cell_width(column.title),
                 *(min(200, cell_width(_text(row[place]))) for row in rows if place < len(row)),
                 1,
@@ -339,17 +338,22 @@ class RowWindow(Widget, can_focus=True):
             self._fit()
 
     def _fit(self) -> None:
-        """Widths of the columns: fixed, natural, or a fair share of what is left; the last ones may go."""
+        """As wide as each needs, at most its width or a fair share of what is left; the last ones may go."""
         wants = self._wants
+        # Numbers get longer the farther one goes: their columns are as wide from the start.
+        most = [
+            column.width if column.right else min(column.width, want)
+            for column, want in zip(self._columns, wants, strict=True)
+        ]
         shown = len(self._columns)
         while True:
             columns = self._columns[:shown]
             open_columns = {place for place, column in enumerate(columns) if not column.width}
-            left = self.size.width - 1 - _GAP * (shown - 1) - sum(column.width for column in columns)
+            left = self.size.width - 1 - _GAP * (shown - 1) - sum(most[:shown])
             if shown == 1 or left >= sum(min(_LEAST, wants[place]) for place in open_columns):
                 break
             shown -= 1
-        widths = [column.width for column in columns]
+        widths = most[:shown]
         while open_columns:
             share = max(1, left // len(open_columns))
             small = [place for place in open_columns if wants[place] <= share]
