@@ -264,9 +264,9 @@ def tag(
     if archive is not None:
         changes["archived"] = archive
     with session.connect() as client:
-        before = client.run(run_id)
-        run = client.remark(run_id, **changes) if changes else before
-    if gone := [one for one in before.tags if one not in run.tags]:
+        before = client.run(run_id).tags if tags else ()
+        run = client.remark(run_id, **changes) if changes else client.run(run_id)
+    if gone := [one for one in before if one not in run.tags]:
         session.say(f"no longer tagged: {' '.join(gone)}")
     said = {"id": run.id, "tags": list(run.tags), "note": run.note, "archived": run.archived}
     session.show(said, lambda: fields(list({**said, "tags": " ".join(run.tags)}.items())))

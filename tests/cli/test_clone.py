@@ -29,7 +29,7 @@ def test_a_clone_has_the_settings_of_its_parent_but_for_the_flags(rlft: Rlft, he
     other = rlft("train", "sft", "--clone", "dpo-one", "--toml")
     assert (other.code, other.out) == (2, "")
     assert "a dpo run, not one of sft. rlft train dpo --clone dpo-one" in other.err
-    assert "no run 'dpo-on'" in rlft("runs", "clone", "dpo-on", "--toml").err
+    assert "no run 'dpo-no'" in rlft("runs", "clone", "dpo-no", "--toml").err
     assert "--lora-rr" in rlft("runs", "clone", "dpo-one", "--lora-rr", "4").err
     assert "a generate run is not cloned" in rlft("runs", "clone", "generate-one").err
     assert sorted(path.name for path in here.runs.iterdir() if not path.name.startswith(".")) == [

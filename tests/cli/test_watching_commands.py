@@ -63,6 +63,8 @@ def test_a_run_is_watched_by_its_id_and_a_wrong_one_is_told_before_the_screen_is
     with TerminalSession.rlft(here, "runs", "watch", FIRST) as terminal:
         terminal.shows(FIRST, "c Curves", "40/", "loss")
     with TerminalSession.rlft(here, "runs", "watch", FIRST[:-1]) as terminal:
+        terminal.shows(FIRST, "c Curves", "40/", "loss")
+    with TerminalSession.rlft(here, "runs", "watch", f"{FIRST}x") as terminal:
         assert terminal.end() == 2
         assert f"Did you mean {FIRST}?" in terminal.text()
         assert "\x1b[?1049h" not in terminal.raw.decode()
