@@ -33,7 +33,10 @@ def home(services: ServicesOf, labeler: str) -> Response:
         datasets = list_datasets(connection)
         frozen = (one.created_at for one in datasets if not one.source and one.kind != "prompts")
         since = next(frozen, 0.0)
-        labels, labels_since, judged = count_current(connection, since)
+    labels, labels_since, judged = services.statistics.answer(
+        "current", str(since), lambda connection: count_current(connection, since)
+    )
+    with services.database.reader() as connection:
         answer = Home(
             pairs=count_pairs(connection),
             prompts=count_prompts(connection),
@@ -55,11 +58,12 @@ def home(services: ServicesOf, labeler: str) -> Response:
 @router.get("/totals", response_model=Totals)
 def totals(services: ServicesOf) -> Response:
     """The sizes of the tables, without what else ``/home`` has to find out."""
+    labels = services.statistics.answer("standing", "", count_standing)
     with services.database.reader() as connection:
         answer = Totals(
             prompts=count_prompts(connection),
             pairs=count_pairs(connection),
-            labels=count_standing(connection),
+            labels=labels,
             datasets=len(list_datasets(connection)),
         )
     return reply(answer)
