@@ -135,6 +135,9 @@ class HistoryScreen(ModalScreen[HistoryEntry | None]):
     def action_filter(self) -> None:
         order = list(FILTERS)
         self._only = order[(order.index(self._only) + 1) % len(order)]
+        # What the filter before has found is not what the next key is meant for.
+        self._entries, self._known = {}, False
+        self._paint()
         self._read()
 
     def action_leave(self) -> None:
