@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from rlft_tui.client.ask_ahead import ask_ahead
 from rlft_tui.errors import RlftError
 from rlft_tui.paths import find_workspace
 
@@ -26,6 +25,8 @@ def _ask_ahead(words: list[str]) -> None:
     command = words[2 * len(named) :]
     if command[:2] != ["runs", "watch"] or os.environ.get("RLFT_CONNECT"):
         return
+    from rlft_tui.client.ask_ahead import ask_ahead  # loads sockets, which no other command begins with
+
     path = f"/runs/{quote(command[2], safe='', errors='replace')}/series" if command[2:] else "/runs"
     try:
         ask_ahead(find_workspace(Path(named[0]) if named else None).socket, path)

@@ -136,8 +136,9 @@ def _pattern(line: bytes, other: bytes) -> _Pattern | None:
     if row is None:
         return None
     paths = list(_number_paths(row))
-    tokens = [found for found in _TOKEN.finditer(line) if not found[0].startswith(b'"')]
-    names = sum(found[1] is not None for found in _TOKEN.finditer(line))
+    found = list(_TOKEN.finditer(line))
+    tokens = [token for token in found if not token[0].startswith(b'"')]
+    names = sum(token[1] is not None for token in found)
     # A name that is there twice would give numbers to others.
     if len(tokens) != len(paths) or names != _count_names(row):
         return None

@@ -57,7 +57,9 @@ def test_what_is_watched_is_asked_for_before_the_command_line_is_loaded(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, line: str, asked: str | None
 ) -> None:
     sent: list[tuple[Path, str]] = []
-    monkeypatch.setattr(__main__, "ask_ahead", lambda server, path: sent.append((server, path)))
+    monkeypatch.setattr(
+        "rlft_tui.client.ask_ahead.ask_ahead", lambda server, path: sent.append((server, path))
+    )
     monkeypatch.chdir(workspace.root)
     __main__._ask_ahead(line.format(root=workspace.root).split())
     assert sent == ([(workspace.socket, asked)] if asked else [])
